@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef LEAT_SINK_H
+#define LEAT_SINK_H
+
+/*
+ * Sinks: three functions that take records to another system.
+ *
+ *  - encode(), inside the shards, from several threads at once, pure: a record becomes the bytes of an effect, validated.
+ *  - claim(), on the sink's own thread: takes ownership, fences whoever had it, reads how far delivery has come.
+ *  - deliver(), on the same thread: applies a run of effects in one atomic step, which also compares and sets the fence
+ *    when the delivery is fenced. LEAT_OK means that they are durable as far as the system goes.
+ *
+ * After LEAT_RETRY the host calls deliver() again with the same effects at the front; after LEAT_UNKNOWN it calls
+ * claim() first. With `is_fenced` false (at-least-once) there is no fence to keep.
+ */
+
+#include <leat/host.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+enum leat_guarantee {
+	LEAT_AT_LEAST_ONCE = 0,
+	LEAT_IDEMPOTENT = 1,   /* the same effect twice is as once: a keyed upsert */
+	LEAT_TRANSACTIONAL = 2 /* effects and fence in one atomic step */
+};
+
+struct leat_effect {
+	const char *bytes; /* what encode() appended */
+	size_t n;
+};
+
+/* E3. All zero: nothing was ever delivered. */
+struct leat_fence {
+	uint64_t incarnation; /* of the deliverer */
+	uint64_t epoch;       /* the last one delivered */
+	uint64_t digest;      /* chain over this sink's effects up to and with that epoch */
+};
+
+struct leat_claim {
+	const char *pipeline;
+	const char *sink;
+	bool is_fenced;
+	uint64_t incarnation; /* ours, larger than any before */
+};
+
+struct leat_delivery {
+	bool is_fenced;
+	struct leat_fence expected; /* what the fence has to be before */
+	struct leat_fence next;     /* what it is afterwards */
+	size_t n;
+	const struct leat_effect *effect; /* in order */
+};
+
+struct leat_sink_ops {
+	size_t size; /* sizeof (struct leat_sink_ops) */
+	size_t instance_size;
+	const struct leat_option *options;
+	bool is_encoded; /* writes records in the node's `format` (leat_encode); else the node has none */
+
+	enum leat_status (*create)(void *self, struct leat_context *ctx, struct leat_error *err);
+	enum leat_status (*check)(void *self, struct leat_context *ctx, struct leat_error *err);
+	/* What it can give with these options. NULL: at-least-once. */
+	enum leat_guarantee (*guarantee)(const void *self);
+	/* LEAT_REJECT: not a record that this sink can take, a dead letter. Required. */
+	enum leat_status (*encode)(const void *self, const struct leat_record *record, struct leat_buffer *effect, struct leat_context *ctx,
+	                           struct leat_error *err);
+	/* Connects if need be. Fills *found when the claim is fenced. LEAT_RETRY when the system is away. Required. */
+	enum leat_status (*claim)(void *self, const struct leat_claim *claim, struct leat_fence *found, struct leat_context *ctx,
+	                          struct leat_error *err);
+	/* Required. */
+	enum leat_status (*deliver)(void *self, const struct leat_delivery *delivery, struct leat_context *ctx, struct leat_error *err);
+	void (*destroy)(void *self);
+};
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
