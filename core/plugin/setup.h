@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef LEAT_PLUGIN_SETUP_H
+#define LEAT_PLUGIN_SETUP_H
+
+#include <leat/plugin.h>
+
+#include "data/symbol.h"
+
+/*
+ * The context of create(), check() and partitions(), where there is no batch and no state yet. Calls that have no meaning
+ * there break a leat_check() that names the call and the plugin's node.
+ */
+struct leat_setup {
+	struct leat_context context; /* first: what the plugin is handed */
+	const char *pipeline;
+	const char *node;
+	struct leat_symbols *symbols;  /* frozen ones only find */
+	const char *const *ports;      /* of the node, NULL-terminated; NULL: {"out"} */
+	uint32_t worker;
+	int64_t *ttl_us;               /* one for each table, filled by leat_table_ttl(); or NULL */
+	size_t n_tables;
+	/* filled by leat_partition() */
+	int32_t *partition;
+	size_t n_partitions;
+	size_t partition_capacity;
+};
+
+void leat_setup_init(struct leat_setup *setup, const char *pipeline, const char *node, struct leat_symbols *symbols);
+void leat_setup_finish(struct leat_setup *setup);
+
+#endif

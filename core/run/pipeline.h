@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef LEAT_RUN_PIPELINE_H
+#define LEAT_RUN_PIPELINE_H
+
+#include "graph/plan.h"
+
+/*
+ * A running pipeline: its workers, shards, exchanges and delivery threads.
+ *
+ * create() starts nothing; start() returns as soon as the threads run, and systems that are away are waited for in the
+ * background. drain() asks for a graceful end: sources are polled no more, everything in flight is delivered, positions
+ * are committed. The pipeline also drains by itself when all its sources have ended.
+ */
+
+struct leat_pipeline;
+
+struct leat_run_options {
+	uint32_t workers;       /* 0: one per processor */
+	size_t in_flight_bytes; /* budget of all events between sources and sinks; 0: 64 MiB */
+	size_t ring_capacity;   /* batches in an exchange's ring; 0: 64 */
+	size_t batch_bytes;     /* read from a partition at once; 0: 64 KiB */
+};
+
+enum leat_run_state {
+	LEAT_RUN_STARTING, /* not every source is open and every sink claimed yet */
+	LEAT_RUN_RUNNING,
+	LEAT_RUN_DRAINING,
+	LEAT_RUN_DONE,   /* drained */
+	LEAT_RUN_STOPPED /* by a fatal error */
+};
+
+struct leat_pipeline *leat_pipeline_create(const struct leat_plan *plan, const struct leat_run_options *options);
+enum leat_status leat_pipeline_start(struct leat_pipeline *p, struct leat_error *err);
+void leat_pipeline_drain(struct leat_pipeline *p); /* from any thread, not from a signal handler */
+void leat_pipeline_abort(struct leat_pipeline *p); /* ends without delivering what is in flight */
+/* Waits until it is done or stopped, `timeout_us` at most (-1: for ever). */
+enum leat_run_state leat_pipeline_wait(struct leat_pipeline *p, int64_t timeout_us);
+enum leat_run_state leat_pipeline_state(const struct leat_pipeline *p);
+/* Why it stopped; false when it did not. */
+bool leat_pipeline_error(const struct leat_pipeline *p, struct leat_error *err);
+void leat_pipeline_destroy(struct leat_pipeline *p); /* aborts first if need be; accepts NULL */
+const struct leat_plan *leat_pipeline_plan(const struct leat_pipeline *p);
+
+/* ---- figures, from any thread ------------------------------------------------------------------------------------ */
+
+/* Counted since start. Microseconds in powers of two: bucket[i] counts latencies in (2^(i-1), 2^i] us. */
+enum { LEAT_LATENCY_BUCKETS = 32 };
+
+struct leat_node_figures {
+	uint64_t records_in, records_out, bytes_in, bytes_out, errors, dead_letters, retries;
+	uint64_t busy_ns;          /* CPU or wall time inside the node's calls */
+	size_t state_entries, state_bytes;
+	uint64_t queue_bytes;      /* sinks: encoded and not yet delivered */
+	uint64_t queue_bytes_limit;
+	int64_t lag;               /* sources: -1 unknown */
+	uint32_t partitions;       /* sources */
+	bool is_ready;             /* sources: open; sinks: claimed; operators: true */
+	char trouble[LEAT_ERROR_TEXT]; /* why not, or what is being retried; "" */
+};
+
+struct leat_edge_figures {
+	uint64_t records, bytes;
+	size_t queued, capacity; /* exchanges: batches in the rings */
+};
+
+struct leat_pipeline_figures {
+	enum leat_run_state state;
+	uint64_t started_us;
+	size_t n_nodes;
+	struct leat_node_figures *node; /* by node index */
+	size_t n_edges;
+	struct leat_edge_figures *edge; /* by index in the plan */
+	uint64_t latency[LEAT_LATENCY_BUCKETS]; /* arrival to durable in a sink, over all sinks */
+	uint64_t latency_sum_us;
+	uint64_t latency_count;
+	uint64_t alerts;                        /* records that went out of ports named "alerts" */
+	size_t in_flight_bytes, in_flight_limit;
+};
+
+void leat_pipeline_figures(const struct leat_pipeline *p, struct leat_pipeline_figures *out);
+void leat_pipeline_figures_finish(struct leat_pipeline_figures *figures);
+/* The latency below which that share of records stayed, in us (interpolated in its bucket); 0 when there were none. */
+double leat_latency_quantile(const uint64_t bucket[LEAT_LATENCY_BUCKETS], double quantile);
+
+#endif

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef LEAT_STATE_TABLES_H
+#define LEAT_STATE_TABLES_H
+
+#include <leat/host.h>
+
+#include "data/value.h"
+
+/*
+ * The state tables of one instance (a node's shard), all three kinds, with the undo log of the event in hand. In memory;
+ * the store comes underneath. One thread at a time.
+ *
+ * Undo: between leat_tables_begin() and leat_tables_commit()/_abort(), the first touch of an entry saves its before-image.
+ * Pointers that were handed out stay good until the next begin.
+ *
+ * Fixed entries are found with one probe of an open-addressing table and live in blocks that never move; keys are values,
+ * hashed with leat_value_hash(). Expiry: an entry whose last change is more than the table's ttl before `now_us` is as if
+ * it were not there; expired entries are swept a few per begin, so memory follows the live ones and no call pauses.
+ */
+
+struct leat_tables;
+
+struct leat_tables *leat_tables_create(const struct leat_table_spec *specs /* ends with name NULL; or NULL */, const int64_t *ttl_us);
+void leat_tables_destroy(struct leat_tables *tables);
+
+void leat_tables_begin(struct leat_tables *tables, int64_t now_us);
+void leat_tables_commit(struct leat_tables *tables);
+void leat_tables_abort(struct leat_tables *tables);
+
+void *leat_tables_get(struct leat_tables *tables, uint32_t table, const struct leat_value *key);
+const void *leat_tables_peek(struct leat_tables *tables, uint32_t table, const struct leat_value *key);
+void leat_tables_erase(struct leat_tables *tables, uint32_t table, const struct leat_value *key);
+const struct leat_value *leat_tables_value(struct leat_tables *tables, uint32_t table, const struct leat_value *key);
+void leat_tables_put(struct leat_tables *tables, uint32_t table, const struct leat_value *key, const struct leat_value *value);
+void leat_tables_ordered_put(struct leat_tables *tables, uint32_t table, const struct leat_value *key,
+                             const struct leat_ordered_entry *entry);
+void leat_tables_ordered_erase(struct leat_tables *tables, uint32_t table, const struct leat_value *key, int64_t from, int64_t until);
+size_t leat_tables_ordered_scan(struct leat_tables *tables, uint32_t table, const struct leat_value *key, int64_t from, int64_t until,
+                                const struct leat_ordered_entry **entries);
+
+/* Hint that these keys are about to be used with get() on table 0. */
+void leat_tables_prefetch(struct leat_tables *tables, const struct leat_record *record, size_t n);
+
+size_t leat_tables_entries(const struct leat_tables *tables); /* from any thread, a snapshot */
+size_t leat_tables_bytes(const struct leat_tables *tables);
+
+#endif

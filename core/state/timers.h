@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef LEAT_STATE_TIMERS_H
+#define LEAT_STATE_TIMERS_H
+
+#include <leat/host.h>
+
+/*
+ * The timers of one instance: sorted by (due, sequence of setting); the same (clock, due, key, tag) twice is one. Keys are
+ * deep copies. Under the same undo as the tables: what was set or cancelled since begin is taken back by abort.
+ */
+
+struct leat_timers;
+
+struct leat_timers *leat_timers_create(void);
+void leat_timers_destroy(struct leat_timers *timers);
+void leat_timers_begin(struct leat_timers *timers);
+void leat_timers_commit(struct leat_timers *timers);
+void leat_timers_abort(struct leat_timers *timers);
+void leat_timers_set(struct leat_timers *timers, const struct leat_timer *timer);
+void leat_timers_cancel(struct leat_timers *timers, const struct leat_timer *timer);
+/* The due time of the earliest timer of that clock, INT64_MAX when there is none. */
+int64_t leat_timers_next(const struct leat_timers *timers, enum leat_clock clock);
+/* Takes out the earliest one that is due at `now_us`. False: none. The key in *out is good until the next call here. */
+bool leat_timers_pop(struct leat_timers *timers, enum leat_clock clock, int64_t now_us, struct leat_timer *out);
+size_t leat_timers_count(const struct leat_timers *timers);
+
+#endif

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef LEAT_TESTS_UNIT_H
+#define LEAT_TESTS_UNIT_H
+
+#include <check.h>
+#include <stdlib.h>
+
+/*
+ * A test file: START_TEST(a_sentence_that_is_true) ... END_TEST, then
+ *     int main(void) { return leat_test_main("arena", (const TTest *[]){ a_sentence_that_is_true, ..., NULL }); }
+ */
+static inline int leat_test_main(const char *name, const TTest *const *tests)
+{
+	Suite *suite = suite_create(name);
+	TCase *all = tcase_create(name);
+	SRunner *runner;
+	int n_broken;
+
+	for (; *tests != NULL; tests++)
+		tcase_add_test(all, *tests);
+	tcase_set_timeout(all, 60);
+	suite_add_tcase(suite, all);
+	runner = srunner_create(suite);
+	srunner_run_all(runner, CK_NORMAL);
+	n_broken = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return n_broken == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+#endif
