@@ -1,0 +1,130 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The services as tests see them: scripts/services, and a client of Kafka that is not leat's."""
+
+import json
+import os
+import pathlib
+import signal
+import subprocess
+
+from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
+from confluent_kafka.admin import AdminClient, NewTopic
+
+SOURCE = pathlib.Path(__file__).resolve().parents[2]
+SCRIPT = SOURCE / "scripts" / "services"
+
+
+def addresses():
+    """What `scripts/services env` exports; the environment, where it has the same variable, comes first."""
+    lines = subprocess.run([SCRIPT, "env"], check=True, capture_output=True, text=True).stdout.splitlines()
+    pairs = (line.removeprefix("export ").split("=", 1) for line in lines)
+    return {name: os.environ.get(name, value) for name, value in pairs}
+
+
+class Services:
+    """Stops and starts services in the middle of a test. What a test has ended is started again after it."""
+
+    def __init__(self):
+        self.ended = []
+
+    def stop(self, *names):
+        self.ended += names
+        self.run("stop", *names)
+
+    def crash(self, *names):
+        for name in names:
+            self.ended.append(name)
+            os.kill(self.pid(name), signal.SIGKILL)
+
+    def start(self, *names):
+        self.run("start", *names)
+        self.ended = [name for name in self.ended if name not in names]
+
+    def restore(self):
+        if self.ended:
+            self.start(*self.ended)
+
+    def are_up(self, *names):
+        return subprocess.run([SCRIPT, "status", *names], capture_output=True).returncode == 0
+
+    def pid(self, name):
+        """As `scripts/services status` prints it, None if the service is down."""
+        table = subprocess.run([SCRIPT, "status", name], capture_output=True, text=True).stdout
+        pid = table.splitlines()[1].split()[2]
+        return None if pid == "-" else int(pid)
+
+    def run(self, *arguments):
+        done = subprocess.run([SCRIPT, *arguments], capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+
+
+class Kafka:
+    def __init__(self, brokers):
+        self.brokers = brokers
+        self.admin = AdminClient({"bootstrap.servers": brokers})
+
+    def create_topic(self, name, partitions=1, **config):
+        """Options of the topic are keywords with underscores: cleanup_policy="compact"."""
+        config = {option.replace("_", "."): value for option, value in config.items()}
+        topic = NewTopic(name, num_partitions=partitions, replication_factor=1, config=config)
+        self.admin.create_topics([topic])[name].result(timeout=30)
+
+    def delete_topics(self, names):
+        for done in self.admin.delete_topics(names, operation_timeout=10).values():
+            done.result(timeout=30)
+
+    def producer(self, **config):
+        return Producer({"bootstrap.servers": self.brokers, "linger.ms": 5, **config})
+
+    def consumer(self, **config):
+        defaults = {
+            "bootstrap.servers": self.brokers,
+            "group.id": "scenario",
+            "enable.auto.commit": False,
+            "enable.partition.eof": True,
+            "isolation.level": "read_committed",
+        }
+        return Consumer({**defaults, **config})
+
+    def write(self, topic, records):
+        """Records are (key, value); a value that is neither text nor bytes is written as JSON. Waits for all of them."""
+        producer, refused = self.producer(acks="all"), []
+
+        def delivered(error, _message):
+            if error:
+                refused.append(error)
+
+        for key, value in records:
+            if not isinstance(value, (str, bytes)):
+                value = json.dumps(value)
+            while True:
+                try:
+                    producer.produce(topic, value, key, on_delivery=delivered)
+                    break
+                except BufferError:
+                    producer.poll(0.1)
+        left = producer.flush(60)
+        assert not left and not refused, f"{left} records not delivered, refused: {refused[:3]}"
+
+    def read(self, topic, **config):
+        """All committed messages that are in the topic now, ordered within each partition."""
+        consumer, messages = self.consumer(**config), []
+        try:
+            partitions = consumer.list_topics(topic, timeout=30).topics[topic].partitions
+            consumer.assign([TopicPartition(topic, partition, 0) for partition in partitions])
+            unread = set(partitions)
+            while unread:
+                message = consumer.poll(30)
+                assert message is not None, f"the end of {topic} was not reached, unread: {unread}"
+                if message.error() is None:
+                    messages.append(message)
+                elif message.error().code() == KafkaError._PARTITION_EOF:
+                    unread.discard(message.partition())
+                else:
+                    raise KafkaException(message.error())
+        finally:
+            consumer.close()
+        return messages
+
+    def read_json(self, topic):
+        return [json.loads(message.value()) for message in self.read(topic)]
