@@ -14,11 +14,12 @@ static inline int leat_test_main(const char *name, const TTest *const *tests)
 	Suite *suite = suite_create(name);
 	TCase *all = tcase_create(name);
 	SRunner *runner;
+	const char *stretch = getenv("LEAT_TEST_STRETCH"); /* sanitizers and slow machines take longer */
 	int n_broken;
 
 	for (; *tests != NULL; tests++)
 		tcase_add_test(all, *tests);
-	tcase_set_timeout(all, 60);
+	tcase_set_timeout(all, 60 * (stretch == NULL ? 1 : atof(stretch)));
 	suite_add_tcase(suite, all);
 	runner = srunner_create(suite);
 	srunner_run_all(runner, CK_NORMAL);

@@ -39,6 +39,7 @@ enum leat_option_type {
 /* In leat_option.flags. */
 #define LEAT_OPTION_REQUIRED 1u
 #define LEAT_OPTION_SECRET 2u /* TEXT only: never printed, and `<name>_file` names a file that holds it */
+#define LEAT_OPTION_PATH 4u   /* TEXT only: a file that is read; a relative path starts at the pipeline file's folder */
 
 struct leat_template;   /* opaque */
 struct leat_expression; /* opaque */
@@ -96,8 +97,10 @@ struct leat_option {
 	const char *prose;          /* what it does, one sentence in plain words; required */
 };
 
-#define LEAT_OPTION(type_, struct_, member_, name_, prose_, ...)                                                          \
-	{ .name = (name_), .type = LEAT_OPTION_##type_, .offset = offsetof(struct_, member_), .prose = (prose_), __VA_ARGS__ }
+/* LEAT_OPTION(SIZE, struct mine, limit, "limit", "What it does, in a sentence.", .preset = "1MiB"): the prose and what may
+ * follow it are one variable argument, as C11 asks for at least one. */
+#define LEAT_OPTION(type_, struct_, member_, name_, ...)                                                                  \
+	{ .name = (name_), .type = LEAT_OPTION_##type_, .offset = offsetof(struct_, member_), .prose = __VA_ARGS__ }
 
 #ifdef __cplusplus
 }

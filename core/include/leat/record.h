@@ -25,7 +25,7 @@ struct leat_origin {
 
 struct leat_header {
 	const char *name; /* terminated */
-	const char *bytes;
+	const char *bytes; /* NULL: a header without value */
 	size_t n;
 };
 

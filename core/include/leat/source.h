@@ -42,9 +42,12 @@ struct leat_source_ops {
 	/* Begins at `from`, or where the options say when it is NULL. Sets *reader on LEAT_OK only. Required. */
 	enum leat_status (*open)(void *self, int32_t partition, const struct leat_position *from, struct leat_reader **reader,
 	                         struct leat_context *ctx, struct leat_error *err);
-	/* Pushes what is there, up to about `max_bytes`, and returns LEAT_OK if it pushed anything; never blocks. Required. */
+	/* Pushes what is there, up to about `max_bytes`, and returns LEAT_OK if it pushed anything; never blocks. What was pushed
+	 * is delivered whatever the call returns. Over and over nothing and "at once" is slowed down to once a millisecond.
+	 * Required. */
 	enum leat_status (*poll)(void *self, struct leat_reader *reader, size_t max_bytes, struct leat_context *ctx, struct leat_error *err);
-	/* Every record before `position` is dealt with for good. The note is filled in by the source if it likes. */
+	/* Every record before `position` is dealt with for good. The note is filled in by the source if it likes. One that does
+	 * not work is made again, with the position of then. */
 	enum leat_status (*commit)(void *self, struct leat_reader *reader, struct leat_position *position, struct leat_context *ctx,
 	                           struct leat_error *err);
 	/* Records between what was pushed last and the end of the partition, -1 when unknown. */
