@@ -4,6 +4,10 @@
 
 #include <stddef.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /*
  * Arenas: the memory of a batch. Allocation moves a pointer; everything goes at once when the last reference does.
  *
@@ -33,5 +37,9 @@ void leat_arena_keep(struct leat_arena *arena, struct leat_arena *other);
 void leat_arena_on_release(struct leat_arena *arena, leat_arena_released *released, void *opaque);
 /* Bytes taken from malloc so far; exact for the writer, a snapshot for others. */
 size_t leat_arena_bytes(const struct leat_arena *arena);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

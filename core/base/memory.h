@@ -4,6 +4,10 @@
 
 #include <stddef.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* Heap memory that is never NULL: running out ends the process with a line that says so. Freed with free(). */
 void *leat_allocate_bytes(size_t n);
 void *leat_allocate_zeroed(size_t n_items, size_t size);
@@ -14,5 +18,9 @@ char *leat_format_text(const char *format, ...) __attribute__((format(printf, 1,
 
 /* Makes room for one more in a growing array: item = leat_grow(item, n, &capacity, sizeof *item). */
 void *leat_grow(void *items, size_t n, size_t *capacity, size_t size);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif
