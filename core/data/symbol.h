@@ -4,6 +4,10 @@
 
 #include <leat/value.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /*
  * The names that a pipeline mentions, numbered from 1. Filled by one thread while the pipeline is being set up, then
  * frozen; from then on any thread may read.
@@ -20,5 +24,9 @@ void leat_symbols_freeze(struct leat_symbols *symbols);
 leat_symbol leat_symbols_find(const struct leat_symbols *symbols, const char *name, size_t n);
 /* Terminated, as long as the table lives. */
 const char *leat_symbols_name(const struct leat_symbols *symbols, leat_symbol symbol, size_t *n);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

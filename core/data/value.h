@@ -7,6 +7,10 @@
 #include "base/arena.h"
 #include "data/symbol.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* Making, copying and comparing values. A copy owns all its bytes: names, texts, source texts. */
 
 struct leat_value leat_value_copy(struct leat_arena *arena, const struct leat_value *value);
@@ -25,5 +29,9 @@ struct leat_value leat_value_map_with(struct leat_arena *arena, const struct lea
                                       const struct leat_member *member, size_t n);
 /* "text", "integer", ... for messages. */
 const char *leat_type_name(enum leat_type type);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif
