@@ -7,7 +7,7 @@
 #include "plugin/registry.h"
 
 /* What `leat inspect` prints. */
-void leat_inspect_list(const struct leat_registry *registry, FILE *out);      /* a line per plugin, then what was refused and why */
+void leat_inspect_list(const struct leat_registry *registry, FILE *out); /* a line per plugin, then what was refused and why */
 void leat_inspect_list_json(const struct leat_registry *registry, FILE *out);
 void leat_inspect_plugin(const struct leat_loaded *loaded, FILE *out);        /* roles, ports, options, tables */
 void leat_inspect_plugin_json(const struct leat_loaded *loaded, FILE *out);

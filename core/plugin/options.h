@@ -3,6 +3,7 @@
 #define LEAT_PLUGIN_OPTIONS_H
 
 #include <leat/buffer.h>
+#include <leat/error.h>
 #include <leat/option.h>
 
 #include "base/arena.h"
@@ -38,8 +39,8 @@ bool leat_parse_size(const char *text, int64_t *bytes);        /* 512 64KiB 10MB
 /* Words for the type of an option, with its range: "duration, 1ms to 1h". */
 void leat_option_describe(const struct leat_option *option, struct leat_buffer *out);
 
-/* A mistake in the plugin's own table (no prose, a preset that its type does not read, an offset outside the instance), or
- * NULL. Checked when a plugin is loaded. */
-const char *leat_options_fault(const struct leat_option *table, size_t instance_size);
+/* True when there is a mistake in the plugin's own table (no prose, a preset that its type does not read, a member outside
+ * the instance); which one, in *err. Checked when a plugin is loaded. */
+bool leat_options_fault(const struct leat_option *table, size_t instance_size, struct leat_error *err);
 
 #endif

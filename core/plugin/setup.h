@@ -7,8 +7,8 @@
 #include "data/symbol.h"
 
 /*
- * The context of create(), check() and partitions(), where there is no batch and no state yet. Calls that have no meaning
- * there break a leat_check() that names the call and the plugin's node.
+ * The context of create(), check() and partitions(), where there is no batch and no state yet. A call that has no meaning
+ * there breaks the plugin's contract: ask leat_setup_judge() after each.
  */
 struct leat_setup {
 	struct leat_context context; /* first: what the plugin is handed */
@@ -19,6 +19,8 @@ struct leat_setup {
 	uint32_t worker;
 	int64_t *ttl_us;               /* one for each table, filled by leat_table_ttl(); or NULL */
 	size_t n_tables;
+	const char *breach; /* the first call that has no meaning here, or NULL */
+	struct leat_arena *scratch; /* what such a call was handed */
 	/* filled by leat_partition() */
 	int32_t *partition;
 	size_t n_partitions;
@@ -26,6 +28,8 @@ struct leat_setup {
 };
 
 void leat_setup_init(struct leat_setup *setup, const char *pipeline, const char *node, struct leat_symbols *symbols);
+/* What a call made with this context came to: `status`, or LEAT_FATAL when it broke the contract. There is a reason then. */
+enum leat_status leat_setup_judge(const struct leat_setup *setup, enum leat_status status, const char *plugin, struct leat_error *err);
 void leat_setup_finish(struct leat_setup *setup);
 
 #endif
