@@ -20,7 +20,8 @@
 
 struct leat_tables;
 
-struct leat_tables *leat_tables_create(const struct leat_table_spec *specs /* ends with name NULL; or NULL */, const int64_t *ttl_us);
+struct leat_tables *leat_tables_create(const struct leat_table_spec *specs /* ends with name NULL; or NULL */,
+                                       const int64_t *ttl_us);
 void leat_tables_destroy(struct leat_tables *tables);
 
 void leat_tables_begin(struct leat_tables *tables, int64_t now_us);
@@ -34,11 +35,13 @@ const struct leat_value *leat_tables_value(struct leat_tables *tables, uint32_t 
 void leat_tables_put(struct leat_tables *tables, uint32_t table, const struct leat_value *key, const struct leat_value *value);
 void leat_tables_ordered_put(struct leat_tables *tables, uint32_t table, const struct leat_value *key,
                              const struct leat_ordered_entry *entry);
-void leat_tables_ordered_erase(struct leat_tables *tables, uint32_t table, const struct leat_value *key, int64_t from, int64_t until);
-size_t leat_tables_ordered_scan(struct leat_tables *tables, uint32_t table, const struct leat_value *key, int64_t from, int64_t until,
+void leat_tables_ordered_erase(struct leat_tables *tables, uint32_t table, const struct leat_value *key, int64_t from,
+                               int64_t until);
+size_t leat_tables_ordered_scan(struct leat_tables *tables, uint32_t table, const struct leat_value *key, int64_t from,
+                                int64_t until,
                                 const struct leat_ordered_entry **entries);
 
-/* Hint that these keys are about to be used with get() on table 0. */
+/* Hint that these keys are about to be used with get() on table 0; does nothing while that is small. */
 void leat_tables_prefetch(struct leat_tables *tables, const struct leat_record *record, size_t n);
 
 size_t leat_tables_entries(const struct leat_tables *tables); /* from any thread, a snapshot */

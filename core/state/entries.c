@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Entries: found, created, erased, expired. The way through leat_entry_open() to an entry that is there is the hot one. */
+#include "base/check.h"
+#include "base/memory.h"
+#include "state/table.h"
+
+/* Entries looked at per begin: with twice as many as were created, what is expired stays fewer than what is live. */
+enum { SWEEP = 2, SWEEP_PER_CREATED = 4 };
+
+static bool has_image(const struct leat_table *table)
+{
+	return table->kind != LEAT_TABLE_ORDERED;
+}
+
+static void touch(struct leat_tables *t, uint32_t table, uint32_t number, struct leat_entry *e)
+{
+	const struct leat_table *tab = &t->table[table];
+	struct leat_undo *undo = leat_undo_add(t, LEAT_UNDO_TOUCHED, table, number);
+
+	undo->changed_us = e->changed_us;
+	if (has_image(tab))
+		memcpy(leat_undo_image(t, undo, tab->size), leat_entry_data(e), tab->size);
+	t->n_settle += tab->kind == LEAT_TABLE_VALUE;
+	e->event = t->event;
+}
+
+static struct leat_entry *create(struct leat_tables *t, uint32_t table, const struct leat_value *key, uint32_t tag,
+                                 uint32_t *number)
+{
+	struct leat_table *tab = &t->table[table];
+	struct leat_entry *e;
+
+	*number = leat_pool_take(&tab->pool);
+	e = leat_table_entry(tab, *number);
+	e->event = t->event;
+	e->changed_us = t->now_us;
+	e->tag = tag;
+	e->is_live = 1;
+	leat_key_init(&e->key, key);
+	memset(leat_entry_data(e), 0, tab->size);
+	t->owned += leat_key_bytes(&e->key);
+	leat_index_insert(&tab->index, tag, *number);
+	(void)leat_undo_add(t, LEAT_UNDO_CREATED, table, *number);
+	t->n_created++;
+	t->is_changed = true;
+	return e;
+}
+
+struct leat_entry *leat_entry_open(struct leat_tables *t, uint32_t table, const struct leat_value *key, uint32_t *number)
+{
+	const struct leat_table *tab = &t->table[table];
+	uint32_t tag = leat_index_tag(leat_key_hash(key));
+	struct leat_entry *e;
+
+	*number = leat_table_find(tab, key, tag);
+	if (*number == 0)
+		return create(t, table, key, tag, number);
+	e = leat_table_entry(tab, *number);
+	if (leat_entry_is_expired(t, tab, e)) {
+		leat_entry_erase(t, table, *number);
+		return create(t, table, key, tag, number);
+	}
+	if (e->event != t->event)
+		touch(t, table, *number, e);
+	e->changed_us = t->now_us;
+	return e;
+}
+
+struct leat_entry *leat_entry_read(const struct leat_tables *t, uint32_t table, const struct leat_value *key)
+{
+	const struct leat_table *tab = &t->table[table];
+	uint32_t number = leat_table_find(tab, key, leat_index_tag(leat_key_hash(key)));
+	struct leat_entry *e = number != 0 ? leat_table_entry(tab, number) : NULL;
+
+	return e != NULL && !leat_entry_is_expired(t, tab, e) ? e : NULL;
+}
+
+void leat_entry_erase(struct leat_tables *t, uint32_t table, uint32_t number)
+{
+	struct leat_table *tab = &t->table[table];
+	struct leat_entry *e = leat_table_entry(tab, number);
+
+	/* T2 */
+	leat_index_remove(&tab->index, e->tag, number);
+	e->is_live = 0;
+	(void)leat_undo_add(t, LEAT_UNDO_ERASED, table, number);
+	t->n_settle++;
+	t->is_changed = true;
+}
+
+/* ---- between events ----------------------------------------------------------------------------------------------- */
+
+static void free_data(struct leat_tables *t, const struct leat_table *tab, struct leat_entry *e)
+{
+	if (tab->kind == LEAT_TABLE_VALUE) {
+		struct leat_cell *cell = leat_entry_data(e);
+
+		t->owned -= cell->block.bytes;
+		free(cell->block.clone);
+	} else if (tab->kind == LEAT_TABLE_ORDERED) {
+		leat_run_finish(t, leat_entry_data(e));
+	}
+	t->owned -= leat_key_bytes(&e->key);
+	leat_key_finish(&e->key);
+}
+
+static void free_entry(struct leat_tables *t, struct leat_table *tab, uint32_t number)
+{
+	free_data(t, tab, leat_table_entry(tab, number));
+	leat_pool_give(&tab->pool, number);
+	t->is_changed = true;
+}
+
+/* A stretch of the table in order of numbers, round and round. */
+static void sweep(struct leat_tables *t, struct leat_table *tab)
+{
+	size_t budget = SWEEP + SWEEP_PER_CREATED * t->n_created;
+
+	if (budget > tab->pool.n_used)
+		budget = tab->pool.n_used;
+	for (; budget > 0 && tab->index.n > 0; budget--) {
+		struct leat_entry *e;
+
+		if (tab->cursor >= tab->pool.n_used)
+			tab->cursor = 1;
+		e = leat_table_entry(tab, tab->cursor);
+		if (e->is_live && leat_entry_is_expired(t, tab, e)) {
+			leat_index_remove(&tab->index, e->tag, tab->cursor);
+			e->is_live = 0;
+			free_entry(t, tab, tab->cursor);
+		}
+		tab->cursor++;
+	}
+}
+
+void leat_entries_clear(struct leat_tables *t)
+{
+	for (size_t i = 0; i < t->n_released; i++)
+		free_entry(t, &t->table[t->released[i].table], t->released[i].number);
+	t->n_released = 0;
+	for (size_t i = 0; i < t->n_rubbish; i++)
+		free(t->rubbish[i]);
+	t->n_rubbish = 0;
+	for (size_t i = 0; t->has_ttl && i < t->n; i++)
+		if (t->table[i].ttl_us > 0)
+			sweep(t, &t->table[i]);
+	t->n_created = 0;
+}
+
+void leat_entries_finish(struct leat_tables *t)
+{
+	t->has_ttl = false;
+	leat_entries_clear(t);
+	for (size_t i = 0; i < t->n; i++) {
+		struct leat_table *tab = &t->table[i];
+
+		for (uint32_t number = 1; number < tab->pool.n_used; number++) {
+			struct leat_entry *e = leat_table_entry(tab, number);
+
+			if (e->is_live)
+				free_data(t, tab, e);
+		}
+		leat_index_finish(&tab->index);
+		leat_pool_finish(&tab->pool);
+	}
+	leat_check(t->owned == 0);
+}

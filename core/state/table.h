@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef LEAT_STATE_TABLE_H
+#define LEAT_STATE_TABLE_H
+
+#include <stdatomic.h>
+
+#include "base/memory.h"
+#include "state/index.h"
+#include "state/key.h"
+#include "state/pool.h"
+#include "state/tables.h"
+
+/*
+ * What the files of the tables share. All three kinds are the same table of entries; they differ in what follows an entry:
+ * the plugin's struct, a leat_cell, or a leat_run.
+ *
+ * T1  What a pointer was handed out to stays where it is, with its bytes, until the next begin. So nothing is freed during an
+ *     event: memory that is no longer needed is rubbish, entries that are gone are released, and begin clears both.
+ * T2  An entry is in the index if and only if it is live.
+ * T3  The log of an event, undone from its end, gives the state that it began with. What the log holds on to (old values)
+ *     belongs to the log until commit makes it rubbish or abort puts it back.
+ */
+
+struct leat_entry {
+	uint64_t event; /* that touched it last; the pool's while it is not in use */
+	int64_t changed_us;
+	uint32_t tag;
+	uint32_t is_live;
+	struct leat_key key;
+};
+
+/* An owned deep copy. Scalars need none: `clone` is NULL. */
+struct leat_block {
+	struct leat_value *clone;
+	size_t bytes;
+};
+
+/* value */
+struct leat_cell {
+	struct leat_block block;
+};
+
+/* ordered: sorted by (order, sequence), from `start` on. */
+struct leat_run {
+	struct leat_ordered_entry *item;
+	struct leat_block *block; /* of the items' values */
+	size_t start;
+	size_t n;
+	size_t capacity;
+	uint64_t lent;     /* the event in which a scan was handed out, */
+	size_t lent_until; /* and slots before this one may not be written in it (T1) */
+};
+
+struct leat_table {
+	struct leat_index index;
+	struct leat_pool pool;
+	enum leat_table_kind kind;
+	size_t size; /* of what follows an entry */
+	int64_t ttl_us;
+	uint32_t cursor; /* number that the sweep goes on from */
+};
+
+enum leat_undo_kind {
+	LEAT_UNDO_CREATED,  /* entry */
+	LEAT_UNDO_TOUCHED,  /* entry: changed_us; fixed and value: what followed it */
+	LEAT_UNDO_ERASED,   /* entry */
+	LEAT_UNDO_PUT,      /* ordered: a leat_piece that was not there */
+	LEAT_UNDO_REPLACED, /* ordered: the leat_piece that was */
+	LEAT_UNDO_REMOVED   /* ordered: n leat_pieces, next to each other */
+};
+
+struct leat_undo {
+	uint16_t kind;
+	uint16_t table;
+	uint32_t number;
+	size_t image; /* offset into the images */
+	int64_t changed_us;
+	size_t n;
+};
+
+struct leat_piece {
+	struct leat_ordered_entry item;
+	struct leat_block block;
+};
+
+struct leat_released {
+	uint32_t table;
+	uint32_t number;
+};
+
+struct leat_tables {
+	size_t n;
+	struct leat_table *table;
+	uint64_t event;
+	int64_t now_us;
+	bool is_open;
+	bool is_changed; /* figures have to be published */
+	bool has_ttl;
+	size_t n_created; /* since the last begin: the sweep keeps up with it */
+	size_t owned;     /* bytes in clones, runs and keys */
+
+	struct leat_undo *undo;
+	size_t n_undo, undo_capacity;
+	size_t n_settle; /* entries of the log that commit has to look at */
+	struct leat_buffer images;
+
+	void **rubbish;
+	size_t n_rubbish, rubbish_capacity;
+	struct leat_released *released;
+	size_t n_released, released_capacity;
+
+	_Atomic size_t entries, bytes; /* published */
+};
+
+static inline void *leat_entry_data(struct leat_entry *e)
+{
+	return e + 1;
+}
+
+static inline struct leat_entry *leat_table_entry(const struct leat_table *table, uint32_t number)
+{
+	return leat_pool_at(&table->pool, number);
+}
+
+/* The number of the live entry with that key, expired or not; 0: none. */
+static inline uint32_t leat_table_find(const struct leat_table *table, const struct leat_value *key, uint32_t tag)
+{
+	for (struct leat_probe p = leat_index_probe(&table->index, tag); p.slot[p.i].number != 0; leat_probe_next(&p))
+		if (p.slot[p.i].tag == tag && leat_key_equals(&leat_table_entry(table, p.slot[p.i].number)->key, key))
+			return p.slot[p.i].number;
+	return 0;
+}
+
+static inline bool leat_entry_is_expired(const struct leat_tables *t, const struct leat_table *table, const struct leat_entry *e)
+{
+	return table->ttl_us > 0 && e->changed_us < t->now_us - table->ttl_us;
+}
+
+/* ---- entries.c: all of it within an event and under undo, unless it says otherwise ---------------------------------- */
+
+/* The entry to be changed, and its number: found and touched, or created with zeroed data. */
+struct leat_entry *leat_entry_open(struct leat_tables *t, uint32_t table, const struct leat_value *key, uint32_t *number);
+/* The entry for reading, or NULL. Any time. */
+struct leat_entry *leat_entry_read(const struct leat_tables *t, uint32_t table, const struct leat_value *key);
+void leat_entry_erase(struct leat_tables *t, uint32_t table, uint32_t number);
+/* Frees what was released and swept. Between events. */
+void leat_entries_clear(struct leat_tables *t);
+/* Everything, at the end. */
+void leat_entries_finish(struct leat_tables *t);
+
+/* Bytes of images that are kept for the next event. */
+enum { LEAT_UNDO_KEPT = 1024 * 1024 };
+
+/* ---- undo.c --------------------------------------------------------------------------------------------------------- */
+
+/* An entry of the log for what is about to change. */
+static inline struct leat_undo *leat_undo_add(struct leat_tables *t, enum leat_undo_kind kind, uint32_t table, uint32_t number)
+{
+	struct leat_undo *undo;
+
+	if (t->n_undo == t->undo_capacity)
+		t->undo = leat_grow(t->undo, t->n_undo, &t->undo_capacity, sizeof *t->undo);
+	undo = &t->undo[t->n_undo++];
+	undo->kind = (uint16_t)kind;
+	undo->table = (uint16_t)table;
+	undo->number = number;
+	undo->image = 0;
+	undo->n = 1;
+	return undo;
+}
+
+/* Room for its image, aligned; good until the next one. */
+static inline void *leat_undo_image(struct leat_tables *t, struct leat_undo *undo, size_t bytes)
+{
+	size_t padded = (bytes + 15) & ~(size_t)15;
+	char *image = leat_buffer_reserve(&t->images, padded);
+
+	undo->image = t->images.n;
+	t->images.n += padded;
+	return image;
+}
+
+void leat_undo_settle(struct leat_tables *t); /* commit */
+void leat_undo_all(struct leat_tables *t);    /* abort */
+void leat_tables_discard(struct leat_tables *t, void *memory);            /* T1 */
+void leat_tables_discard_block(struct leat_tables *t, struct leat_block block);
+void leat_tables_release(struct leat_tables *t, uint32_t table, uint32_t number); /* T1 */
+
+/* ---- ordered.c ------------------------------------------------------------------------------------------------------ */
+
+void leat_run_finish(struct leat_tables *t, struct leat_run *run); /* between events */
+void leat_run_undo_put(struct leat_tables *t, struct leat_run *run, const struct leat_piece *piece);
+void leat_run_undo_replace(struct leat_tables *t, struct leat_run *run, const struct leat_piece *piece);
+void leat_run_undo_remove(struct leat_tables *t, struct leat_run *run, const struct leat_piece *piece, size_t n);
+
+#endif

@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "state/tables.h"
+
+#include "base/check.h"
+#include "base/memory.h"
+#include "state/table.h"
+
+static size_t data_size(const struct leat_table_spec *spec)
+{
+	switch (spec->kind) {
+	case LEAT_TABLE_VALUE:
+		return sizeof(struct leat_cell);
+	case LEAT_TABLE_ORDERED:
+		return sizeof(struct leat_run);
+	case LEAT_TABLE_FIXED:
+		break;
+	}
+	return spec->size;
+}
+
+static void publish(struct leat_tables *t)
+{
+	size_t entries = 0;
+	size_t bytes = t->owned + t->undo_capacity * sizeof *t->undo + t->images.capacity;
+
+	for (size_t i = 0; i < t->n; i++) {
+		entries += t->table[i].index.n;
+		bytes += t->table[i].index.bytes + leat_pool_bytes(&t->table[i].pool);
+	}
+	atomic_store_explicit(&t->entries, entries, memory_order_relaxed);
+	atomic_store_explicit(&t->bytes, bytes, memory_order_relaxed);
+	t->is_changed = false;
+}
+
+struct leat_tables *leat_tables_create(const struct leat_table_spec *specs, const int64_t *ttl_us)
+{
+	struct leat_tables *t = leat_allocate_zeroed(1, sizeof *t);
+
+	while (specs != NULL && specs[t->n].name != NULL)
+		t->n++;
+	leat_check(t->n <= UINT16_MAX);
+	t->table = leat_allocate_zeroed(t->n, sizeof *t->table);
+	t->event = 1; /* 0 is no event: entries and runs start with it */
+	for (size_t i = 0; i < t->n; i++) {
+		struct leat_table *table = &t->table[i];
+
+		table->kind = specs[i].kind;
+		table->size = data_size(&specs[i]);
+		table->ttl_us = ttl_us != NULL ? ttl_us[i] : 0;
+		table->cursor = 1;
+		t->has_ttl = t->has_ttl || table->ttl_us > 0;
+		leat_index_init(&table->index);
+		leat_pool_init(&table->pool, sizeof(struct leat_entry) + table->size);
+	}
+	publish(t);
+	return t;
+}
+
+void leat_tables_destroy(struct leat_tables *t)
+{
+	if (t == NULL)
+		return;
+	if (t->is_open)
+		leat_tables_abort(t);
+	leat_entries_finish(t);
+	leat_buffer_finish(&t->images);
+	free(t->undo);
+	free(t->rubbish);
+	free(t->released);
+	free(t->table);
+	free(t);
+}
+
+/* ---- events --------------------------------------------------------------------------------------------------------- */
+
+void leat_tables_begin(struct leat_tables *t, int64_t now_us)
+{
+	leat_check(!t->is_open);
+	t->is_open = true;
+	t->event++;
+	/* What has expired must not come back to life when the clock is set back. */
+	if (now_us > t->now_us)
+		t->now_us = now_us;
+	if (t->n_released + t->n_rubbish > 0 || t->has_ttl)
+		leat_entries_clear(t);
+}
+
+void leat_tables_commit(struct leat_tables *t)
+{
+	leat_check(t->is_open);
+	t->is_open = false;
+	/* Mostly an event has changed structs that were there, and its log is just forgotten. */
+	if (t->n_settle == 0 && t->images.capacity <= LEAT_UNDO_KEPT) {
+		t->n_undo = 0;
+		t->images.n = 0;
+	} else {
+		leat_undo_settle(t);
+	}
+	if (t->is_changed)
+		publish(t);
+}
+
+void leat_tables_abort(struct leat_tables *t)
+{
+	leat_check(t->is_open);
+	t->is_open = false;
+	leat_undo_all(t);
+	if (t->is_changed)
+		publish(t);
+}
+
+/* ---- fixed ---------------------------------------------------------------------------------------------------------- */
+
+void *leat_tables_get(struct leat_tables *t, uint32_t table, const struct leat_value *key)
+{
+	uint32_t number;
+
+	leat_check(t->is_open && table < t->n && t->table[table].kind == LEAT_TABLE_FIXED);
+	return leat_entry_data(leat_entry_open(t, table, key, &number));
+}
+
+const void *leat_tables_peek(struct leat_tables *t, uint32_t table, const struct leat_value *key)
+{
+	struct leat_entry *e;
+
+	leat_check(table < t->n && t->table[table].kind == LEAT_TABLE_FIXED);
+	e = leat_entry_read(t, table, key);
+	return e != NULL ? leat_entry_data(e) : NULL;
+}
+
+/* ---- value ---------------------------------------------------------------------------------------------------------- */
+
+const struct leat_value *leat_tables_value(struct leat_tables *t, uint32_t table, const struct leat_value *key)
+{
+	struct leat_entry *e;
+
+	leat_check(table < t->n && t->table[table].kind == LEAT_TABLE_VALUE);
+	e = leat_entry_read(t, table, key);
+	return e != NULL ? ((const struct leat_cell *)leat_entry_data(e))->block.clone : NULL;
+}
+
+void leat_tables_put(struct leat_tables *t, uint32_t table, const struct leat_value *key, const struct leat_value *value)
+{
+	struct leat_cell *cell;
+	size_t n_undo = t->n_undo;
+	uint32_t number;
+
+	leat_check(t->is_open && table < t->n && t->table[table].kind == LEAT_TABLE_VALUE);
+	cell = leat_entry_data(leat_entry_open(t, table, key, &number));
+	/* On the first touch the log holds the old value (T3), on later ones it is ours to drop. */
+	if (t->n_undo == n_undo)
+		leat_tables_discard_block(t, cell->block);
+	cell->block.clone = leat_value_clone(value, &cell->block.bytes);
+	t->owned += cell->block.bytes;
+	t->is_changed = true;
+}
+
+/* ---- any kind ------------------------------------------------------------------------------------------------------- */
+
+void leat_tables_erase(struct leat_tables *t, uint32_t table, const struct leat_value *key)
+{
+	uint32_t number;
+
+	leat_check(t->is_open && table < t->n);
+	number = leat_table_find(&t->table[table], key, leat_index_tag(leat_key_hash(key)));
+	if (number != 0)
+		leat_entry_erase(t, table, number);
+}
+
+/*
+ * In two passes, so that the misses of one key are waited for together with those of the others. A small table is in the
+ * caches anyway, and asking for what is there only costs: measured by bench/tables, 55 ns an event with and without at 20,000
+ * keys (94 bytes each), 125 to 58 at 40,000, 394 to 153 at a million.
+ */
+void leat_tables_prefetch(struct leat_tables *t, const struct leat_record *record, size_t n)
+{
+	enum { AT_ONCE = 64, PREFETCH_FROM = 2 << 20 };
+	const struct leat_table *table = t->table;
+	uint32_t tag[AT_ONCE];
+
+	if (t->n == 0 || table->index.bytes + leat_pool_bytes(&table->pool) < PREFETCH_FROM)
+		return;
+	for (size_t done = 0; done < n; done += AT_ONCE) {
+		size_t some = n - done < AT_ONCE ? n - done : AT_ONCE;
+
+		for (size_t i = 0; i < some; i++) {
+			struct leat_probe p;
+
+			tag[i] = leat_index_tag(leat_key_hash(&record[done + i].key));
+			p = leat_index_probe(&table->index, tag[i]);
+			__builtin_prefetch(&p.slot[p.i]);
+		}
+		for (size_t i = 0; i < some; i++) {
+			struct leat_probe p = leat_index_probe(&table->index, tag[i]);
+
+			while (p.slot[p.i].number != 0 && p.slot[p.i].tag != tag[i])
+				leat_probe_next(&p);
+			if (p.slot[p.i].number != 0) {
+				const char *e = leat_pool_at(&table->pool, p.slot[p.i].number);
+
+				__builtin_prefetch(e);
+				__builtin_prefetch(e + sizeof(struct leat_entry));
+			}
+		}
+	}
+}
+
+size_t leat_tables_entries(const struct leat_tables *t)
+{
+	return atomic_load_explicit(&t->entries, memory_order_relaxed);
+}
+
+size_t leat_tables_bytes(const struct leat_tables *t)
+{
+	return atomic_load_explicit(&t->bytes, memory_order_relaxed);
+}
