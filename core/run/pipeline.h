@@ -43,8 +43,11 @@ const struct leat_plan *leat_pipeline_plan(const struct leat_pipeline *p);
 
 /* ---- figures, from any thread ------------------------------------------------------------------------------------ */
 
-/* Counted since start. Microseconds in powers of two: bucket[i] counts latencies in (2^(i-1), 2^i] us. */
-enum { LEAT_LATENCY_BUCKETS = 32 };
+/* Latencies are counted in buckets, four to each power of two, so that a quantile is right within a fifth. */
+enum { LEAT_LATENCY_STEPS = 4, LEAT_LATENCY_BUCKETS = 32 * LEAT_LATENCY_STEPS };
+unsigned leat_latency_bucket(uint64_t us);
+/* The largest latency of a bucket, in us: bucket i counts those in (bound(i - 1), bound(i)]. */
+uint64_t leat_latency_bound(unsigned bucket);
 
 struct leat_node_figures {
 	uint64_t records_in, records_out, bytes_in, bytes_out, errors, dead_letters, retries;
@@ -75,6 +78,10 @@ struct leat_pipeline_figures {
 	uint64_t latency_count;
 	uint64_t alerts;                        /* records that went out of ports named "alerts" */
 	size_t in_flight_bytes, in_flight_limit;
+	/* The longest time for which a worker that is awake has not come round; 0: none is awake. Many seconds: it is stuck, most
+	 * likely in a call into the plugin of `stalled_node`. */
+	int64_t stalled_us;
+	uint32_t stalled_node;
 };
 
 void leat_pipeline_figures(const struct leat_pipeline *p, struct leat_pipeline_figures *out);

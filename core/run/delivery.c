@@ -1,0 +1,419 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "run/delivery.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/check.h"
+#include "base/clock.h"
+#include "base/memory.h"
+
+/* One delivery at most; what a transaction of the common systems carries well. */
+enum { MAX_EFFECTS = 16384, MAX_BYTES = 8 << 20 };
+
+struct refusal {
+	size_t effect;
+	struct leat_error err;
+};
+
+struct leat_sink {
+	struct leat_pipeline *pipeline;
+	const struct leat_node *node;
+	struct leat_encoder encoder; /* its instance is the context of claim() and deliver(), its dead ones take refusals */
+	pthread_t thread;
+	bool is_started;
+	pthread_mutex_t lock;
+	pthread_cond_t changed;
+	struct leat_group *first, **last; /* under the lock */
+	_Atomic uint64_t queued_bytes;
+	_Atomic bool is_waited_for;
+	uint32_t attempt;
+
+	/* the delivery in hand */
+	struct leat_group *taken;
+	struct leat_effect *effect;
+	const struct leat_record **record;
+	struct leat_group **group_of;
+	struct refusal *refusal;
+	size_t n_refusals, refusal_capacity;
+	size_t n_in_hand;
+
+	leat_counter latency[LEAT_LATENCY_BUCKETS];
+	leat_counter latency_sum_us;
+};
+
+static void refuse(struct leat_instance *instance, size_t effect, const struct leat_error *err)
+{
+	struct leat_sink *sink = instance->opaque;
+
+	if (effect >= sink->n_in_hand) {
+		instance->breach = "it refuses an effect that it was not given";
+		return;
+	}
+	sink->refusal = leat_grow(sink->refusal, sink->n_refusals, &sink->refusal_capacity, sizeof *sink->refusal);
+	sink->refusal[sink->n_refusals++] = (struct refusal){ .effect = effect, .err = *err };
+}
+
+struct leat_sink *leat_sink_create(struct leat_pipeline *p, const struct leat_node *node, void *self)
+{
+	struct leat_sink *sink = leat_allocate_zeroed(1, sizeof *sink);
+	pthread_condattr_t attributes;
+
+	(void)self;
+	sink->pipeline = p;
+	sink->node = node;
+	sink->last = &sink->first;
+	pthread_mutex_init(&sink->lock, NULL);
+	pthread_condattr_init(&attributes);
+	pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+	pthread_cond_init(&sink->changed, &attributes);
+	pthread_condattr_destroy(&attributes);
+	sink->effect = leat_allocate_zeroed(MAX_EFFECTS, sizeof *sink->effect);
+	sink->record = leat_allocate_zeroed(MAX_EFFECTS, sizeof *sink->record);
+	sink->group_of = leat_allocate_zeroed(MAX_EFFECTS, sizeof *sink->group_of);
+	return sink;
+}
+
+void leat_sink_push(struct leat_sink *sink, struct leat_group *group)
+{
+	bool was_empty;
+
+	group->next = NULL;
+	pthread_mutex_lock(&sink->lock);
+	was_empty = sink->first == NULL;
+	*sink->last = group;
+	sink->last = &group->next;
+	atomic_fetch_add(&sink->queued_bytes, group->bytes_n);
+	if (was_empty)
+		pthread_cond_signal(&sink->changed);
+	pthread_mutex_unlock(&sink->lock);
+}
+
+bool leat_sink_has_room(struct leat_sink *sink)
+{
+	if (atomic_load(&sink->queued_bytes) < sink->pipeline->flow.limit)
+		return true;
+	atomic_store(&sink->is_waited_for, true);
+	return atomic_load(&sink->queued_bytes) < sink->pipeline->flow.limit;
+}
+
+static bool is_stopping(const struct leat_sink *sink)
+{
+	return atomic_load(&sink->pipeline->is_stopping);
+}
+
+/* Waits, unless everything stops. */
+static void pause_for(struct leat_sink *sink, int64_t us)
+{
+	int64_t until_us = leat_clock_monotonic_us() + us;
+	struct timespec until = { .tv_sec = until_us / 1000000, .tv_nsec = until_us % 1000000 * 1000 };
+
+	pthread_mutex_lock(&sink->lock);
+	while (!is_stopping(sink) && pthread_cond_timedwait(&sink->changed, &sink->lock, &until) != ETIMEDOUT)
+		;
+	pthread_mutex_unlock(&sink->lock);
+}
+
+/* A call said that it may work later. */
+static void back_off(struct leat_sink *sink, const struct leat_error *err)
+{
+	leat_counter_add(&sink->encoder.instance->counters.retries, 1);
+	leat_pipeline_trouble(sink->pipeline, sink->node, err);
+	pause_for(sink, leat_backoff_us(&sink->attempt));
+}
+
+/* True: claimed. False: everything stops. */
+static bool claim(struct leat_sink *sink)
+{
+	struct leat_claim claim = { .pipeline = sink->pipeline->description->name, .sink = sink->node->name };
+	struct leat_instance *instance = sink->encoder.instance;
+	struct leat_fence found;
+	struct leat_error err;
+	enum leat_status status;
+
+	while (!is_stopping(sink)) {
+		memset(&found, 0, sizeof found);
+		leat_error_clear(&err);
+		status = sink->node->plugin->sink->claim(instance->self, &claim, &found, &instance->context, &err);
+		status = leat_instance_judge(instance, status, LEAT_MAY_WAIT | 1u << LEAT_AGAIN, "claim", &err);
+		if (status == LEAT_OK) {
+			sink->attempt = 0;
+			leat_pipeline_trouble(sink->pipeline, sink->node, NULL);
+			atomic_store(&sink->pipeline->node[sink->node->index].is_ready, true);
+			leat_pipeline_nudge(sink->pipeline);
+			return true;
+		}
+		if (status == LEAT_FATAL) {
+			leat_pipeline_fail(sink->pipeline, sink->node, &err);
+			return false;
+		}
+		back_off(sink, &err);
+	}
+	return false;
+}
+
+/* Moves whole groups out of the queue, as many as fit one delivery (a larger one alone). Returns the number of effects. */
+static size_t take(struct leat_sink *sink)
+{
+	struct leat_group *group, **end = &sink->taken;
+	size_t n = 0, bytes = 0;
+
+	pthread_mutex_lock(&sink->lock);
+	while (sink->first == NULL && !is_stopping(sink))
+		pthread_cond_wait(&sink->changed, &sink->lock);
+	sink->taken = sink->first;
+	while ((group = sink->first) != NULL && !is_stopping(sink) &&
+	       (n == 0 || (n + group->n <= MAX_EFFECTS && bytes + group->bytes_n <= MAX_BYTES))) {
+		n += group->n;
+		bytes += group->bytes_n;
+		end = &group->next;
+		sink->first = group->next;
+	}
+	*end = NULL;
+	if (sink->first == NULL)
+		sink->last = &sink->first;
+	pthread_mutex_unlock(&sink->lock);
+	return n;
+}
+
+static void lay_out(struct leat_sink *sink, size_t n)
+{
+	struct leat_group *group;
+	size_t k = 0, i;
+
+	if (n > MAX_EFFECTS) {
+		sink->effect = leat_reallocate(sink->effect, n, sizeof *sink->effect);
+		sink->record = leat_reallocate(sink->record, n, sizeof *sink->record);
+		sink->group_of = leat_reallocate(sink->group_of, n, sizeof *sink->group_of);
+	}
+	for (group = sink->taken; group != NULL; group = group->next) {
+		const char *bytes = group->bytes;
+
+		for (i = 0; i < group->n; i++, k++) {
+			sink->effect[k] = (struct leat_effect){ .bytes = bytes, .n = group->effect[i].n };
+			sink->record[k] = group->effect[i].record;
+			sink->group_of[k] = group;
+			bytes += group->effect[i].n;
+		}
+	}
+	leat_check(k == n);
+}
+
+/* True: delivered. False: everything stops. */
+static bool deliver(struct leat_sink *sink, size_t n)
+{
+	struct leat_delivery delivery = { .n = n, .effect = sink->effect };
+	struct leat_instance *instance = sink->encoder.instance;
+	struct leat_error err;
+	enum leat_status status;
+
+	sink->n_in_hand = n;
+	while (!is_stopping(sink)) {
+		sink->n_refusals = 0;
+		leat_error_clear(&err);
+		status = sink->node->plugin->sink->deliver(instance->self, &delivery, &instance->context, &err);
+		status = leat_instance_judge(instance, status, LEAT_MAY_WAIT | 1u << LEAT_AGAIN, "deliver", &err);
+		if (status == LEAT_OK) {
+			if (sink->attempt > 0)
+				leat_pipeline_trouble(sink->pipeline, sink->node, NULL);
+			sink->attempt = 0;
+			return true;
+		}
+		leat_counter_add(&instance->counters.errors, 1);
+		if (status == LEAT_FATAL) {
+			leat_pipeline_fail(sink->pipeline, sink->node, &err);
+			return false;
+		}
+		back_off(sink, &err);
+		if (status == LEAT_UNKNOWN && !claim(sink))
+			return false;
+	}
+	return false;
+}
+
+static void count_latency(struct leat_sink *sink, size_t n, int64_t now_us)
+{
+	uint64_t sum = 0;
+	size_t i;
+
+	for (i = 0; i < n; i++) {
+		uint64_t us = now_us > sink->record[i]->arrival_us ? (uint64_t)(now_us - sink->record[i]->arrival_us) : 0;
+
+		leat_counter_add(&sink->latency[leat_latency_bucket(us)], 1);
+		sum += us;
+	}
+	leat_counter_add(&sink->latency_sum_us, sum);
+}
+
+static int compare_refusals(const void *left, const void *right)
+{
+	const struct refusal *a = left, *b = right;
+
+	return a->effect < b->effect ? -1 : a->effect > b->effect;
+}
+
+/* In the order of the effects, each once. */
+static void sort_refusals(struct leat_sink *sink)
+{
+	size_t i, n = 0;
+
+	if (sink->n_refusals > 1)
+		qsort(sink->refusal, sink->n_refusals, sizeof *sink->refusal, compare_refusals);
+	for (i = 0; i < sink->n_refusals; i++)
+		if (n == 0 || sink->refusal[n - 1].effect != sink->refusal[i].effect)
+			sink->refusal[n++] = sink->refusal[i];
+	sink->n_refusals = n;
+}
+
+/* What the system has refused for good goes to those who read this sink's dead letters. False: it does not, and what was
+ * delivered must not be acknowledged. */
+static bool bury_refused(struct leat_sink *sink, int64_t now_us)
+{
+	struct leat_arena *arena;
+	struct leat_ticket *ticket = leat_flow_open(&sink->pipeline->flow, &arena);
+	enum leat_status status;
+	struct leat_error err;
+	size_t i;
+
+	leat_instance_enter(sink->encoder.instance, arena, now_us);
+	for (i = 0; i < sink->n_refusals; i++) {
+		size_t effect = sink->refusal[i].effect;
+
+		leat_arena_keep(arena, sink->group_of[effect]->arena);
+		leat_instance_bury(sink->encoder.instance, sink->record[effect], &sink->record[effect]->value, &sink->refusal[i].err);
+	}
+	status = leat_encoder_run_dead(&sink->encoder, &err);
+	if (status != LEAT_OK)
+		leat_pipeline_fail(sink->pipeline, sink->node, &err);
+	leat_flow_settle(ticket, arena);
+	sink->encoder.instance->arena = NULL;
+	sink->encoder.instance->now_us = 0;
+	leat_arena_unref(arena);
+	return status == LEAT_OK;
+}
+
+static void let_go(struct leat_sink *sink, struct leat_group *group)
+{
+	struct leat_group *next;
+	uint64_t bytes = 0;
+
+	for (; group != NULL; group = next) {
+		next = group->next;
+		bytes += group->bytes_n;
+		leat_arena_unref(group->arena);
+	}
+	atomic_fetch_sub(&sink->queued_bytes, bytes);
+	if (atomic_load(&sink->is_waited_for) && atomic_load(&sink->queued_bytes) < sink->pipeline->flow.limit &&
+	    atomic_exchange(&sink->is_waited_for, false))
+		sink->pipeline->flow.eased(sink->pipeline);
+}
+
+static void *work(void *opaque)
+{
+	struct leat_sink *sink = opaque;
+	struct leat_instance *instance = sink->encoder.instance;
+	int64_t now_us, busy_us;
+	size_t n;
+
+	if (!claim(sink))
+		return NULL;
+	while ((n = take(sink)) > 0) {
+		lay_out(sink, n);
+		busy_us = leat_clock_monotonic_us();
+		if (!deliver(sink, n))
+			break;
+		sort_refusals(sink);
+		now_us = leat_clock_now_us();
+		leat_counter_add(&instance->counters.busy_ns, (uint64_t)(leat_clock_monotonic_us() - busy_us) * 1000);
+		count_latency(sink, n, now_us);
+		leat_counter_add(&instance->counters.records_out, n - sink->n_refusals);
+		if (sink->n_refusals > 0 && !bury_refused(sink, now_us))
+			break;
+		let_go(sink, sink->taken);
+		sink->taken = NULL;
+	}
+	return NULL;
+}
+
+enum leat_status leat_sink_start(struct leat_sink *sink, struct leat_error *err)
+{
+	enum leat_status status = leat_encoder_init(&sink->encoder, sink->pipeline, sink->node->index, UINT32_MAX, 0, err);
+
+	if (status != LEAT_OK)
+		return status;
+	sink->encoder.instance->refuse = refuse;
+	sink->encoder.instance->opaque = sink;
+	leat_check(pthread_create(&sink->thread, NULL, work, sink) == 0);
+	sink->is_started = true;
+	return LEAT_OK;
+}
+
+void leat_sink_stop(struct leat_sink *sink)
+{
+	if (!sink->is_started)
+		return;
+	leat_check(is_stopping(sink));
+	pthread_mutex_lock(&sink->lock);
+	pthread_cond_broadcast(&sink->changed);
+	pthread_mutex_unlock(&sink->lock);
+	pthread_join(sink->thread, NULL);
+	sink->is_started = false;
+	let_go(sink, sink->taken);
+	let_go(sink, sink->first);
+	sink->taken = NULL;
+	sink->first = NULL;
+}
+
+void leat_sink_destroy(struct leat_sink *sink)
+{
+	if (sink == NULL)
+		return;
+	leat_check(!sink->is_started);
+	leat_encoder_finish(&sink->encoder);
+	pthread_cond_destroy(&sink->changed);
+	pthread_mutex_destroy(&sink->lock);
+	free(sink->effect);
+	free(sink->record);
+	free(sink->group_of);
+	free(sink->refusal);
+	free(sink);
+}
+
+static void add_counters(struct leat_pipeline_figures *f, const struct leat_encoder *encoder)
+{
+	const struct leat_counters *c = &encoder->instance->counters;
+	struct leat_node_figures *to = &f->node[encoder->instance->node->index];
+	size_t i;
+
+	/* Records come into a sink by its encoders in the shards, and by those for the dead letters of another sink. */
+	to->records_in += leat_counter_get(&c->records_in);
+	to->bytes_in += leat_counter_get(&c->bytes_in);
+	to->records_out += leat_counter_get(&c->records_out);
+	to->errors += leat_counter_get(&c->errors);
+	to->retries += leat_counter_get(&c->retries);
+	to->dead_letters += leat_counter_get(&c->dead_letters);
+	to->busy_ns += leat_counter_get(&c->busy_ns);
+	for (i = 0; i < encoder->n_dead; i++)
+		add_counters(f, &encoder->dead[i]);
+}
+
+void leat_sink_figures(struct leat_sink *sink, struct leat_pipeline_figures *figures)
+{
+	struct leat_node_figures *node = &figures->node[sink->node->index];
+	int i;
+
+	if (sink->encoder.instance == NULL)
+		return;
+	add_counters(figures, &sink->encoder);
+	node->queue_bytes = atomic_load(&sink->queued_bytes);
+	node->queue_bytes_limit = sink->pipeline->flow.limit;
+	for (i = 0; i < LEAT_LATENCY_BUCKETS; i++) {
+		uint64_t n = leat_counter_get(&sink->latency[i]);
+
+		figures->latency[i] += n;
+		figures->latency_count += n;
+	}
+	figures->latency_sum_us += leat_counter_get(&sink->latency_sum_us);
+}

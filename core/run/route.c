@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "run/route.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/check.h"
+#include "base/memory.h"
+#include "run/delivery.h"
+
+/* ---- channels ---- */
+
+struct leat_channel *leat_channel_create(uint32_t edge, size_t capacity, struct leat_worker *from, struct leat_worker *to)
+{
+	struct leat_channel *channel = leat_allocate_zeroed(1, sizeof *channel);
+
+	channel->ring = leat_ring_create(capacity);
+	channel->edge = edge;
+	channel->from = from;
+	channel->to = to;
+	return channel;
+}
+
+void leat_channel_destroy(struct leat_channel *channel)
+{
+	struct leat_packet *packet;
+
+	if (channel == NULL)
+		return;
+	while ((packet = leat_ring_pull(channel->ring)) != NULL)
+		leat_arena_unref(packet->arena);
+	leat_ring_destroy(channel->ring);
+	free(channel);
+}
+
+bool leat_channel_push(struct leat_channel *channel, struct leat_packet *packet)
+{
+	if (!leat_ring_push(channel->ring, packet)) {
+		atomic_store(&channel->is_full, true);
+		atomic_thread_fence(memory_order_seq_cst);
+		/* Once more: a pull in between did not see that we wait. */
+		if (!leat_ring_push(channel->ring, packet))
+			return false;
+		atomic_store(&channel->is_full, false);
+	}
+	leat_worker_wake(channel->to);
+	return true;
+}
+
+struct leat_packet *leat_channel_pull(struct leat_channel *channel)
+{
+	struct leat_packet *packet = leat_ring_pull(channel->ring);
+
+	if (packet == NULL)
+		return NULL;
+	atomic_thread_fence(memory_order_seq_cst);
+	if (atomic_load_explicit(&channel->is_full, memory_order_relaxed) && atomic_exchange(&channel->is_full, false))
+		leat_worker_wake(channel->from);
+	return packet;
+}
+
+/* ---- keys ---- */
+
+struct leat_value leat_route_key(const struct leat_node *node, struct leat_arena *arena, const struct leat_record *record)
+{
+	const struct leat_value *part;
+	struct leat_value *parts;
+	size_t i;
+
+	if (node->n_keys == 1) {
+		part = leat_path_get(node->key[0], &record->value);
+		return part == NULL ? leat_null() : *part;
+	}
+	parts = leat_arena_allocate(arena, node->n_keys * sizeof *parts);
+	for (i = 0; i < node->n_keys; i++) {
+		part = leat_path_get(node->key[i], &record->value);
+		if (part == NULL || part->type == LEAT_NULL)
+			return leat_null();
+		parts[i] = *part;
+	}
+	return leat_value_list(arena, parts, node->n_keys);
+}
+
+/* The high bits: tables take the low ones of the same hash. A record without key goes to shard 0, which buries it. */
+static uint32_t shard_of(const struct leat_value *key, uint32_t n_shards)
+{
+	return key->type == LEAT_NULL ? 0 : (uint32_t)(((leat_value_hash(key) >> 32) * n_shards) >> 32);
+}
+
+static struct leat_packet *make_packet(struct leat_arena *arena, const struct leat_record *record, size_t n)
+{
+	struct leat_packet *packet = leat_arena_allocate(arena, sizeof *packet);
+
+	packet->arena = leat_arena_ref(arena);
+	packet->n = n;
+	packet->record = record;
+	return packet;
+}
+
+void leat_route_split(const struct leat_route *route, struct leat_arena *arena, const struct leat_record *record, size_t n,
+                      void (*send)(void *opaque, struct leat_channel *channel, struct leat_packet *packet), void *opaque)
+{
+	struct leat_record *sorted;
+	uint32_t *shard, *end, s;
+	size_t i;
+
+	if (route->target->n_keys == 0) {
+		send(opaque, route->channel[0], make_packet(arena, record, n));
+		return;
+	}
+	/* A counting sort: two passes over the keys, one array, order kept. */
+	sorted = leat_arena_allocate(arena, n * sizeof *sorted);
+	shard = leat_arena_allocate(arena, n * sizeof *shard);
+	end = leat_arena_allocate(arena, (route->n_channels + 1) * sizeof *end);
+	memset(end, 0, (route->n_channels + 1) * sizeof *end);
+	struct leat_value *key = leat_arena_allocate(arena, n * sizeof *key);
+	for (i = 0; i < n; i++) {
+		key[i] = leat_route_key(route->target, arena, &record[i]);
+		shard[i] = shard_of(&key[i], route->n_channels);
+		end[shard[i] + 1]++;
+	}
+	for (s = 1; s <= route->n_channels; s++)
+		end[s] += end[s - 1];
+	/* end[s] is where shard s begins; filling it moves it to where the shard ends. */
+	for (i = 0; i < n; i++) {
+		struct leat_record *to = &sorted[end[shard[i]]++];
+
+		*to = record[i];
+		to->key = key[i];
+	}
+	for (s = 0; s < route->n_channels; s++) {
+		uint32_t begin = s == 0 ? 0 : end[s - 1];
+
+		if (end[s] > begin)
+			send(opaque, route->channel[s], make_packet(arena, sorted + begin, end[s] - begin));
+	}
+}
+
+/* ---- sinks ---- */
+
+static size_t count_dead_readers(const struct leat_plan *plan, uint32_t node)
+{
+	size_t n = 0, i;
+
+	for (i = 0; i < plan->n_edges; i++)
+		n += plan->edge[i].from == node && plan->edge[i].port == LEAT_DEAD_PORT;
+	return n;
+}
+
+enum leat_status leat_encoder_init(struct leat_encoder *encoder, struct leat_pipeline *p, uint32_t sink, uint32_t worker, uint32_t shard,
+                                   struct leat_error *err)
+{
+	const struct leat_plan *plan = p->plan;
+	enum leat_status status;
+	size_t i;
+
+	memset(encoder, 0, sizeof *encoder);
+	encoder->pipeline = p;
+	encoder->sink = p->node[sink].sink;
+	status = leat_instance_attach(p->description, &p->description->node[sink], worker, shard, p->node[sink].self, &encoder->instance, err);
+	if (status != LEAT_OK)
+		return status;
+	encoder->instance->dead_log = &p->node[sink].dead_log;
+	encoder->dead = leat_allocate_zeroed(count_dead_readers(plan, sink) + 1, sizeof *encoder->dead);
+	for (i = 0; i < plan->n_edges && status == LEAT_OK; i++) {
+		if (plan->edge[i].from != sink || plan->edge[i].port != LEAT_DEAD_PORT)
+			continue;
+		status = leat_encoder_init(&encoder->dead[encoder->n_dead++], p, plan->edge[i].to, worker, shard, err);
+		encoder->instance->out[0].is_wired = true;
+	}
+	return status;
+}
+
+bool leat_encoder_has_room(const struct leat_encoder *encoder)
+{
+	bool has_room = leat_sink_has_room(encoder->sink);
+	size_t i;
+
+	for (i = 0; i < encoder->n_dead; i++)
+		has_room = leat_encoder_has_room(&encoder->dead[i]) && has_room;
+	return has_room;
+}
+
+void leat_encoder_finish(struct leat_encoder *encoder)
+{
+	size_t i;
+
+	for (i = 0; i < encoder->n_dead; i++)
+		leat_encoder_finish(&encoder->dead[i]);
+	free(encoder->dead);
+	leat_instance_destroy(encoder->instance);
+	leat_buffer_finish(&encoder->scratch);
+}
+
+/* Encodes into the scratch buffer and notes where each effect ends. Those that are refused are buried. */
+static enum leat_status encode(struct leat_encoder *encoder, const struct leat_record *record, size_t n, struct leat_group *group,
+                               struct leat_error *err)
+{
+	struct leat_instance *instance = encoder->instance;
+	const struct leat_sink_ops *ops = instance->node->plugin->sink;
+	enum leat_status status;
+	size_t i;
+
+	encoder->scratch.n = 0;
+	leat_error_clear(err);
+	for (i = 0; i < n; i++) {
+		size_t start = encoder->scratch.n;
+
+		status = ops->encode(instance->self, &record[i], &encoder->scratch, &instance->context, err);
+		if (status == LEAT_OK && instance->breach == NULL) {
+			group->effect[group->n].n = encoder->scratch.n - start;
+			group->effect[group->n++].record = &record[i];
+			continue;
+		}
+		encoder->scratch.n = start;
+		status = leat_instance_judge(instance, status, 1u << LEAT_REJECT | 1u << LEAT_FATAL, "encode", err);
+		if (status != LEAT_REJECT)
+			return status;
+		leat_instance_bury(instance, &record[i], &record[i].value, err);
+		leat_error_clear(err);
+	}
+	return LEAT_OK;
+}
+
+enum leat_status leat_encoder_run_dead(struct leat_encoder *encoder, struct leat_error *err)
+{
+	struct leat_output *dead = &encoder->instance->out[0];
+	enum leat_status status = LEAT_OK;
+	size_t i, n = dead->n;
+
+	for (i = 0; i < encoder->n_dead && n > 0 && status == LEAT_OK; i++)
+		status = leat_encoder_run(&encoder->dead[i], encoder->instance->arena, encoder->instance->now_us, dead->record, n, err);
+	leat_counter_add(&encoder->dead_records, n);
+	dead->record = NULL;
+	dead->n = 0;
+	dead->capacity = 0;
+	return status;
+}
+
+enum leat_status leat_encoder_run(struct leat_encoder *encoder, struct leat_arena *arena, int64_t now_us, const struct leat_record *record,
+                                  size_t n, struct leat_error *err)
+{
+	struct leat_group *group = leat_arena_allocate(arena, sizeof *group);
+	enum leat_status status;
+	char *bytes;
+
+	memset(group, 0, sizeof *group);
+	group->effect = leat_arena_allocate(arena, n * sizeof *group->effect);
+	leat_instance_enter(encoder->instance, arena, now_us);
+	leat_counter_add(&encoder->instance->counters.records_in, n);
+	status = encode(encoder, record, n, group, err);
+	if (status != LEAT_OK) {
+		(void)leat_error_at(err, encoder->instance->node->name);
+		return status;
+	}
+	if (group->n > 0) {
+		bytes = leat_arena_allocate(arena, encoder->scratch.n);
+		if (encoder->scratch.n > 0)
+			memcpy(bytes, encoder->scratch.data, encoder->scratch.n);
+		group->bytes = bytes;
+		group->bytes_n = encoder->scratch.n;
+		leat_counter_add(&encoder->instance->counters.bytes_in, encoder->scratch.n);
+		group->arena = leat_arena_ref(arena);
+		leat_sink_push(encoder->sink, group);
+	}
+	return leat_encoder_run_dead(encoder, err);
+}

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef LEAT_RUN_ROUTE_H
+#define LEAT_RUN_ROUTE_H
+
+#include <leat/buffer.h>
+
+#include "base/ring.h"
+#include "run/internal.h"
+
+/*
+ * Where records go that came out of a port. Three ways: straight into another instance of the same shard, through a
+ * channel to a shard of another stage, or encoded into a sink's queue. Nothing above this file knows how an exchange moves
+ * records: here it is a ring between two threads.
+ */
+
+/* A batch on its way to another shard. It lies in the arena that its records lie in, and holds a reference on it. */
+struct leat_packet {
+	struct leat_arena *arena;
+	size_t n;
+	const struct leat_record *record;
+};
+
+/* A bounded ring from one shard to another. */
+struct leat_channel {
+	struct leat_ring *ring; /* of leat_packet */
+	uint32_t edge;          /* index in the plan */
+	struct leat_worker *from;
+	struct leat_worker *to;
+	_Atomic bool is_full; /* the producer waits for room */
+};
+
+struct leat_channel *leat_channel_create(uint32_t edge, size_t capacity, struct leat_worker *from, struct leat_worker *to);
+void leat_channel_destroy(struct leat_channel *channel);
+/* Producer. False: full; the producer's worker is woken when there is room. */
+bool leat_channel_push(struct leat_channel *channel, struct leat_packet *packet);
+/* Consumer. NULL: empty. */
+struct leat_packet *leat_channel_pull(struct leat_channel *channel);
+
+/* Turns records into effects of one sink, for one thread. What the sink cannot take goes to the sinks that read its dead
+ * letters. */
+struct leat_encoder {
+	struct leat_pipeline *pipeline;
+	struct leat_instance *instance;
+	struct leat_sink *sink;
+	struct leat_buffer scratch;
+	leat_counter *records; /* of its edge */
+	leat_counter *bytes;
+	struct leat_encoder *dead; /* for each sink that reads our dead port */
+	size_t n_dead;
+	leat_counter dead_records, dead_bytes;
+};
+
+enum leat_status leat_encoder_init(struct leat_encoder *encoder, struct leat_pipeline *p, uint32_t sink, uint32_t worker, uint32_t shard,
+                                   struct leat_error *err);
+void leat_encoder_finish(struct leat_encoder *encoder);
+/* Of the sink's queue and of those that its dead letters go to; false asks for a wake-up, as leat_sink_has_room(). */
+bool leat_encoder_has_room(const struct leat_encoder *encoder);
+/* The records are in `arena`, which the caller writes to. */
+enum leat_status leat_encoder_run(struct leat_encoder *encoder, struct leat_arena *arena, int64_t now_us, const struct leat_record *record,
+                                  size_t n, struct leat_error *err);
+/* Encodes what lies in the instance's dead port, and empties it. */
+enum leat_status leat_encoder_run_dead(struct leat_encoder *encoder, struct leat_error *err);
+
+struct leat_route {
+	const struct leat_edge *edge;
+	uint32_t index; /* of the edge in the plan */
+	leat_counter records, bytes;
+	struct leat_instance *direct;   /* LEAT_EDGE_DIRECT */
+	struct leat_channel **channel;  /* LEAT_EDGE_EXCHANGE: by shard of the target */
+	uint32_t n_channels;
+	const struct leat_node *target;
+	struct leat_encoder encoder;    /* LEAT_EDGE_SINK */
+};
+
+/* The record's key as the node asks for it; null when a part of it is missing. May allocate from `arena`. */
+struct leat_value leat_route_key(const struct leat_node *node, struct leat_arena *arena, const struct leat_record *record);
+/* Splits records by the key of the target (setting it) and calls `send` with a packet for each shard that gets any. */
+void leat_route_split(const struct leat_route *route, struct leat_arena *arena, const struct leat_record *record, size_t n,
+                      void (*send)(void *opaque, struct leat_channel *channel, struct leat_packet *packet), void *opaque);
+
+#endif

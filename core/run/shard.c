@@ -1,0 +1,606 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "run/shard.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/check.h"
+#include "base/clock.h"
+#include "base/memory.h"
+#include "run/delivery.h"
+
+/* What is done in one turn before other shards have theirs. */
+enum { PACKETS_PER_TURN = 8, TIMERS_PER_TURN = 256 };
+
+/* How often to look whether a reader's oldest batch is done with, once there are too many behind it. */
+enum { TRACKER_FULL_US = 100000 };
+
+uint32_t leat_shard_stage(const struct leat_shard *shard)
+{
+	return shard->stage_index;
+}
+
+void leat_shard_add_input(struct leat_shard *shard, struct leat_channel *channel)
+{
+	shard->input = leat_grow(shard->input, shard->n_inputs, &shard->input_capacity, sizeof *shard->input);
+	shard->input[shard->n_inputs++] = channel;
+}
+
+/* ---- making ---- */
+
+static uint32_t position_in_stage(const struct leat_stage *stage, uint32_t node)
+{
+	uint32_t i;
+
+	for (i = 0; i < stage->n_nodes; i++)
+		if (stage->node[i] == node)
+			return i;
+	return UINT32_MAX;
+}
+
+static enum leat_status make_route(struct leat_shard *shard, uint32_t position, uint32_t edge, struct leat_route *route, struct leat_error *err)
+{
+	struct leat_pipeline *p = shard->pipeline;
+	const struct leat_edge *e = &p->plan->edge[edge];
+	struct leat_instance *from = shard->instance[position];
+
+	route->edge = e;
+	route->index = edge;
+	route->target = &p->description->node[e->to];
+	from->out[e->port == LEAT_DEAD_PORT ? from->n_out - 1 : e->port].is_wired = true;
+	switch (e->kind) {
+	case LEAT_EDGE_DIRECT:
+		route->direct = shard->instance[position_in_stage(shard->stage, e->to)];
+		return LEAT_OK;
+	case LEAT_EDGE_EXCHANGE:
+		/* The channels are made by the supervisor, which knows the shards at the other end. */
+		return LEAT_OK;
+	case LEAT_EDGE_SINK:
+		return leat_encoder_init(&route->encoder, p, e->to, shard->worker->index, shard->index, err);
+	}
+	return LEAT_OK;
+}
+
+static enum leat_status make_routes(struct leat_shard *shard, uint32_t position, struct leat_error *err)
+{
+	const struct leat_plan *plan = shard->pipeline->plan;
+	enum leat_status status = LEAT_OK;
+	uint32_t i;
+	size_t n = 0;
+
+	for (i = 0; i < plan->n_edges; i++)
+		n += plan->edge[i].from == shard->stage->node[position];
+	shard->route[position] = leat_allocate_zeroed(n + 1, sizeof **shard->route);
+	for (i = 0; i < plan->n_edges && status == LEAT_OK; i++)
+		if (plan->edge[i].from == shard->stage->node[position])
+			status = make_route(shard, position, i, &shard->route[position][shard->n_routes[position]++], err);
+	return status;
+}
+
+enum leat_status leat_shard_create(struct leat_pipeline *p, uint32_t stage, uint32_t index, struct leat_reader_state *reader,
+                                   struct leat_worker *worker, struct leat_shard **out, struct leat_error *err)
+{
+	struct leat_shard *shard = leat_allocate_zeroed(1, sizeof *shard);
+	enum leat_status status = LEAT_OK;
+	uint32_t i;
+
+	shard->pipeline = p;
+	shard->stage = &p->plan->stage[stage];
+	shard->stage_index = stage;
+	shard->index = index;
+	shard->worker = worker;
+	shard->reader = reader;
+	shard->instance = leat_allocate_zeroed(shard->stage->n_nodes, sizeof(struct leat_instance *));
+	shard->route = leat_allocate_zeroed(shard->stage->n_nodes, sizeof(struct leat_route *));
+	shard->n_routes = leat_allocate_zeroed(shard->stage->n_nodes, sizeof(size_t));
+	for (i = 0; i < shard->stage->n_nodes && status == LEAT_OK; i++) {
+		const struct leat_node *node = &p->description->node[shard->stage->node[i]];
+
+		if (node->role == LEAT_ROLE_SOURCE)
+			shard->instance[i] = reader->instance;
+		else
+			status = leat_instance_create(p->description, node, shard->worker->index, index, &shard->instance[i], err);
+		if (status == LEAT_OK)
+			shard->instance[i]->dead_log = &p->node[node->index].dead_log;
+		else
+			leat_pipeline_fail(p, node, err);
+	}
+	for (i = 0; i < shard->stage->n_nodes && status == LEAT_OK; i++)
+		status = make_routes(shard, i, err);
+	if (status == LEAT_OK)
+		*out = shard;
+	else
+		leat_shard_destroy(shard);
+	return status;
+}
+
+static void destroy_routes(struct leat_route *routes, size_t n)
+{
+	size_t i;
+
+	for (i = 0; i < n; i++) {
+		free(routes[i].channel);
+		if (routes[i].edge->kind == LEAT_EDGE_SINK)
+			leat_encoder_finish(&routes[i].encoder);
+	}
+	free(routes);
+}
+
+void leat_shard_drop(struct leat_shard *shard)
+{
+	for (; shard->parked_head < shard->n_parked; shard->parked_head++)
+		leat_arena_unref(shard->parked[shard->parked_head].packet->arena);
+	leat_arena_unref(shard->arena);
+	shard->arena = NULL;
+}
+
+void leat_shard_destroy(struct leat_shard *shard)
+{
+	uint32_t i;
+
+	if (shard == NULL)
+		return;
+	leat_shard_drop(shard);
+	for (i = 0; i < shard->stage->n_nodes; i++) {
+		destroy_routes(shard->route[i], shard->n_routes[i]);
+		if (shard->instance[i] != NULL && shard->instance[i]->node->role != LEAT_ROLE_SOURCE)
+			leat_instance_destroy(shard->instance[i]);
+	}
+	leat_reader_destroy(shard->reader);
+	free(shard->instance);
+	free(shard->route);
+	free(shard->n_routes);
+	free(shard->input);
+	free(shard->item);
+	free(shard->parked);
+	free(shard);
+}
+
+/* ---- a batch ---- */
+
+static void add_item(struct leat_shard *shard, struct leat_instance *instance, const struct leat_record *record, size_t n)
+{
+	shard->item = leat_grow(shard->item, shard->n_items, &shard->item_capacity, sizeof *shard->item);
+	shard->item[shard->n_items++] = (struct leat_item){ .instance = instance, .record = record, .n = n };
+}
+
+static void open_batch(struct leat_shard *shard)
+{
+	uint32_t i;
+
+	shard->ticket = leat_flow_open(&shard->pipeline->flow, &shard->arena);
+	shard->now_us = leat_clock_now_us();
+	shard->head = 0;
+	shard->n_items = 0;
+	for (i = 0; i < shard->stage->n_nodes; i++)
+		leat_instance_enter(shard->instance[i], shard->arena, shard->now_us);
+}
+
+static void close_batch(struct leat_shard *shard)
+{
+	uint32_t i;
+
+	for (i = 0; i < shard->stage->n_nodes; i++) {
+		struct leat_instance *instance = shard->instance[i];
+
+		instance->arena = NULL;
+		instance->now_us = 0;
+		if (instance->tables != NULL) {
+			leat_counter_set(&instance->counters.state_entries, leat_tables_entries(instance->tables));
+			leat_counter_set(&instance->counters.state_bytes, leat_tables_bytes(instance->tables));
+		}
+	}
+	leat_flow_settle(shard->ticket, shard->arena);
+	leat_arena_unref(shard->arena);
+	shard->arena = NULL;
+}
+
+/* Sends what is parked. False: some channel is full still. */
+static bool flush_parked(struct leat_shard *shard)
+{
+	while (shard->parked_head < shard->n_parked) {
+		struct leat_parked *parked = &shard->parked[shard->parked_head];
+
+		if (!leat_channel_push(parked->channel, parked->packet))
+			return false;
+		shard->parked_head++;
+	}
+	shard->parked_head = 0;
+	shard->n_parked = 0;
+	return true;
+}
+
+/* One packet on its way. Behind a parked one everything parks, so that order holds in every channel. */
+static void send_packet(void *opaque, struct leat_channel *channel, struct leat_packet *packet)
+{
+	struct leat_shard *shard = opaque;
+
+	if (shard->n_parked == 0 && leat_channel_push(channel, packet))
+		return;
+	shard->parked = leat_grow(shard->parked, shard->n_parked, &shard->parked_capacity, sizeof *shard->parked);
+	shard->parked[shard->n_parked++] = (struct leat_parked){ .channel = channel, .packet = packet };
+}
+
+static enum leat_status send_out(struct leat_shard *shard, struct leat_route *route, const struct leat_record *record, size_t n,
+                                 struct leat_error *err)
+{
+	uint64_t bytes = 0;
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		bytes += leat_record_bytes(&record[i]);
+	leat_counter_add(&route->records, n);
+	leat_counter_add(&route->bytes, bytes);
+	switch (route->edge->kind) {
+	case LEAT_EDGE_DIRECT:
+		add_item(shard, route->direct, record, n);
+		return LEAT_OK;
+	case LEAT_EDGE_EXCHANGE:
+		leat_route_split(route, shard->arena, record, n, send_packet, shard);
+		return LEAT_OK;
+	case LEAT_EDGE_SINK:
+		leat_worker_enter(shard->worker, route->edge->to);
+		return leat_encoder_run(&route->encoder, shard->arena, shard->now_us, record, n, err);
+	}
+	return LEAT_OK;
+}
+
+static uint32_t position_of(const struct leat_shard *shard, const struct leat_instance *instance)
+{
+	uint32_t i = 0;
+
+	while (shard->instance[i] != instance)
+		i++;
+	return i;
+}
+
+/* Takes what an instance has emitted and sends it on its ways. */
+static enum leat_status take_output(struct leat_shard *shard, struct leat_instance *instance, struct leat_error *err)
+{
+	uint32_t position = position_of(shard, instance), port;
+	enum leat_status status = LEAT_OK;
+	size_t i;
+
+	for (i = 0; i < shard->n_routes[position] && status == LEAT_OK; i++) {
+		struct leat_route *route = &shard->route[position][i];
+		const struct leat_output *out =
+			&instance->out[route->edge->port == LEAT_DEAD_PORT ? instance->n_out - 1 : route->edge->port];
+
+		if (out->n > 0)
+			status = send_out(shard, route, out->record, out->n, err);
+	}
+	for (port = 0; port < instance->n_out; port++) {
+		struct leat_output *out = &instance->out[port];
+
+		leat_counter_add(&out->records, out->n);
+		if (port + 1 < instance->n_out)
+			leat_counter_add(&instance->counters.records_out, out->n);
+		out->record = NULL;
+		out->n = 0;
+		out->capacity = 0;
+	}
+	return status;
+}
+
+static void fail(struct leat_shard *shard, const struct leat_instance *instance, const struct leat_error *err)
+{
+	leat_pipeline_fail(shard->pipeline, instance->node, err);
+}
+
+/* A call said "later". Returns when to make it again. */
+static int64_t put_off(struct leat_shard *shard, struct leat_instance *instance, const struct leat_error *err)
+{
+	leat_counter_add(&instance->counters.retries, 1);
+	leat_pipeline_trouble(shard->pipeline, instance->node, err);
+	shard->retry_us = leat_clock_monotonic_us() + leat_backoff_us(&shard->attempt);
+	return shard->retry_us;
+}
+
+static void works_again(struct leat_shard *shard, const struct leat_instance *instance)
+{
+	if (shard->attempt == 0)
+		return;
+	shard->attempt = 0;
+	leat_pipeline_trouble(shard->pipeline, instance->node, NULL);
+}
+
+/* Does what is queued up for the batch in hand. False: the shard has to wait, or the pipeline stops. */
+static bool run_items(struct leat_shard *shard)
+{
+	struct leat_error err;
+
+	while (shard->head < shard->n_items) {
+		struct leat_item *item = &shard->item[shard->head];
+		struct leat_instance *instance = item->instance;
+		int64_t start_us = leat_clock_monotonic_us();
+		size_t done = item->next;
+		enum leat_status status;
+
+		leat_worker_enter(shard->worker, instance->node->index);
+		status = leat_instance_run(item, &err);
+		leat_counter_add(&instance->counters.records_in, item->next - done);
+		leat_counter_add(&instance->counters.busy_ns, (uint64_t)(leat_clock_monotonic_us() - start_us) * 1000);
+		if (status == LEAT_RETRY || status == LEAT_UNKNOWN) {
+			(void)put_off(shard, instance, &err);
+			return false;
+		}
+		if (status == LEAT_OK) {
+			works_again(shard, instance);
+			shard->head++;
+			status = take_output(shard, instance, &err);
+		}
+		if (status != LEAT_OK) {
+			fail(shard, instance, &err);
+			return false;
+		}
+	}
+	return true;
+}
+
+/* ---- what begins a batch ---- */
+
+/* Runs the batch in hand; closes it when it is over. Returns as leat_shard_run(). */
+static int64_t run_batch(struct leat_shard *shard)
+{
+	if (!run_items(shard))
+		return atomic_load(&shard->pipeline->is_stopping) ? INT64_MAX : shard->retry_us;
+	close_batch(shard);
+	return 0;
+}
+
+/* Somebody wakes us when it can go on. Until then a source is not polled, and what it has not read yet grows. */
+static int64_t hold_up(struct leat_shard *shard)
+{
+	return shard->reader != NULL ? leat_reader_watch(shard->reader, shard->pipeline) : INT64_MAX;
+}
+
+static bool sinks_have_room(const struct leat_shard *shard)
+{
+	bool has_room = true;
+	uint32_t i;
+	size_t k;
+
+	for (i = 0; i < shard->stage->n_nodes; i++)
+		for (k = 0; k < shard->n_routes[i]; k++)
+			if (shard->route[i][k].edge->kind == LEAT_EDGE_SINK)
+				has_room = leat_encoder_has_room(&shard->route[i][k].encoder) && has_room;
+	return has_room;
+}
+
+/* False: the worker is woken once it may be true. What wants to hear of it is noted before the last look. */
+static bool wait_for_room(struct leat_shard *shard, bool (*has_room)(const struct leat_shard *shard))
+{
+	if (has_room(shard))
+		return true;
+	atomic_store(&shard->worker->wants_room, true);
+	return has_room(shard);
+}
+
+static bool budget_has_room(const struct leat_shard *shard)
+{
+	return leat_flow_has_room(&shard->pipeline->flow);
+}
+
+static int64_t poll(struct leat_shard *shard)
+{
+	struct leat_reader_state *reader = shard->reader;
+	struct leat_pipeline *p = shard->pipeline;
+	struct leat_error err;
+	enum leat_status status;
+	int64_t now_us = leat_clock_monotonic_us(), start_us;
+
+	leat_worker_enter(shard->worker, reader->instance->node->index);
+	leat_reader_commit(reader, p, false);
+	if (atomic_load(&p->is_draining) || atomic_load(&reader->has_ended)) {
+		reader->again_us = INT64_MAX;
+		return leat_reader_deadline(reader);
+	}
+	if (!atomic_load(&reader->waker.is_woken) && now_us < reader->again_us)
+		return leat_reader_deadline(reader);
+	if (!wait_for_room(shard, budget_has_room))
+		return hold_up(shard);
+	if (leat_tracker_is_full(&reader->tracker))
+		return now_us + TRACKER_FULL_US;
+	open_batch(shard);
+	start_us = leat_clock_monotonic_us();
+	status = leat_reader_poll(reader, p, shard->arena, shard->now_us, &err);
+	leat_counter_add(&reader->instance->counters.busy_ns, (uint64_t)(leat_clock_monotonic_us() - start_us) * 1000);
+	if (status == LEAT_OK) {
+		leat_flow_settle(shard->ticket, shard->arena);
+		shard->ticket->sequence = leat_tracker_open(&reader->tracker, reader->instance->next);
+		shard->ticket->opaque = &reader->tracker;
+		shard->ticket->done = leat_tracker_done;
+		status = take_output(shard, reader->instance, &err);
+	} else if (status == LEAT_AGAIN) {
+		close_batch(shard);
+		if (atomic_load(&reader->has_ended))
+			leat_pipeline_nudge(p);
+		return atomic_load(&reader->waker.is_woken) ? 0 : leat_reader_deadline(reader);
+	}
+	if (status != LEAT_OK) {
+		fail(shard, reader->instance, &err);
+		return INT64_MAX;
+	}
+	if (atomic_load(&reader->has_ended))
+		leat_pipeline_nudge(p);
+	return run_batch(shard);
+}
+
+/* The inputs in turn, so that none of them starves. */
+static struct leat_packet *pull_input(struct leat_shard *shard)
+{
+	struct leat_packet *packet;
+	size_t i;
+
+	for (i = 0; i < shard->n_inputs; i++) {
+		packet = leat_channel_pull(shard->input[shard->next_input]);
+		shard->next_input = (shard->next_input + 1) % shard->n_inputs;
+		if (packet != NULL)
+			return packet;
+	}
+	return NULL;
+}
+
+static int64_t run_inputs(struct leat_shard *shard)
+{
+	struct leat_packet *packet;
+	int64_t again_us = INT64_MAX;
+	int i;
+
+	for (i = 0; i < PACKETS_PER_TURN && (packet = pull_input(shard)) != NULL; i++) {
+		open_batch(shard);
+		add_item(shard, shard->instance[0], packet->record, packet->n);
+		/* Our arena keeps the one that the records are in. */
+		leat_arena_keep(shard->arena, packet->arena);
+		leat_arena_unref(packet->arena);
+		again_us = run_batch(shard);
+		if (again_us != 0 || shard->n_parked > 0)
+			return again_us;
+	}
+	return again_us;
+}
+
+static int64_t next_timer_us(const struct leat_shard *shard)
+{
+	int64_t next_us = INT64_MAX;
+	uint32_t i;
+
+	for (i = 0; i < shard->stage->n_nodes; i++)
+		if (shard->instance[i]->timers != NULL && leat_timers_next(shard->instance[i]->timers, LEAT_PROCESSING_TIME) < next_us)
+			next_us = leat_timers_next(shard->instance[i]->timers, LEAT_PROCESSING_TIME);
+	return next_us;
+}
+
+/* Fires what is due in one instance, `*left` at most. One that says "later" gets its timer back. */
+static enum leat_status fire_timers(struct leat_shard *shard, struct leat_instance *instance, size_t *left, struct leat_error *err)
+{
+	enum leat_status status = LEAT_OK;
+	struct leat_timer timer;
+
+	leat_worker_enter(shard->worker, instance->node->index);
+	while (*left > 0 && status == LEAT_OK && leat_timers_pop(instance->timers, LEAT_PROCESSING_TIME, shard->now_us, &timer)) {
+		(*left)--;
+		status = leat_instance_timer(instance, &timer, err);
+	}
+	if (status == LEAT_RETRY || status == LEAT_UNKNOWN) {
+		leat_timers_begin(instance->timers);
+		leat_timers_set(instance->timers, &timer);
+		leat_timers_commit(instance->timers);
+	}
+	return status;
+}
+
+/* What the timers of one instance came to. */
+static void note_timers(struct leat_shard *shard, struct leat_instance *instance, enum leat_status status, const struct leat_error *err)
+{
+	if (status != LEAT_OK) {
+		leat_counter_add(&instance->counters.retries, 1);
+		leat_pipeline_trouble(shard->pipeline, instance->node, err);
+		shard->timer_retry_us = leat_clock_monotonic_us() + leat_backoff_us(&shard->timer_attempt);
+	} else if (shard->timer_attempt > 0) {
+		shard->timer_attempt = 0;
+		leat_pipeline_trouble(shard->pipeline, instance->node, NULL);
+	}
+}
+
+/* Due timers, in a batch of their own. Returns when the next one is due, in monotonic microseconds; 0: ran some. They make
+ * records out of nothing, so they wait for the budget as sources do, and end with them: a timer that sets the next one would
+ * keep a drain from its end. */
+static int64_t run_timers(struct leat_shard *shard)
+{
+	int64_t next_us = next_timer_us(shard), now_us;
+	enum leat_status status = LEAT_OK;
+	size_t left = TIMERS_PER_TURN;
+	struct leat_error err;
+	uint32_t i;
+
+	if (next_us == INT64_MAX || atomic_load(&shard->pipeline->is_draining))
+		return INT64_MAX;
+	now_us = leat_clock_now_us();
+	if (next_us > now_us)
+		return leat_clock_monotonic_us() + (next_us - now_us);
+	if (shard->timer_retry_us > leat_clock_monotonic_us())
+		return shard->timer_retry_us;
+	if (!wait_for_room(shard, budget_has_room))
+		return INT64_MAX;
+	open_batch(shard);
+	for (i = 0; i < shard->stage->n_nodes && left > 0 && status == LEAT_OK; i++) {
+		struct leat_instance *instance = shard->instance[i];
+
+		if (instance->timers == NULL)
+			continue;
+		status = fire_timers(shard, instance, &left, &err);
+		if (status == LEAT_OK || status == LEAT_RETRY || status == LEAT_UNKNOWN) {
+			enum leat_status taken;
+
+			note_timers(shard, instance, status, &err);
+			taken = take_output(shard, instance, &err);
+			status = taken != LEAT_OK ? taken : status;
+		}
+		if (status != LEAT_OK && status != LEAT_RETRY && status != LEAT_UNKNOWN) {
+			fail(shard, instance, &err);
+			return INT64_MAX;
+		}
+	}
+	return run_batch(shard);
+}
+
+/* All input has ended: end() of each operator, in order, each after what the ones before it emitted has been processed. */
+static int64_t run_end(struct leat_shard *shard)
+{
+	struct leat_instance *instance;
+	enum leat_status status;
+	struct leat_error err;
+
+	while (shard->n_ended < shard->stage->n_nodes && shard->instance[shard->n_ended]->node->role == LEAT_ROLE_SOURCE)
+		shard->n_ended++;
+	if (shard->n_ended == shard->stage->n_nodes) {
+		if (!atomic_exchange(&shard->has_ended, true))
+			leat_pipeline_nudge(shard->pipeline);
+		return INT64_MAX;
+	}
+	if (shard->retry_us > leat_clock_monotonic_us())
+		return shard->retry_us;
+	instance = shard->instance[shard->n_ended];
+	leat_worker_enter(shard->worker, instance->node->index);
+	open_batch(shard);
+	status = leat_instance_end(instance, &err);
+	if (status == LEAT_RETRY || status == LEAT_UNKNOWN) {
+		close_batch(shard);
+		return put_off(shard, instance, &err);
+	}
+	if (status == LEAT_OK)
+		status = take_output(shard, instance, &err);
+	if (status != LEAT_OK) {
+		fail(shard, instance, &err);
+		return INT64_MAX;
+	}
+	works_again(shard, instance);
+	shard->n_ended++;
+	return run_batch(shard);
+}
+
+int64_t leat_shard_run(struct leat_shard *shard)
+{
+	int64_t again_us, timer_us;
+
+	if (atomic_load(&shard->pipeline->is_stopping))
+		return INT64_MAX;
+	if (!flush_parked(shard))
+		return hold_up(shard);
+	if (shard->arena != NULL) {
+		again_us = hold_up(shard);
+		if (shard->retry_us > leat_clock_monotonic_us())
+			return shard->retry_us < again_us ? shard->retry_us : again_us;
+		return run_batch(shard);
+	}
+	if (!wait_for_room(shard, sinks_have_room))
+		return hold_up(shard);
+	timer_us = run_timers(shard);
+	if (shard->arena != NULL || shard->n_parked > 0)
+		return timer_us;
+	again_us = shard->reader != NULL ? poll(shard) : run_inputs(shard);
+	if (again_us != 0 && timer_us != 0 && shard->arena == NULL && shard->n_parked == 0 && atomic_load(&shard->is_ending))
+		again_us = run_end(shard);
+	return again_us < timer_us ? again_us : timer_us;
+}

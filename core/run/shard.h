@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef LEAT_RUN_SHARD_H
+#define LEAT_RUN_SHARD_H
+
+#include "run/route.h"
+#include "run/tracker.h"
+
+/*
+ * A shard of a stage: one instance of each of its operators, and the batch in hand. Everything here belongs to the shard's
+ * worker thread.
+ *
+ * A record's way: a batch is read from the source or pulled from an input channel; it becomes the first item, "these
+ * records into this instance". Running an item makes emissions, which the routes of the ports turn into further items
+ * (direct), packets (exchange) or effects (sink). When no item is left the batch is over. An item whose operator says
+ * "later" stays at the front, and a packet whose channel is full stays parked: then the shard waits, never the thread.
+ */
+
+/* Handed to sources; see leat_wake(). */
+struct leat_waker {
+	_Atomic bool is_woken;
+	struct leat_worker *worker;
+};
+
+/* Reads one partition of a source. */
+struct leat_reader_state {
+	int32_t partition;
+	struct leat_reader *reader; /* the plugin's */
+	struct leat_instance *instance;
+	struct leat_waker waker;
+	struct leat_tracker tracker;
+	int64_t again_us;  /* poll again at this time even if nobody wakes us; INT64_MAX: never */
+	int64_t commit_us; /* next commit */
+	int64_t watch_us;  /* next look while it is not polled */
+	uint32_t attempt;
+	uint32_t n_empty;  /* polls in a row that pushed nothing and asked to be called again at once */
+	bool has_commit_trouble;
+	_Atomic bool has_ended;
+	_Atomic int64_t lag;
+};
+
+struct leat_parked {
+	struct leat_channel *channel;
+	struct leat_packet *packet;
+};
+
+struct leat_shard {
+	struct leat_pipeline *pipeline;
+	const struct leat_stage *stage;
+	uint32_t stage_index, index;
+	struct leat_worker *worker;
+	struct leat_instance **instance; /* by position in the stage; that of a source is the reader's */
+	struct leat_route **route;       /* by position: its routes, in the order of the plan */
+	size_t *n_routes;
+	struct leat_reader_state *reader; /* source stages */
+
+	struct leat_channel **input;
+	size_t n_inputs, input_capacity, next_input;
+
+	/* the batch in hand */
+	struct leat_arena *arena; /* NULL: none */
+	struct leat_ticket *ticket;
+	int64_t now_us;
+	struct leat_item *item; /* a queue: item[head..n) */
+	size_t head, n_items, item_capacity;
+	int64_t retry_us;
+	uint32_t attempt;
+	int64_t timer_retry_us;
+	uint32_t timer_attempt;
+
+	struct leat_parked *parked; /* a queue, in order for each channel */
+	size_t parked_head, n_parked, parked_capacity;
+	struct leat_route *sending; /* whose records are being split */
+
+	/* the end of all input, asked for by the supervisor */
+	_Atomic bool is_ending;
+	_Atomic bool has_ended;
+	uint32_t n_ended; /* instances whose end() was called */
+};
+
+/* Makes the shard's instances; `reader` is taken over. On the thread of `worker` once that runs: a plugin may share things
+ * between the instances of a worker (see leat_worker()), and others of them may be at work. */
+enum leat_status leat_shard_create(struct leat_pipeline *p, uint32_t stage, uint32_t index, struct leat_reader_state *reader,
+                                   struct leat_worker *worker, struct leat_shard **out, struct leat_error *err);
+void leat_shard_destroy(struct leat_shard *shard);
+/* Lets go of the batch in hand and of what is parked. Before any shard is destroyed all of them have to, and the channels
+ * too: a batch tells the reader it came from when it ends. */
+void leat_shard_drop(struct leat_shard *shard);
+/* Worker thread: reads from this channel too. */
+void leat_shard_add_input(struct leat_shard *shard, struct leat_channel *channel);
+
+/* Does a bounded piece of work. 0: did something, run again; else when to run again unless woken (INT64_MAX: only then),
+ * in monotonic microseconds. */
+int64_t leat_shard_run(struct leat_shard *shard);
+uint32_t leat_shard_stage(const struct leat_shard *shard);
+
+/* source.c */
+struct leat_reader_state *leat_reader_create(struct leat_pipeline *p, const struct leat_node *node, int32_t partition,
+                                             struct leat_worker *worker, struct leat_error *err);
+void leat_reader_destroy(struct leat_reader_state *reader); /* closes it first */
+/* Supervisor, before the shard exists. */
+enum leat_status leat_reader_open(struct leat_reader_state *reader, struct leat_error *err);
+/* Fills the reader's instance with a batch in `arena`. LEAT_OK: there is one. LEAT_AGAIN: not now, see again_us. */
+enum leat_status leat_reader_poll(struct leat_reader_state *reader, struct leat_pipeline *p, struct leat_arena *arena, int64_t now_us,
+                                  struct leat_error *err);
+/* Tells the source how far everything is delivered, at most once a second unless `is_last`. */
+void leat_reader_commit(struct leat_reader_state *reader, struct leat_pipeline *p, bool is_last);
+/* Instead of a poll while the shard cannot go on: lag and the position that is delivered go on changing. Returns when to call again. */
+int64_t leat_reader_watch(struct leat_reader_state *reader, struct leat_pipeline *p);
+/* When to poll or commit again if nobody wakes us. */
+int64_t leat_reader_deadline(struct leat_reader_state *reader);
+void leat_waker_wake(struct leat_waker *waker);
+
+#endif

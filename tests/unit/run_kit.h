@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef LEAT_TESTS_RUN_KIT_H
+#define LEAT_TESTS_RUN_KIT_H
+
+#include <pthread.h>
+
+#include "run/pipeline.h"
+
+/*
+ * Plugins made for testing the runtime: `numbers`, a source whose every record can be accounted for, `relay`, an operator
+ * that misbehaves on request, and `ledger`, a sink that keeps book of what it was given. Options in the tables of run_kit.c.
+ * `misfit` breaks its contract, in any role; see misfit.c.
+ */
+
+enum { LEDGER_PARTITIONS = 8, LEDGER_RECORDS = 200000 };
+
+/* What all `ledger` sinks together have seen. Reset by run_kit_start(). */
+struct ledger {
+	pthread_mutex_t lock;
+	uint64_t n_effects, n_deliveries, n_dead;
+	uint16_t seen[LEDGER_PARTITIONS][LEDGER_RECORDS]; /* how often each record was delivered */
+	uint64_t out_of_order; /* by key and partition */
+	int64_t committed[LEDGER_PARTITIONS]; /* positions that the source was told */
+	uint64_t copies; /* how often each record arrives, for max_in_flight; 1 unless a test says otherwise */
+	uint64_t max_in_flight; /* read and not yet delivered, at its largest, in records */
+	_Atomic uint64_t n_read;
+	uint64_t n_early; /* records that were not delivered so often when the source was told that they are dealt with */
+	uint64_t n_ended; /* end() of relays */
+	_Atomic uint64_t n_fired; /* timers of relays */
+	_Atomic uint64_t n_ticks; /* delivered emissions of timers */
+	_Atomic uint64_t n_clashes; /* create() of a relay while its worker was in process() of another */
+	_Atomic uint64_t n_polls;
+};
+extern struct ledger ledger;
+
+/* Set: a thread reads the figures all the time, from before the start to the end. Run_kit_finish() clears it. */
+extern bool run_kit_is_watched;
+
+struct run_kit {
+	pthread_t watch;
+	_Atomic bool is_watching;
+	struct leat_registry *registry;
+	struct leat_description *description;
+	struct leat_pipeline *pipeline;
+};
+
+extern const struct leat_plugin run_kit_misfit;
+
+/* Reads and starts the pipeline in `yaml`. Ends the test when the file is refused. */
+void run_kit_start(struct run_kit *kit, const char *yaml, const struct leat_run_options *options);
+void run_kit_finish(struct run_kit *kit);
+
+#endif
