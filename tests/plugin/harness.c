@@ -1,0 +1,349 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "plugin/harness.h"
+
+#include <check.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/memory.h"
+#include "data/json.h"
+#include "lua/lua_plugin.h"
+#include "run/instance.h"
+#include "run/json_codec.h"
+#include "run/route.h"
+
+enum { MAX_PORTS = 16 };
+
+struct queue {
+	char **item;
+	size_t head, n, capacity;
+};
+
+struct leat_harness {
+	struct leat_registry *registry;
+	struct leat_description *description;
+	struct leat_instance *instance;
+	struct leat_json *json;
+	struct leat_error err;
+	int64_t now_us;
+	struct queue queue[MAX_PORTS];
+	char *pulled;
+};
+
+/* ---- a source and a sink that do nothing, so that the file is a whole pipeline ---- */
+
+static enum leat_status no_partitions(void *self, struct leat_context *ctx, struct leat_error *err)
+{
+	(void)self;
+	(void)ctx;
+	(void)err;
+	return LEAT_OK;
+}
+
+static enum leat_status no_open(void *self, int32_t partition, const struct leat_position *from, struct leat_reader **reader,
+                                struct leat_context *ctx, struct leat_error *err)
+{
+	(void)self;
+	(void)partition;
+	(void)from;
+	(void)reader;
+	(void)ctx;
+	return leat_error_set(err, LEAT_FATAL, 0, "cannot be opened");
+}
+
+static enum leat_status no_poll(void *self, struct leat_reader *reader, size_t max_bytes, struct leat_context *ctx, struct leat_error *err)
+{
+	(void)self;
+	(void)reader;
+	(void)max_bytes;
+	(void)ctx;
+	(void)err;
+	return LEAT_END;
+}
+
+static void no_close(void *self, struct leat_reader *reader)
+{
+	(void)self;
+	(void)reader;
+}
+
+static enum leat_status no_encode(const void *self, const struct leat_record *record, struct leat_buffer *effect, struct leat_context *ctx,
+                                  struct leat_error *err)
+{
+	(void)self;
+	(void)record;
+	(void)effect;
+	(void)ctx;
+	(void)err;
+	return LEAT_OK;
+}
+
+static enum leat_status no_claim(void *self, const struct leat_claim *claim, struct leat_fence *found, struct leat_context *ctx,
+                                 struct leat_error *err)
+{
+	(void)self;
+	(void)claim;
+	(void)found;
+	(void)ctx;
+	(void)err;
+	return LEAT_OK;
+}
+
+static enum leat_status no_deliver(void *self, const struct leat_delivery *delivery, struct leat_context *ctx, struct leat_error *err)
+{
+	(void)self;
+	(void)delivery;
+	(void)ctx;
+	(void)err;
+	return LEAT_OK;
+}
+
+static const struct leat_source_ops source_ops = {
+	.size = sizeof source_ops, .partitions = no_partitions, .open = no_open, .poll = no_poll, .close = no_close,
+};
+
+static const struct leat_sink_ops sink_ops = {
+	.size = sizeof sink_ops, .encode = no_encode, .claim = no_claim, .deliver = no_deliver,
+};
+
+static const struct leat_plugin nowhere = {
+	.magic = LEAT_MAGIC,
+	.abi = LEAT_ABI,
+	.size = sizeof nowhere,
+	.layout = LEAT_LAYOUT,
+	.name = "nowhere",
+	.version = "1",
+	.summary = "Stands at both ends of a harness.",
+	.source = &source_ops,
+	.sink = &sink_ops,
+};
+
+/* ---- making ---- */
+
+static void write_file(FILE *out, const char *type, const char *options)
+{
+	const char *line = options, *end;
+
+	fprintf(out, "pipeline: harness\ndelivery: at-least-once\nsources:\n  in: {type: nowhere}\noperators:\n  op:\n");
+	fprintf(out, "    type: %s\n    input: in\n", type);
+	for (; line != NULL && *line != '\0'; line = *end == '\0' ? NULL : end + 1) {
+		end = strchr(line, '\n');
+		if (end == NULL)
+			end = line + strlen(line);
+		fprintf(out, "    %.*s\n", (int)(end - line), line);
+	}
+	fprintf(out, "sinks:\n  result: {type: nowhere, input: op}\n  rejected: {type: nowhere, input: [in.dead, op.dead]}\n");
+}
+
+static struct leat_description *describe(struct leat_registry *registry, const char *type, const char *options, struct leat_report *report)
+{
+	static const struct leat_description_options none = { .dead_letters = NULL };
+	static char path[4096]; /* the report borrows it until it is printed */
+	const char *folder = getenv("LEAT_HARNESS_FOLDER");
+	struct leat_description *d;
+	FILE *out;
+
+	(void)snprintf(path, sizeof path, "%s/leat-harness-%d.yaml", folder != NULL ? folder : "/tmp", (int)getpid());
+	out = fopen(path, "w");
+	ck_assert_ptr_nonnull(out);
+	write_file(out, type, options);
+	ck_assert_int_eq(fclose(out), 0);
+	d = leat_description_read(registry, path, &none, report);
+	if (d == NULL)
+		ck_assert_ptr_nonnull(getenv("LEAT_PLUGIN_PATH"));
+	unlink(path);
+	return d;
+}
+
+static struct leat_registry *make_registry(void)
+{
+	struct leat_registry *registry = leat_registry_create();
+
+	leat_registry_add(registry, &leat_json_plugin);
+	leat_registry_add(registry, &leat_lua_plugin);
+	leat_registry_add(registry, &nowhere);
+	if (getenv("LEAT_PLUGIN_PATH") != NULL)
+		leat_registry_load_folders(registry, getenv("LEAT_PLUGIN_PATH"));
+	return registry;
+}
+
+char *leat_harness_refused(const char *type, const char *options)
+{
+	struct leat_registry *registry = make_registry();
+	struct leat_report *report = leat_report_create();
+	char *text = NULL;
+	size_t n = 0;
+	FILE *out = open_memstream(&text, &n);
+
+	leat_description_destroy(describe(registry, type, options, report));
+	if (leat_report_errors(report) > 0)
+		leat_report_print(report, out);
+	fclose(out);
+	leat_report_destroy(report);
+	leat_registry_destroy(registry);
+	return text;
+}
+
+struct leat_harness *leat_harness_create(const char *type, const char *options)
+{
+	struct leat_harness *h = leat_allocate_zeroed(1, sizeof *h);
+	struct leat_report *report = leat_report_create();
+	const struct leat_node *node = NULL;
+	size_t i;
+
+	h->registry = make_registry();
+	h->description = describe(h->registry, type, options, report);
+	if (h->description == NULL)
+		leat_report_print(report, stderr);
+	ck_assert_ptr_nonnull(h->description);
+	leat_report_destroy(report);
+	for (i = 0; i < h->description->n_nodes; i++)
+		if (h->description->node[i].role == LEAT_ROLE_OPERATOR)
+			node = &h->description->node[i];
+	leat_symbols_freeze(h->description->symbols);
+	if (leat_instance_create(h->description, node, 0, 0, &h->instance, &h->err) != LEAT_OK)
+		ck_abort_msg("%s", h->err.text);
+	ck_assert_uint_le(h->instance->n_out, MAX_PORTS);
+	for (i = 0; i < h->instance->n_out; i++)
+		h->instance->out[i].is_wired = true;
+	h->json = leat_json_create(h->description->symbols);
+	h->now_us = INT64_C(1000000000000000);
+	return h;
+}
+
+void leat_harness_destroy(struct leat_harness *h)
+{
+	size_t i;
+
+	for (i = 0; i < MAX_PORTS; i++) {
+		while (h->queue[i].head < h->queue[i].n)
+			free(h->queue[i].item[h->queue[i].head++]);
+		free(h->queue[i].item);
+	}
+	free(h->pulled);
+	leat_json_destroy(h->json);
+	leat_instance_destroy(h->instance);
+	leat_description_destroy(h->description);
+	leat_registry_destroy(h->registry);
+	free(h);
+}
+
+/* ---- running ---- */
+
+static void collect(struct leat_harness *h)
+{
+	uint32_t port;
+	size_t i;
+
+	for (port = 0; port < h->instance->n_out; port++) {
+		struct leat_output *out = &h->instance->out[port];
+		struct queue *queue = &h->queue[port];
+
+		for (i = 0; i < out->n; i++) {
+			struct leat_buffer text = { NULL, 0, 0 };
+
+			ck_assert_int_eq(leat_json_encode(&out->record[i].value, &text, &h->err), LEAT_OK);
+			queue->item = leat_grow(queue->item, queue->n, &queue->capacity, sizeof *queue->item);
+			queue->item[queue->n++] = leat_copy_bytes_as_text(text.data, text.n);
+			leat_buffer_finish(&text);
+		}
+		out->n = 0;
+	}
+}
+
+static struct leat_record read_record(struct leat_harness *h, struct leat_arena *arena, const char *json, int64_t offset)
+{
+	const struct leat_node *node = h->instance->node;
+	struct leat_record record = { .time_us = LEAT_NO_TIME, .arrival_us = h->now_us, .origin = { .offset = offset } };
+	size_t n = strlen(json);
+	char *copy = leat_arena_allocate(arena, n + LEAT_CODEC_PADDING);
+
+	memset(copy, 0, n + LEAT_CODEC_PADDING);
+	memcpy(copy, json, n);
+	if (leat_json_decode(h->json, arena, copy, n, &record.value, &h->err) != LEAT_OK)
+		ck_abort_msg("%s: %s", json, h->err.text);
+	if (node->n_keys > 0)
+		record.key = leat_route_key(node, arena, &record);
+	return record;
+}
+
+enum leat_status leat_harness_push_batch(struct leat_harness *h, const char *const *json)
+{
+	struct leat_arena *arena = leat_arena_create();
+	struct leat_item item = { .instance = h->instance };
+	enum leat_status status;
+	struct leat_record *record;
+	size_t n = 0, i;
+
+	while (json[n] != NULL)
+		n++;
+	record = leat_arena_allocate(arena, (n + 1) * sizeof *record);
+	for (i = 0; i < n; i++)
+		record[i] = read_record(h, arena, json[i], (int64_t)i);
+	leat_instance_enter(h->instance, arena, h->now_us);
+	item.record = record;
+	item.n = n;
+	status = leat_instance_run(&item, &h->err);
+	collect(h);
+	leat_arena_unref(arena);
+	return status;
+}
+
+enum leat_status leat_harness_push(struct leat_harness *h, const char *json)
+{
+	return leat_harness_push_batch(h, (const char *const[]){ json, NULL });
+}
+
+void leat_harness_set_time(struct leat_harness *h, int64_t now_us)
+{
+	struct leat_arena *arena = leat_arena_create();
+	struct leat_timer timer;
+
+	h->now_us = now_us;
+	leat_instance_enter(h->instance, arena, now_us);
+	while (h->instance->timers != NULL && leat_timers_pop(h->instance->timers, LEAT_PROCESSING_TIME, now_us, &timer))
+		ck_assert_int_eq(leat_instance_timer(h->instance, &timer, &h->err), LEAT_OK);
+	collect(h);
+	leat_arena_unref(arena);
+}
+
+enum leat_status leat_harness_end(struct leat_harness *h)
+{
+	struct leat_arena *arena = leat_arena_create();
+	enum leat_status status;
+
+	leat_instance_enter(h->instance, arena, h->now_us);
+	status = leat_instance_end(h->instance, &h->err);
+	collect(h);
+	leat_arena_unref(arena);
+	return status;
+}
+
+const char *leat_harness_pull(struct leat_harness *h, const char *port)
+{
+	const struct leat_node *node = h->instance->node;
+	struct queue *queue = NULL;
+	uint32_t i;
+
+	if (strcmp(port, "dead") == 0)
+		queue = &h->queue[node->n_ports];
+	for (i = 0; i < node->n_ports; i++)
+		if (strcmp(node->ports[i], port) == 0)
+			queue = &h->queue[i];
+	ck_assert_msg(queue != NULL, "no port \"%s\"", port);
+	free(h->pulled);
+	h->pulled = queue->head < queue->n ? queue->item[queue->head++] : NULL;
+	return h->pulled;
+}
+
+const struct leat_error *leat_harness_error(const struct leat_harness *h)
+{
+	return &h->err;
+}
+
+size_t leat_harness_state_entries(const struct leat_harness *h)
+{
+	return h->instance->tables == NULL ? 0 : leat_tables_entries(h->instance->tables);
+}
