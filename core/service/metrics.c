@@ -1,0 +1,274 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The families are tables: a name, a sentence, and a function that reads the figure. The tricky part is the format's demand
+ * that a family is written in one piece, so the loop over families is outside the one over pipelines.
+ */
+#include "service/metrics.h"
+
+#include "config.h"
+#include "service/format.h"
+
+struct family {
+	const char *name; /* NULL ends a table */
+	const char *type;
+	const char *help;
+};
+
+struct node_family {
+	struct family family;
+	double (*figure)(const struct leat_node_figures *f);
+	unsigned roles; /* bits by enum leat_role */
+};
+
+struct edge_family {
+	struct family family;
+	double (*figure)(const struct leat_edge_figures *f);
+	bool is_exchange_only;
+};
+
+struct pipeline_family {
+	struct family family;
+	double (*figure)(const struct leat_pipeline_figures *f);
+};
+
+enum {
+	ON_SOURCE = 1u << LEAT_ROLE_SOURCE,
+	ON_OPERATOR = 1u << LEAT_ROLE_OPERATOR,
+	ON_SINK = 1u << LEAT_ROLE_SINK,
+	ON_ALL = ON_SOURCE | ON_OPERATOR | ON_SINK
+};
+
+/* FIGURE(node, errors, f->errors) defines node_errors(). */
+#define FIGURE(what, name, expression)                                                                                    \
+	static double what##_##name(const struct leat_##what##_figures *f)                                                \
+	{                                                                                                                 \
+		return (double)(expression);                                                                              \
+	}
+
+FIGURE(node, records_in, f->records_in)
+FIGURE(node, records_out, f->records_out)
+FIGURE(node, bytes_in, f->bytes_in)
+FIGURE(node, bytes_out, f->bytes_out)
+FIGURE(node, errors, f->errors)
+FIGURE(node, dead_letters, f->dead_letters)
+FIGURE(node, retries, f->retries)
+FIGURE(node, busy, (double)f->busy_ns / 1e9)
+FIGURE(node, state_entries, f->state_entries)
+FIGURE(node, state_bytes, f->state_bytes)
+FIGURE(node, is_ready, f->is_ready ? 1 : 0)
+FIGURE(node, lag, f->lag)
+FIGURE(node, partitions, f->partitions)
+FIGURE(node, queue_bytes, f->queue_bytes)
+FIGURE(node, queue_bytes_limit, f->queue_bytes_limit)
+FIGURE(edge, records, f->records)
+FIGURE(edge, bytes, f->bytes)
+FIGURE(edge, queued, f->queued)
+FIGURE(edge, capacity, f->capacity)
+FIGURE(pipeline, started, (double)f->started_us / 1e6)
+FIGURE(pipeline, in_flight_bytes, f->in_flight_bytes)
+FIGURE(pipeline, in_flight_limit, f->in_flight_limit)
+FIGURE(pipeline, alerts, f->alerts)
+FIGURE(pipeline, stall, (double)f->stalled_us / 1e6)
+
+static const struct pipeline_family pipeline_families[] = {
+	{{"leat_start_time_seconds", "gauge", "When the pipeline started, in seconds since 1970."}, pipeline_started},
+	{{"leat_in_flight_bytes", "gauge", "Bytes of events between sources and sinks."}, pipeline_in_flight_bytes},
+	{{"leat_in_flight_limit_bytes", "gauge", "Bytes of events in flight at which sources are read no more."},
+     pipeline_in_flight_limit},
+	{{"leat_worker_stall_seconds", "gauge", "The longest time for which a worker that is awake has not come round."}, pipeline_stall},
+	{{"leat_alerts_total", "counter", "Records that went out of ports named alerts."}, pipeline_alerts},
+	{{NULL, NULL, NULL}, NULL},
+};
+
+static const struct node_family node_families[] = {
+	{{"leat_records_in_total", "counter", "Records that came into a node."}, node_records_in, ON_ALL},
+	{{"leat_records_out_total", "counter", "Records that a node gave on; of a sink, those delivered."}, node_records_out, ON_ALL},
+	{{"leat_received_bytes_total", "counter", "Bytes that came into a node."}, node_bytes_in, ON_ALL},
+	{{"leat_sent_bytes_total", "counter", "Bytes that a node gave on."}, node_bytes_out, ON_ALL},
+	{{"leat_errors_total", "counter", "Calls into a node's plugin that returned an error."}, node_errors, ON_ALL},
+	{{"leat_dead_letters_total", "counter", "Records that a node could not take."}, node_dead_letters, ON_ALL},
+	{{"leat_retries_total", "counter", "Calls that were made again after an error."}, node_retries, ON_ALL},
+	{{"leat_busy_seconds_total", "counter", "Time spent inside a node's plugin."}, node_busy, ON_ALL},
+	{{"leat_ready", "gauge", "1 when a source is open or a sink is claimed."}, node_is_ready, ON_ALL},
+	{{"leat_state_entries", "gauge", "Entries in an operator's state tables."}, node_state_entries, ON_OPERATOR},
+	{{"leat_state_bytes", "gauge", "Bytes of an operator's state tables."}, node_state_bytes, ON_OPERATOR},
+	{{"leat_source_lag_records", "gauge", "Records not read yet; absent when unknown."}, node_lag, ON_SOURCE},
+	{{"leat_source_partitions", "gauge", "Partitions of a source."}, node_partitions, ON_SOURCE},
+	{{"leat_sink_queue_bytes", "gauge", "Bytes that are encoded and not delivered yet."}, node_queue_bytes, ON_SINK},
+	{{"leat_sink_queue_limit_bytes", "gauge", "Bytes at which a sink's queue is full."}, node_queue_bytes_limit, ON_SINK},
+	{{NULL, NULL, NULL}, NULL, 0},
+};
+
+static const struct edge_family edge_families[] = {
+	{{"leat_edge_records_total", "counter", "Records that went over an edge."}, edge_records, false},
+	{{"leat_edge_bytes_total", "counter", "Bytes that went over an edge."}, edge_bytes, false},
+	{{"leat_edge_queued_batches", "gauge", "Batches waiting in an exchange's rings."}, edge_queued, true},
+	{{"leat_edge_capacity_batches", "gauge", "Batches that an exchange's rings can hold."}, edge_capacity, true},
+	{{NULL, NULL, NULL}, NULL, false},
+};
+
+static void put_head(struct leat_buffer *out, const struct family *family)
+{
+	leat_format_put(out, "# HELP %s %s\n# TYPE %s %s\n", family->name, family->help, family->name, family->type);
+}
+
+/* `name="value"`, with the three escapes that the format has. */
+static void put_label(struct leat_buffer *out, const char *name, const char *value)
+{
+	leat_format_put(out, "%s=\"", name);
+	for (; *value != '\0'; value++) {
+		if (*value == '\\' || *value == '"')
+			leat_buffer_byte(out, '\\');
+		if (*value == '\n')
+			leat_buffer_text(out, "\\n");
+		else
+			leat_buffer_byte(out, *value);
+	}
+	leat_buffer_byte(out, '"');
+}
+
+static void put_value(struct leat_buffer *out, double value)
+{
+	if (value >= -9007199254740992.0 && value <= 9007199254740992.0 && value == (double)(int64_t)value)
+		leat_format_put(out, " %lld\n", (long long)value);
+	else
+		leat_format_put(out, " %.17g\n", value);
+}
+
+static void put_node_labels(struct leat_buffer *out, const char *pipeline, const struct leat_node *node)
+{
+	leat_buffer_byte(out, '{');
+	put_label(out, "pipeline", pipeline);
+	leat_buffer_byte(out, ',');
+	put_label(out, "node", node->name);
+	leat_buffer_byte(out, ',');
+	put_label(out, "role", leat_role_name(node->role));
+	leat_buffer_byte(out, ',');
+	put_label(out, "type", node->plugin->name);
+	leat_buffer_byte(out, '}');
+}
+
+static void put_node_family(struct leat_buffer *out, const struct node_family *family, const struct leat_snapshot *s)
+{
+	for (size_t i = 0; i < s->figures.n_nodes; i++) {
+		const struct leat_node *node = &s->plan->description->node[i];
+		double value = family->figure(&s->figures.node[i]);
+
+		if (!(family->roles & 1u << node->role) || value < 0) /* a lag of -1 is unknown */
+			continue;
+		leat_buffer_text(out, family->family.name);
+		put_node_labels(out, s->pipeline, node);
+		put_value(out, value);
+	}
+}
+
+static const char *port_name(const struct leat_node *node, uint32_t port)
+{
+	return port == LEAT_DEAD_PORT ? "dead" : port < node->n_ports ? node->ports[port] : "";
+}
+
+static void put_edge_family(struct leat_buffer *out, const struct edge_family *family, const struct leat_snapshot *s)
+{
+	for (size_t i = 0; i < s->figures.n_edges; i++) {
+		const struct leat_edge *edge = &s->plan->edge[i];
+		const struct leat_node *node = s->plan->description->node;
+
+		if (family->is_exchange_only && edge->kind != LEAT_EDGE_EXCHANGE)
+			continue;
+		leat_format_put(out, "%s{", family->family.name);
+		put_label(out, "pipeline", s->pipeline);
+		leat_buffer_byte(out, ',');
+		put_label(out, "from", node[edge->from].name);
+		leat_buffer_byte(out, ',');
+		put_label(out, "port", port_name(&node[edge->from], edge->port));
+		leat_buffer_byte(out, ',');
+		put_label(out, "to", node[edge->to].name);
+		leat_buffer_byte(out, '}');
+		put_value(out, family->figure(&s->figures.edge[i]));
+	}
+}
+
+static void put_pipeline_series(struct leat_buffer *out, const char *name, const char *pipeline)
+{
+	leat_format_put(out, "%s{", name);
+	put_label(out, "pipeline", pipeline);
+	leat_buffer_byte(out, '}');
+}
+
+static void put_states(struct leat_buffer *out, const struct leat_snapshot *s)
+{
+	for (unsigned state = 0; state < LEAT_RUN_STATES; state++) {
+		bool is_it = s->plan != NULL && s->figures.state == (enum leat_run_state)state;
+
+		if (s->plan == NULL && state == LEAT_RUN_STOPPED) /* a file that could not be read does not run either */
+			is_it = true;
+		leat_buffer_text(out, "leat_pipeline_state{");
+		put_label(out, "pipeline", s->pipeline);
+		leat_format_put(out, ",state=\"%s\"} %d\n", leat_run_state_name((enum leat_run_state)state), is_it);
+	}
+}
+
+/* From 64 us to 67 s in powers of two; what is outside is in the first and the last bucket. */
+static const uint64_t first_bound = UINT64_C(1) << 6, last_bound = UINT64_C(1) << 26;
+
+static void put_latency(struct leat_buffer *out, const struct leat_snapshot *s)
+{
+	const char *name = "leat_end_to_end_latency_seconds";
+	uint64_t sum = 0;
+
+	for (unsigned i = 0; i < LEAT_LATENCY_BUCKETS; i++) {
+		sum += s->figures.latency[i];
+		uint64_t bound = leat_latency_bound(i);
+
+		if ((bound & (bound - 1)) != 0 || bound < first_bound || bound > last_bound)
+			continue;
+		leat_format_put(out, "%s_bucket{", name);
+		put_label(out, "pipeline", s->pipeline);
+		leat_format_put(out, ",le=\"%.9g\"} %llu\n", (double)bound / 1e6, (unsigned long long)sum);
+	}
+	leat_format_put(out, "%s_bucket{", name);
+	put_label(out, "pipeline", s->pipeline);
+	leat_format_put(out, ",le=\"+Inf\"} %llu\n%s_sum{", (unsigned long long)sum, name);
+	put_label(out, "pipeline", s->pipeline);
+	leat_format_put(out, "} %.17g\n", (double)s->figures.latency_sum_us / 1e6);
+	/* Not ->latency_count: it may have been counted a moment later, and the two have to agree. */
+	put_pipeline_series(out, "leat_end_to_end_latency_seconds_count", s->pipeline);
+	leat_format_put(out, " %llu\n", (unsigned long long)sum);
+}
+
+static void put_pipelines(struct leat_buffer *out, const struct leat_snapshot *snapshot, size_t n)
+{
+	put_head(out, &(struct family){"leat_pipeline_state", "gauge", "1 for the state that the pipeline is in."});
+	for (size_t i = 0; i < n; i++)
+		put_states(out, &snapshot[i]);
+	for (const struct pipeline_family *f = pipeline_families; f->family.name != NULL; f++) {
+		put_head(out, &f->family);
+		for (size_t i = 0; i < n; i++)
+			if (snapshot[i].figures.n_nodes > 0) {
+				put_pipeline_series(out, f->family.name, snapshot[i].pipeline);
+				put_value(out, f->figure(&snapshot[i].figures));
+			}
+	}
+	put_head(out, &(struct family){"leat_end_to_end_latency_seconds", "histogram",
+	                               "From the arrival of an event to the moment when it is durable in a sink."});
+	for (size_t i = 0; i < n; i++)
+		if (snapshot[i].figures.n_nodes > 0)
+			put_latency(out, &snapshot[i]);
+}
+
+void leat_metrics_render(struct leat_buffer *out, const struct leat_snapshot *snapshot, size_t n)
+{
+	put_head(out, &(struct family){"leat_build_info", "gauge", "1, with the version of leat."});
+	leat_buffer_text(out, "leat_build_info{version=\"" PACKAGE_VERSION "\"} 1\n");
+	put_pipelines(out, snapshot, n);
+	for (const struct node_family *f = node_families; f->family.name != NULL; f++) {
+		put_head(out, &f->family);
+		for (size_t i = 0; i < n; i++)
+			put_node_family(out, f, &snapshot[i]);
+	}
+	for (const struct edge_family *f = edge_families; f->family.name != NULL; f++) {
+		put_head(out, &f->family);
+		for (size_t i = 0; i < n; i++)
+			put_edge_family(out, f, &snapshot[i]);
+	}
+}
