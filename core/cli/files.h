@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef LEAT_CLI_FILES_H
+#define LEAT_CLI_FILES_H
+
+#include <leat/error.h>
+#include <stdbool.h>
+
+struct leat_files {
+	size_t n, capacity;
+	char **path;
+};
+
+/* Adds `path`, or when it is a folder its *.yaml files, sorted by name, without hidden ones. */
+enum leat_status leat_files_add(struct leat_files *files, const char *path, struct leat_error *err);
+void leat_files_finish(struct leat_files *files);
+
+/* Makes a folder and those above it where they are missing. */
+enum leat_status leat_folder_make(const char *path, struct leat_error *err);
+
+#endif
