@@ -1,0 +1,423 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Lines of files as events. Each file is a partition, a position is the byte at which a line begins, and the note beside it
+ * says which file that was (device and inode), so that another file of the same name is not read from the middle.
+ *
+ * A followed file may be cut short or renamed away. After a rename the old file is read to its end and only left when its
+ * last position was committed: from then on positions are those of the new file, and its note must not be put on old ones.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <glob.h>
+#include <inttypes.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "file.h"
+
+enum { FOLLOW_WAIT_US = 100000, LEAVE_AFTER_US = 5000000 };
+
+struct file_source {
+	const char *path;
+	bool follow;
+	int64_t longest;
+
+	bool has_lock;
+	pthread_mutex_t lock; /* partitions() comes at the same time as open() */
+	char **paths;         /* by partition; files that appear later are put behind the others */
+	int32_t n;
+};
+
+struct leat_reader {
+	const struct file_source *source;
+	char *path;
+	int fd;
+	struct stat is;          /* the open file */
+	struct leat_buffer read; /* from `position` on */
+	int64_t position;        /* of the first byte that is not dealt with */
+	int64_t committed;
+	int64_t left_us; /* when the file's end was reached after it had been renamed; 0: not yet */
+	bool is_skipping; /* the rest of a line that was too long */
+	bool is_at_end;
+	int64_t lines, bytes; /* pushed so far, for guessing how many are left */
+};
+
+static enum leat_status refuse(struct leat_error *err, enum leat_status status, const char *what, const char *path)
+{
+	int code = errno;
+
+	return leat_error_set(err, status, code, "%s file \"%s\": %s", what, path, strerror(code));
+}
+
+static bool is_pattern(const char *path)
+{
+	return strpbrk(path, "*?[") != NULL;
+}
+
+static enum leat_status create(void *self_, struct leat_context *ctx, struct leat_error *err)
+{
+	struct file_source *self = self_;
+
+	(void)ctx;
+	if (pthread_mutex_init(&self->lock, NULL) != 0)
+		return leat_error_set(err, LEAT_FATAL, 0, "could not get a lock");
+	self->has_lock = true;
+	return LEAT_OK;
+}
+
+static void destroy(void *self_)
+{
+	struct file_source *self = self_;
+
+	for (int32_t i = 0; i < self->n; i++)
+		free(self->paths[i]);
+	free(self->paths);
+	if (self->has_lock)
+		pthread_mutex_destroy(&self->lock);
+}
+
+/* ---- partitions -------------------------------------------------------------------------------------------------- */
+
+static void add_path(struct file_source *self, const char *path)
+{
+	char **grown;
+
+	for (int32_t i = 0; i < self->n; i++)
+		if (strcmp(self->paths[i], path) == 0)
+			return;
+	grown = realloc(self->paths, ((size_t)self->n + 1) * sizeof *grown);
+	if (grown == NULL)
+		abort();
+	self->paths = grown;
+	grown[self->n] = strdup(path);
+	if (grown[self->n++] == NULL)
+		abort();
+}
+
+static enum leat_status find_files(struct file_source *self, struct leat_error *err)
+{
+	glob_t found;
+	int code;
+
+	if (!is_pattern(self->path)) {
+		add_path(self, self->path);
+		return LEAT_OK;
+	}
+	code = glob(self->path, 0, NULL, &found);
+	if (code == GLOB_NOMATCH && !self->follow && self->n == 0)
+		return leat_error_set(err, LEAT_FATAL, ENOENT, "there is no file \"%s\"", self->path);
+	if (code != 0)
+		return code == GLOB_NOMATCH ? LEAT_OK : leat_error_set(err, LEAT_RETRY, 0, "could not look for files \"%s\"", self->path);
+	for (size_t i = 0; i < found.gl_pathc; i++)
+		add_path(self, found.gl_pathv[i]);
+	globfree(&found);
+	return LEAT_OK;
+}
+
+static enum leat_status list_partitions(void *self_, struct leat_context *ctx, struct leat_error *err)
+{
+	struct file_source *self = self_;
+	enum leat_status status = LEAT_OK;
+
+	pthread_mutex_lock(&self->lock);
+	if (self->n == 0 || self->follow)
+		status = find_files(self, err);
+	for (int32_t i = 0; status == LEAT_OK && i < self->n; i++)
+		leat_partition(ctx, i);
+	pthread_mutex_unlock(&self->lock);
+	return status;
+}
+
+/* ---- opening ----------------------------------------------------------------------------------------------------- */
+
+static enum leat_status open_file(const char *path, bool follow, int *fd, struct stat *is, struct leat_error *err)
+{
+	bool may_come;
+
+	*fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	if (*fd < 0) {
+		may_come = (follow && errno == ENOENT) || errno == EMFILE || errno == ENFILE || errno == EINTR;
+		return refuse(err, may_come ? LEAT_RETRY : LEAT_FATAL, may_come ? "could not open" : "cannot open", path);
+	}
+	if (fstat(*fd, is) == 0 && S_ISREG(is->st_mode))
+		return LEAT_OK;
+	close(*fd);
+	*fd = -1;
+	return leat_error_set(err, LEAT_FATAL, 0, "cannot read \"%s\", it is no regular file", path);
+}
+
+static void print_note(char note[56], const struct stat *is)
+{
+	(void)snprintf(note, 56, "%" PRIuMAX ":%" PRIuMAX, (uintmax_t)is->st_dev, (uintmax_t)is->st_ino);
+}
+
+/* Where to begin in the file that is there now. */
+static int64_t find_start(const struct leat_reader *r, const struct leat_position *from, struct leat_context *ctx)
+{
+	char note[56];
+
+	if (from == NULL)
+		return 0;
+	print_note(note, &r->is);
+	if (from->note[0] != '\0' && strcmp(note, from->note) != 0) {
+		leat_log(ctx, LEAT_WARNING, "file \"%s\" is not the one that was read before, reading it from its beginning", r->path);
+		return 0;
+	}
+	if (from->offset > r->is.st_size) {
+		leat_log(ctx, LEAT_WARNING, "file \"%s\" has %jd bytes, fewer than the %" PRId64 " read before, reading it from its beginning",
+		         r->path, (intmax_t)r->is.st_size, from->offset);
+		return 0;
+	}
+	return from->offset;
+}
+
+static enum leat_status open_reader(void *self_, int32_t partition, const struct leat_position *from, struct leat_reader **reader,
+                                    struct leat_context *ctx, struct leat_error *err)
+{
+	struct file_source *self = self_;
+	struct leat_reader *r = calloc(1, sizeof *r);
+	enum leat_status status;
+
+	if (r == NULL)
+		return leat_error_set(err, LEAT_RETRY, 0, "could not get memory for partition %" PRId32, partition);
+	pthread_mutex_lock(&self->lock);
+	r->path = partition >= 0 && partition < self->n ? strdup(self->paths[partition]) : NULL;
+	pthread_mutex_unlock(&self->lock);
+	r->source = self;
+	status = r->path == NULL ? leat_error_set(err, LEAT_FATAL, 0, "there is no partition %" PRId32, partition)
+	                         : open_file(r->path, self->follow, &r->fd, &r->is, err);
+	if (status != LEAT_OK) {
+		free(r->path);
+		free(r);
+		return status;
+	}
+	r->position = r->committed = find_start(r, from, ctx);
+	*reader = r;
+	return LEAT_OK;
+}
+
+static void close_reader(void *self_, struct leat_reader *r)
+{
+	(void)self_;
+	close(r->fd);
+	leat_buffer_finish(&r->read);
+	free(r->path);
+	free(r);
+}
+
+static enum leat_status check(void *self_, struct leat_context *ctx, struct leat_error *err)
+{
+	struct file_source *self = self_;
+	enum leat_status status;
+	struct stat is;
+	int fd;
+
+	(void)ctx;
+	pthread_mutex_lock(&self->lock);
+	status = find_files(self, err);
+	for (int32_t i = 0; status == LEAT_OK && i < self->n; i++) {
+		status = open_file(self->paths[i], self->follow, &fd, &is, err);
+		if (status == LEAT_OK)
+			close(fd);
+	}
+	pthread_mutex_unlock(&self->lock);
+	return status;
+}
+
+/* ---- reading ----------------------------------------------------------------------------------------------------- */
+
+static bool is_blank(const char *line, size_t n)
+{
+	size_t i = 0;
+
+	while (i < n && (line[i] == ' ' || line[i] == '\t' || line[i] == '\r'))
+		i++;
+	return i == n;
+}
+
+/* `n` bytes without the line's end; `whole_n` with it. Blank lines are no events. */
+static bool push_line(struct leat_reader *r, const char *line, size_t n, size_t whole_n, struct leat_context *ctx)
+{
+	struct leat_message message = { .payload = line, .time_us = LEAT_NO_TIME, .offset = r->position };
+	bool was_skipping = r->is_skipping;
+
+	r->position += (int64_t)whole_n;
+	r->is_skipping = false;
+	if (n > 0 && line[n - 1] == '\r')
+		n--;
+	if (was_skipping || is_blank(line, n))
+		return false;
+	message.payload_n = n;
+	message.next = r->position;
+	r->lines++;
+	r->bytes += (int64_t)whole_n;
+	leat_push(ctx, &message);
+	return true;
+}
+
+static bool push_lines(struct leat_reader *r, struct leat_context *ctx)
+{
+	size_t at = 0, longest = (size_t)r->source->longest;
+	bool has_pushed = false;
+	const char *end;
+
+	while (at < r->read.n && (end = memchr(r->read.data + at, '\n', r->read.n - at)) != NULL) {
+		size_t n = (size_t)(end - r->read.data) - at;
+
+		has_pushed |= push_line(r, r->read.data + at, n < longest ? n : longest, n + 1, ctx);
+		at += n + 1;
+	}
+	/* Of a line without end only its beginning is handed over, which the host makes a dead letter. */
+	if (r->read.n - at > longest) {
+		has_pushed |= push_line(r, r->read.data + at, longest, r->read.n - at, ctx);
+		r->is_skipping = true;
+		at = r->read.n;
+	}
+	if (at > 0)
+		memmove(r->read.data, r->read.data + at, r->read.n - at);
+	r->read.n -= at;
+	return has_pushed;
+}
+
+static enum leat_status read_more(struct leat_reader *r, size_t max_bytes, ssize_t *got, struct leat_error *err)
+{
+	size_t n = max_bytes < 4096 ? 4096 : max_bytes > 1 << 20 ? 1 << 20 : max_bytes;
+
+	do
+		*got = pread(r->fd, leat_buffer_reserve(&r->read, n), n, r->position + (off_t)r->read.n);
+	while (*got < 0 && errno == EINTR);
+	if (*got < 0)
+		return refuse(err, LEAT_RETRY, "could not read", r->path);
+	r->read.n += (size_t)*got;
+	return LEAT_OK;
+}
+
+/* The end of a file that nobody writes any more: its last line may lack the newline. */
+static enum leat_status finish_file(struct leat_reader *r, struct leat_context *ctx)
+{
+	bool has_pushed = r->read.n > 0 && push_line(r, r->read.data, r->read.n, r->read.n, ctx);
+
+	r->read.n = 0;
+	r->is_at_end = true;
+	return has_pushed ? LEAT_OK : LEAT_END;
+}
+
+/* Goes over to the file that has the name now, once everything of the old one is committed. */
+static enum leat_status change_file(struct leat_reader *r, struct leat_context *ctx, struct leat_error *err)
+{
+	struct stat is;
+	int fd;
+	enum leat_status status;
+
+	if (r->left_us == 0) {
+		r->left_us = leat_now(ctx);
+		if (r->read.n > 0 && finish_file(r, ctx) == LEAT_OK)
+			return LEAT_OK;
+	}
+	if (r->committed < r->position && leat_now(ctx) - r->left_us < LEAVE_AFTER_US) {
+		leat_wait(ctx, FOLLOW_WAIT_US);
+		return LEAT_AGAIN;
+	}
+	status = open_file(r->path, true, &fd, &is, err);
+	if (status != LEAT_OK)
+		return status;
+	close(r->fd);
+	r->fd = fd;
+	r->is = is;
+	r->position = r->committed = r->left_us = 0;
+	r->is_skipping = false;
+	return LEAT_AGAIN;
+}
+
+static enum leat_status wait_for_more(struct leat_reader *r, struct leat_context *ctx, struct leat_error *err)
+{
+	struct stat now, name;
+
+	if (fstat(r->fd, &now) == 0 && now.st_size < r->position + (off_t)r->read.n) {
+		leat_log(ctx, LEAT_WARNING, "file \"%s\" was cut short, reading it from its beginning", r->path);
+		r->position = r->committed = 0;
+		r->read.n = 0;
+		r->is_skipping = false;
+	} else if (stat(r->path, &name) == 0 && (name.st_ino != r->is.st_ino || name.st_dev != r->is.st_dev)) {
+		/* What was written between our last read and the rename is read before the file is left. */
+		if (now.st_size > r->position + (off_t)r->read.n)
+			return LEAT_AGAIN;
+		return change_file(r, ctx, err);
+	}
+	leat_wait(ctx, FOLLOW_WAIT_US);
+	return LEAT_AGAIN;
+}
+
+static enum leat_status poll_reader(void *self_, struct leat_reader *r, size_t max_bytes, struct leat_context *ctx,
+                                    struct leat_error *err)
+{
+	const struct file_source *self = self_;
+	enum leat_status status;
+	ssize_t got;
+
+	if (r->is_at_end && !self->follow)
+		return LEAT_END;
+	status = read_more(r, max_bytes, &got, err);
+	if (status != LEAT_OK)
+		return status;
+	if (got == 0)
+		return self->follow ? wait_for_more(r, ctx, err) : finish_file(r, ctx);
+	if (push_lines(r, ctx))
+		return LEAT_OK;
+	leat_wait(ctx, 0); /* the middle of a long line: more is there */
+	return LEAT_AGAIN;
+}
+
+static enum leat_status commit(void *self_, struct leat_reader *r, struct leat_position *position, struct leat_context *ctx,
+                               struct leat_error *err)
+{
+	(void)self_;
+	(void)ctx;
+	(void)err;
+	r->committed = position->offset;
+	print_note(position->note, &r->is);
+	return LEAT_OK;
+}
+
+/* Guessed from the length of the lines so far. */
+static int64_t lag(void *self_, struct leat_reader *r)
+{
+	struct stat now;
+	int64_t left;
+
+	(void)self_;
+	if (fstat(r->fd, &now) != 0)
+		return -1;
+	left = (int64_t)now.st_size - r->position;
+	if (left <= 0)
+		return 0;
+	return r->lines == 0 ? -1 : left / (r->bytes / r->lines) + (left % (r->bytes / r->lines) != 0);
+}
+
+static const struct leat_option options[] = {
+	LEAT_OPTION(TEXT, struct file_source, path, "path", "File to read; with *, ? or [] all files of that pattern.",
+	            .flags = LEAT_OPTION_REQUIRED | LEAT_OPTION_PATH),
+	LEAT_OPTION(BOOL, struct file_source, follow, "follow", "Waits for more at the end, also across a rename, instead of ending.",
+	            .preset = "false"),
+	LEAT_OPTION(SIZE, struct file_source, longest, "longest", "Longest line that is read whole; a longer one becomes a dead letter.",
+	            .preset = "4MiB", .minimum = 1024, .maximum = 1 << 30),
+	{ 0 },
+};
+
+const struct leat_source_ops file_source_ops = {
+	.size = sizeof file_source_ops,
+	.instance_size = sizeof(struct file_source),
+	.options = options,
+	.can_replay = true,
+	.create = create,
+	.check = check,
+	.partitions = list_partitions,
+	.open = open_reader,
+	.poll = poll_reader,
+	.commit = commit,
+	.lag = lag,
+	.close = close_reader,
+	.destroy = destroy,
+};
