@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef KAFKA_H
+#define KAFKA_H
+
+/*
+ * What the files of this plugin share. errors.c and settings.c stand on nothing, client.c on both, and source.c, reader.c,
+ * start.c and sink.c, producer.c on the client.
+ */
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include <leat/plugin.h>
+#include <librdkafka/rdkafka.h>
+
+enum { KAFKA_PATIENCE_MS = 5000 }; /* for an answer from the cluster, wherever a call may block */
+
+enum kafka_role { KAFKA_SOURCE = 1, KAFKA_SINK = 2 };
+
+extern const struct leat_source_ops kafka_source;
+extern const struct leat_sink_ops kafka_sink;
+
+/* ---- settings.c: options to librdkafka's own settings ------------------------------------------------------------ */
+
+struct kafka_options {
+	const char *brokers;
+	const char *topic;
+	struct leat_pairs client;
+	int protocol;
+	int mechanism;
+	const char *username;
+	const char *password;
+	const char *ca_file;
+	const char *certificate_file;
+	const char *key_file;
+	const char *key_password;
+};
+
+extern const char *const kafka_protocols[];
+extern const char *const kafka_mechanisms[];
+
+/* The lines of an option table for a struct with a kafka_options named `common`. */
+#define KAFKA_OPTIONS(struct_)                                                                                             \
+	LEAT_OPTION(TEXT, struct_, common.brokers, "brokers", "Brokers to ask first, host:port, with commas between them.",       \
+	            .flags = LEAT_OPTION_REQUIRED),                                                                                 \
+		LEAT_OPTION(TEXT, struct_, common.topic, "topic", "Name of the topic.", .flags = LEAT_OPTION_REQUIRED),             \
+		LEAT_OPTION(CHOICE, struct_, common.protocol, "security_protocol",                            \
+		            "Whether the connection uses TLS (ssl) and a login (sasl).",                                            \
+		            .preset = "plaintext", .choices = kafka_protocols),                                                    \
+		LEAT_OPTION(CHOICE, struct_, common.mechanism, "sasl_mechanism",                              \
+		            "How to log in, where `security_protocol` uses SASL.",                                                  \
+		            .preset = "scram-sha-512", .choices = kafka_mechanisms),                                                \
+		LEAT_OPTION(TEXT, struct_, common.username, "username", "User name for SASL."),                                     \
+		LEAT_OPTION(TEXT, struct_, common.password, "password", "Password for SASL.", .flags = LEAT_OPTION_SECRET),         \
+		LEAT_OPTION(TEXT, struct_, common.ca_file, "ca_file", "File with the authorities that may sign the brokers' "       \
+		            "certificates; those of the system unless it is given."),                                               \
+		LEAT_OPTION(TEXT, struct_, common.certificate_file, "certificate_file", "File with our own certificate, for TLS."), \
+		LEAT_OPTION(TEXT, struct_, common.key_file, "key_file", "File with the certificate's private key."),                \
+		LEAT_OPTION(TEXT, struct_, common.key_password, "key_password", "Password of the private key.",                     \
+		            .flags = LEAT_OPTION_SECRET),                                                                           \
+		LEAT_OPTION(PAIRS, struct_, common.client, "client", "More settings of librdkafka, from those that this plugin "    \
+		            "allows; see its README.")
+
+/* A setting of librdkafka. */
+struct kafka_setting {
+	const char *name;
+	const char *value;
+};
+
+/* Makes *conf from the presets of both roles, `settings` (ended by a NULL name), the options, and the allowed pairs of
+ * `client`. LEAT_FATAL names the option at fault. */
+enum leat_status kafka_configure(const struct kafka_options *options, enum kafka_role role, const struct kafka_setting *settings,
+                                 rd_kafka_conf_t **conf, struct leat_error *err);
+
+/* ---- client.c: a handle of librdkafka and its topic --------------------------------------------------------------- */
+
+struct kafka_client {
+	rd_kafka_t *rk; /* NULL when closed */
+	rd_kafka_topic_t *topic;
+	const struct kafka_options *options;
+	pthread_mutex_t lock;     /* of what librdkafka's threads tell us: */
+	bool is_away;             /* no broker is left */
+	rd_kafka_resp_err_t code; /* the last trouble with a connection, 0 since one has worked */
+	char trouble[256];        /* in words */
+	_Atomic unsigned n_missing; /* times that librdkafka found the topic or a partition of it gone */
+};
+
+/* A copy of `conf` is used. The client must not move until it is closed. */
+enum leat_status kafka_client_open(struct kafka_client *client, rd_kafka_type_t type, const struct kafka_options *options,
+                                   const rd_kafka_conf_t *conf, struct leat_error *err);
+void kafka_client_close(struct kafka_client *client);
+/* Asks the cluster for the topic, for KAFKA_PATIENCE_MS at most. LEAT_FATAL when there is no such topic. */
+enum leat_status kafka_client_topic(struct kafka_client *client, int32_t *n_partitions, struct leat_error *err);
+/* The topic's max.message.bytes; false when the cluster does not tell. */
+bool kafka_client_limit(struct kafka_client *client, int64_t *limit);
+/* Translates `code` for `what` was tried ("read partition 3"), with what is known about the connection. */
+enum leat_status kafka_client_error(struct kafka_client *client, rd_kafka_resp_err_t code, const char *what,
+                                    struct leat_error *err);
+int64_t kafka_now_ms(void); /* a clock that never jumps */
+
+/* ---- errors.c ----------------------------------------------------------------------------------------------------- */
+
+/* What an error of librdkafka or of a broker means to the host. LEAT_REJECT: one message is at fault, and nothing else. */
+enum leat_status kafka_status(rd_kafka_resp_err_t code);
+/* The topic or partition is not there, as far as the one who answered knows. */
+bool kafka_is_missing(rd_kafka_resp_err_t code);
+/* The one who should answer cannot be reached, or does not answer. */
+bool kafka_is_away(rd_kafka_resp_err_t code);
+/* What librdkafka says about a connection, in a few words: "connection refused". */
+void kafka_shorten(const char *said, char *out, size_t out_n);
+
+/* ---- source.c, reader.c, start.c ----------------------------------------------------------------------------------- */
+
+enum kafka_start { KAFKA_STORED, KAFKA_EARLIEST, KAFKA_LATEST, KAFKA_TIME };
+
+/*
+ * A record that was read, so that a later reader can tell whether the topic is still the same one: topics have no
+ * identity that librdkafka 2.0 would show, and one that was deleted and made again counts its offsets from 0 again.
+ */
+struct kafka_anchor {
+	int64_t offset;
+	int64_t time_ms;
+	uint64_t hash; /* of key and value */
+};
+
+enum { KAFKA_ANCHORS = 32 };
+
+/* Where a partition is to be read from, and perhaps what was read before. */
+struct kafka_place {
+	int64_t offset;
+	bool has_anchor;
+	struct kafka_anchor anchor;
+};
+
+struct kafka_source {
+	struct kafka_options common;
+	const char *group_option;
+	const char *start_option;
+	int64_t fetch_wait_us;
+	int64_t fetch_max;
+	int64_t prefetch;
+	char group[256];
+	enum kafka_start start;
+	int64_t start_ms; /* KAFKA_TIME: since 1970 in UTC */
+	rd_kafka_conf_t *conf;
+
+	pthread_mutex_t lock; /* of the client's making, of the list of readers, and of: */
+	struct kafka_client client;
+	struct leat_reader *readers;
+	int32_t n_first; /* partitions when we first looked; those beyond are new and read from their beginning */
+	bool has_looked;
+	bool has_positions; /* the host remembers positions: a partition without one is new */
+
+	pthread_mutex_t commit_lock; /* of: */
+	rd_kafka_topic_partition_list_t *pending;
+	rd_kafka_queue_t *commits; /* results */
+	size_t n_committing;
+	int64_t committed_ms;
+	_Atomic bool owes_commit; /* something is pending, and a reader has been woken for it */
+	rd_kafka_resp_err_t commit_code; /* of one that was refused, until it is told */
+};
+
+struct leat_reader {
+	struct kafka_source *source;
+	struct leat_reader *sibling;
+	int32_t partition;
+	rd_kafka_queue_t *queue;
+	const struct leat_api *api;
+	struct leat_waker *waker;
+	pthread_mutex_t lock; /* of all below, held for moments only */
+	bool is_started;      /* librdkafka fetches into `queue` */
+	bool is_lost;         /* the broker no longer knows our topic, partition or offset */
+	unsigned n_missing;   /* the client's, when reading was started */
+	_Atomic int64_t next; /* offset after the last record that was pushed */
+	_Atomic int64_t end;  /* of the partition when it was asked for last, -1: never */
+	struct leat_error trouble; /* to be told by the next poll */
+	struct kafka_anchor anchor[KAFKA_ANCHORS];
+	size_t n_anchors;
+};
+
+/* "earliest", "latest", "stored", RFC 3339 or milliseconds since 1970. False: none of them. */
+bool kafka_start_parse(const char *text, enum kafka_start *start, int64_t *start_ms);
+/* Where a partition begins for which the host has no position. */
+enum leat_status kafka_start_find(struct kafka_source *source, int32_t partition, struct kafka_place *place,
+                                  struct leat_context *ctx,
+                                  struct leat_error *err);
+
+void kafka_anchor_make(const rd_kafka_message_t *message, struct kafka_anchor *anchor);
+void kafka_anchor_write(const struct kafka_anchor *anchor, char *note, size_t note_n);
+bool kafka_anchor_read(const char *note, struct kafka_anchor *anchor);
+/* Whether the topic still is the one where place->anchor was read and place->offset comes next. LEAT_FATAL if not. A record
+ * that compaction or retention has removed proves nothing: then *is_sure is false. */
+enum leat_status kafka_anchor_check(struct kafka_client *client, int32_t partition, const struct kafka_place *place,
+                                    bool *is_sure,
+                                    struct leat_error *err);
+/* Reads the first record from `offset` on; at the end of the partition found->offset is -1. The partition must not be
+ * started. */
+enum leat_status kafka_probe(struct kafka_client *client, int32_t partition, int64_t offset, struct kafka_anchor *found,
+                             struct leat_error *err);
+
+enum leat_status kafka_reader_open(struct kafka_source *source, int32_t partition, const struct kafka_place *place,
+                                   struct leat_reader **reader, struct leat_context *ctx, struct leat_error *err);
+enum leat_status kafka_reader_poll(struct leat_reader *reader, size_t max_bytes, struct leat_context *ctx,
+                                   struct leat_error *err);
+/* Fills the position's note. */
+void kafka_reader_mark(struct leat_reader *reader, struct leat_position *position);
+/* For a reader that is lost, off the worker's thread: goes on if the topic is the same as before, else its next poll tells. */
+enum leat_status kafka_reader_heal(struct leat_reader *reader, int32_t n_partitions, struct leat_error *err);
+void kafka_reader_close(struct leat_reader *reader);
+
+/* ---- sink.c, producer.c -------------------------------------------------------------------------------------------- */
+
+/* A message, taken out of an effect; points into it. */
+struct kafka_message {
+	const char *key; /* NULL: none */
+	size_t key_n;
+	const char *value; /* NULL: a tombstone */
+	size_t value_n;
+	int64_t time_ms; /* 0: now */
+	uint32_t n_headers;
+	const char *headers; /* for each: u32 and name, u32 and value; UINT32_MAX for a null value */
+};
+
+bool kafka_effect_read(const struct leat_effect *effect, struct kafka_message *message);
+
+/* One idempotent producer. Fenced delivery will have two transactional ones in turn. */
+struct kafka_producer {
+	struct kafka_client client; /* first: librdkafka hands it back in delivery reports */
+	size_t n_pending;           /* messages without a delivery report */
+	rd_kafka_resp_err_t *result;
+	size_t result_capacity;
+};
+
+enum leat_status kafka_producer_open(struct kafka_producer *producer, const struct kafka_options *options, rd_kafka_conf_t *conf,
+                                     struct leat_error *err);
+/* Produces effect[i] for begin <= i < end and waits until each has its result; `patience_ms` is beyond any message's own
+ * timeout. LEAT_UNKNOWN: it was closed, as results are missing. */
+enum leat_status kafka_producer_send(struct kafka_producer *producer, const struct leat_effect *effect, size_t begin, size_t end,
+                                     int64_t patience_ms, struct leat_error *err);
+void kafka_producer_close(struct kafka_producer *producer);
+
+#endif

@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * A producer and the wait for its results. Messages are not copied: their bytes belong to the effects, and nobody leaves
+ * kafka_producer_send() before every message has its delivery report or the producer is gone.
+ */
+
+#include "kafka.h"
+
+/* Inside rd_kafka_poll(), so on our own thread. */
+static void on_delivery(rd_kafka_t *rk, const rd_kafka_message_t *m, void *opaque)
+{
+	struct kafka_producer *p = (struct kafka_producer *)opaque;
+
+	(void)rk;
+	*(rd_kafka_resp_err_t *)m->_private = m->err;
+	p->n_pending--;
+}
+
+enum leat_status kafka_producer_open(struct kafka_producer *p, const struct kafka_options *options, rd_kafka_conf_t *conf,
+                                     struct leat_error *err)
+{
+	rd_kafka_conf_set_dr_msg_cb(conf, on_delivery);
+	p->n_pending = 0;
+	return kafka_client_open(&p->client, RD_KAFKA_PRODUCER, options, conf, err);
+}
+
+void kafka_producer_close(struct kafka_producer *p)
+{
+	kafka_client_close(&p->client);
+	free(p->result);
+	p->result = NULL;
+	p->result_capacity = 0;
+	p->n_pending = 0;
+}
+
+static void reserve_results(struct kafka_producer *p, size_t n)
+{
+	if (n <= p->result_capacity)
+		return;
+	p->result = (rd_kafka_resp_err_t *)realloc(p->result, n * sizeof *p->result);
+	if (p->result == NULL)
+		abort();
+	p->result_capacity = n;
+}
+
+static rd_kafka_headers_t *headers_of(const struct kafka_message *m)
+{
+	rd_kafka_headers_t *headers;
+	const char *p = m->headers;
+
+	if (m->n_headers == 0)
+		return NULL;
+	headers = rd_kafka_headers_new(m->n_headers);
+	for (uint32_t i = 0; i < m->n_headers; i++) {
+		uint32_t name_n, n;
+		const char *name;
+
+		memcpy(&name_n, p, sizeof name_n);
+		name = p + sizeof name_n;
+		memcpy(&n, name + name_n, sizeof n);
+		p = name + name_n + sizeof n;
+		(void)rd_kafka_header_add(headers, name, (ssize_t)name_n, n == UINT32_MAX ? NULL : p, n == UINT32_MAX ? 0 : (ssize_t)n);
+		if (n != UINT32_MAX)
+			p += n;
+	}
+	return headers;
+}
+
+static rd_kafka_resp_err_t produce(struct kafka_producer *p, const struct kafka_message *m, rd_kafka_resp_err_t *result)
+{
+	union {
+		const char *borrowed;
+		void *given;
+	} value = { m->value }, key = { m->key }; /* its interface has no const */
+	rd_kafka_headers_t *headers = headers_of(m);
+	rd_kafka_resp_err_t code;
+
+	code = headers == NULL ?
+	               rd_kafka_producev(p->client.rk, RD_KAFKA_V_RKT(p->client.topic), RD_KAFKA_V_VALUE(value.given, m->value_n),
+	                                 RD_KAFKA_V_KEY(key.given, m->key_n), RD_KAFKA_V_TIMESTAMP(m->time_ms),
+	                                 RD_KAFKA_V_OPAQUE(result),
+	                                 RD_KAFKA_V_END) :
+	               rd_kafka_producev(p->client.rk, RD_KAFKA_V_RKT(p->client.topic), RD_KAFKA_V_VALUE(value.given, m->value_n),
+	                                 RD_KAFKA_V_KEY(key.given, m->key_n), RD_KAFKA_V_TIMESTAMP(m->time_ms),
+	                                 RD_KAFKA_V_OPAQUE(result),
+	                                 RD_KAFKA_V_HEADERS(headers), RD_KAFKA_V_END);
+	if (headers != NULL && code != RD_KAFKA_RESP_ERR_NO_ERROR)
+		rd_kafka_headers_destroy(headers); /* else they are librdkafka's */
+	return code;
+}
+
+enum leat_status kafka_producer_send(struct kafka_producer *p, const struct leat_effect *effect, size_t begin, size_t end,
+                                     int64_t patience_ms, struct leat_error *err)
+{
+	int64_t until_ms = kafka_now_ms() + patience_ms;
+	struct kafka_message m;
+
+	reserve_results(p, end);
+	for (size_t i = begin; i < end; i++) {
+		rd_kafka_resp_err_t code = RD_KAFKA_RESP_ERR__BAD_MSG;
+
+		p->result[i] = RD_KAFKA_RESP_ERR__IN_PROGRESS;
+		if (kafka_effect_read(&effect[i], &m))
+			while ((code = produce(p, &m, &p->result[i])) == RD_KAFKA_RESP_ERR__QUEUE_FULL)
+				(void)rd_kafka_poll(p->client.rk, 10); /* some of those in it get their reports, be it that they are too late */
+		if (code == RD_KAFKA_RESP_ERR_NO_ERROR)
+			p->n_pending++;
+		else
+			p->result[i] = code;
+	}
+	while (p->n_pending > 0 && kafka_now_ms() < until_ms)
+		(void)rd_kafka_poll(p->client.rk, 100);
+	if (p->n_pending == 0)
+		return LEAT_OK;
+	/* Each message has a timeout of its own, so this should not be; whatever it is, it ends with the producer. */
+	(void)leat_error_set(err, LEAT_UNKNOWN, 0, "could not learn the results of %zu messages to topic \"%s\" at %s within %lld ms",
+	                     p->n_pending, p->client.options->topic, p->client.options->brokers, (long long)patience_ms);
+	kafka_producer_close(p);
+	return LEAT_UNKNOWN;
+}
