@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef LEAT_PLUGINS_POSTGRES_SINK_H
+#define LEAT_PLUGINS_POSTGRES_SINK_H
+
+#include "postgres.h"
+
+/*
+ * The sink's parts. Columns that it writes are its *targets*: those of the option, or else every column of the table that
+ * is not generated. A row is a run of cells, one for each target. Rows next to each other with the same targets present
+ * (the same *shape*) go into one statement, so the order of rows is kept: a later row of a key is applied later.
+ */
+
+enum sink_mode { SINK_INSERT, SINK_COPY };
+
+struct target {
+	char name[64];
+	char type[256]; /* as SQL casts to it */
+	bool is_array;
+	bool is_json;
+	bool is_key; /* of the upsert */
+};
+
+enum cell_state { CELL_ABSENT, CELL_NULL, CELL_VALUE };
+
+struct cell {
+	const char *text; /* borrowed from the effect */
+	uint32_t n;
+	uint8_t state;
+	uint8_t type; /* enum leat_type of the value */
+};
+
+enum { SHAPES = 64 };
+
+/* A statement for one set of targets, prepared once for each connection. */
+struct shape {
+	bool *is_present; /* for each target */
+	uint64_t generation;
+	struct leat_buffer sql; /* terminated */
+	char name[16];          /* "" when there are too many shapes to keep */
+};
+
+struct sink {
+	struct postgres_options connection;
+	const char *table_text;
+	struct leat_expressions columns;
+	struct leat_texts upsert;
+	int mode;
+	int64_t batch;
+
+	struct postgres pg;
+	struct postgres_name table;
+	size_t n_targets;
+	struct target *target;
+	uint64_t generation; /* of the connection that the targets were read on */
+	size_t n_shapes;
+	struct shape shape[SHAPES];
+	struct shape spare;
+	struct leat_buffer *argument; /* for each target */
+	const char **value;           /* for each target */
+	struct leat_buffer scratch;
+};
+
+/* The rows of a delivery. */
+struct rows {
+	size_t n;
+	size_t *effect; /* index in the delivery */
+	struct cell *cell; /* n * n_targets */
+};
+
+/* ---- effect.c ---- */
+
+enum leat_status sink_encode(const void *self, const struct leat_record *record, struct leat_buffer *effect,
+                             struct leat_context *ctx,
+                             struct leat_error *err);
+/* Fills the cells of a row. LEAT_REJECT when nothing in the effect is a column, or it is of another version. */
+enum leat_status effect_read(const struct sink *sink, const struct leat_effect *effect, struct cell *cell,
+                             struct leat_error *err);
+
+/* ---- table.c ---- */
+
+/* Opens the connection if need be, and on a new one reads the table and proves that the statement fits it. */
+enum leat_status table_open(struct sink *sink, struct leat_context *ctx, struct leat_error *err);
+
+/* ---- statement.c ---- */
+
+/* The shape of a row, with its SQL and prepared unless it is a spare one. */
+enum leat_status statement_find(struct sink *sink, const struct cell *row, struct shape **out, struct leat_error *err);
+bool statement_fits(const struct sink *sink, const struct shape *shape, const struct cell *row);
+void statement_forget(struct sink *sink);
+/* Queues the rows [from..until) of one shape; those that `skip` marks are left out. False: libpq refused it. */
+bool statement_send(struct sink *sink, const struct shape *shape, const struct rows *rows, size_t from, size_t until,
+                    const bool *skip);
+/* Appends a row in COPY's text form. */
+void statement_copy_row(struct sink *sink, const struct shape *shape, const struct cell *row, struct leat_buffer *out);
+
+/* ---- deliver.c ---- */
+
+enum leat_status sink_deliver(void *self, const struct leat_delivery *delivery, struct leat_context *ctx, struct leat_error *err);
+
+#endif

@@ -1,0 +1,704 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The sink and the lookup on a real PostgreSQL. Each test has a schema of its own. */
+#include <libpq-fe.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "../../plugins/postgres/postgres.h"
+#include "plugin/driver.h"
+#include "unit/unit.h"
+
+static int port;
+static char schema[32];
+static PGconn *conn;
+
+static char *query(const char *format, ...) LEAT_PRINTF(1, 2);
+
+/* The rows as text, fields with | between them, rows with newlines, null as ~. Good until the next call. */
+static char *query(const char *format, ...)
+{
+	static char text[65536];
+	char sql[4096];
+	size_t n = 0;
+	PGresult *result;
+	va_list args;
+	int i, j;
+
+	va_start(args, format);
+	(void)vsnprintf(sql, sizeof sql, format, args);
+	va_end(args);
+	result = PQexec(conn, sql);
+	if (PQresultStatus(result) != PGRES_TUPLES_OK && PQresultStatus(result) != PGRES_COMMAND_OK)
+		ck_abort_msg("%s: %s", sql, PQerrorMessage(conn));
+	text[0] = '\0';
+	for (i = 0; i < PQntuples(result); i++)
+		for (j = 0; j < PQnfields(result); j++)
+			n += (size_t)snprintf(text + n, sizeof text - n, "%s%s", j > 0 ? "|" : i > 0 ? "\n" : "",
+			                      PQgetisnull(result, i, j) ? "~" : PQgetvalue(result, i, j));
+	PQclear(result);
+	return text;
+}
+
+static bool begin(void)
+{
+	char info[128];
+
+	port = leat_driver_port("LEAT_POSTGRES_PORT", 15432);
+	if (!leat_driver_has_server("postgres", port))
+		return false;
+	(void)snprintf(info, sizeof info, "host=127.0.0.1 port=%d dbname=leat user=leat", port);
+	(void)snprintf(schema, sizeof schema, "driver_%d", (int)getpid());
+	conn = PQconnectdb(info);
+	ck_assert_msg(PQstatus(conn) == CONNECTION_OK, "%s", PQerrorMessage(conn));
+	(void)query("set client_min_messages = error; drop schema if exists %s cascade; create schema %s; set search_path = %s",
+	            schema, schema,
+	            schema);
+	return true;
+}
+
+static void end(void)
+{
+	(void)query("drop schema %s cascade", schema);
+	PQfinish(conn);
+}
+
+static const char *with(const char *options)
+{
+	static char text[2048];
+
+	(void)snprintf(text, sizeof text, "port: %d\nschema: %s\n%s", port, schema, options);
+	return text;
+}
+
+static struct leat_driver *claimed(const char *options)
+{
+	struct leat_driver *d = leat_driver_create_sink("postgres", with(options));
+
+	if (leat_driver_claim(d) != LEAT_OK)
+		ck_abort_msg("%s", leat_driver_reason(d));
+	return d;
+}
+
+static void encode(struct leat_driver *d, const char *json)
+{
+	if (leat_driver_encode(d, json) != LEAT_OK)
+		ck_abort_msg("%s: %s", json, leat_driver_reason(d));
+}
+
+static void deliver(struct leat_driver *d)
+{
+	if (leat_driver_deliver(d) != LEAT_OK)
+		ck_abort_msg("%s", leat_driver_reason(d));
+}
+
+START_TEST(sqlstates_say_what_the_host_does_next)
+{
+	static const struct {
+		const char *sqlstate;
+		enum leat_status status;
+	} cases[] = {
+		{ NULL, LEAT_RETRY },      { "", LEAT_RETRY },        { "08006", LEAT_RETRY },   { "08007", LEAT_UNKNOWN },
+		{ "21000", LEAT_REJECT },  { "22P02", LEAT_REJECT },  { "22003", LEAT_REJECT },  { "23502", LEAT_REJECT },
+		{ "23505", LEAT_REJECT },  { "23503", LEAT_REJECT },  { "25006", LEAT_RETRY },   { "26000", LEAT_RETRY },
+		{ "28P01", LEAT_FATAL },   { "28000", LEAT_FATAL },   { "3D000", LEAT_FATAL },   { "40001", LEAT_RETRY },
+		{ "40P01", LEAT_RETRY },   { "40003", LEAT_UNKNOWN }, { "42501", LEAT_FATAL },   { "42P01", LEAT_FATAL },
+		{ "42P10", LEAT_FATAL },   { "44000", LEAT_REJECT },  { "53100", LEAT_RETRY },   { "53300", LEAT_RETRY },
+		{ "54000", LEAT_REJECT },  { "55P03", LEAT_RETRY },   { "57014", LEAT_RETRY },   { "57P01", LEAT_RETRY },
+		{ "57P03", LEAT_RETRY },   { "57P04", LEAT_FATAL },   { "58030", LEAT_RETRY },   { "P0001", LEAT_REJECT },
+		{ "XX000", LEAT_FATAL },   { "0A000", LEAT_FATAL },
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof cases / sizeof cases[0]; i++)
+		ck_assert_msg(postgres_status(cases[i].sqlstate) == cases[i].status, "%s: %d", cases[i].sqlstate,
+		              (int)postgres_status(cases[i].sqlstate));
+}
+END_TEST
+
+START_TEST(values_of_every_type_arrive_unchanged)
+{
+	static const char *const modes[] = { "table: t", "table: t\nmode: copy" };
+	struct leat_driver *d;
+	size_t i;
+
+	if (!begin())
+		return;
+	(void)query("create table t (id bigint, big numeric, real float8, word text, yes bool, at timestamptz, doc jsonb, raw json, no int)");
+	for (i = 0; i < 2; i++) {
+		(void)query("truncate t");
+		d = claimed(modes[i]);
+		encode(d, "{\"id\": 9223372036854775807, \"big\": 123456789012345678901234567890.12345678901234567890, \"real\": 0.1, "
+		          "\"word\": \"a\\\\b\\t\\n\\r\\\"'{},\\\\N \\u00e9\\ud83d\\ude00\", \"yes\": true, \"at\": \"2024-02-29T12:34:56.123456Z\", "
+		          "\"doc\": {\"a\": [1, null, \"x\\\\y\\\"\"], \"b\": 1.10}, \"raw\": \"quote \\\" and \\\\\", \"no\": null, \"other\": 1}");
+		deliver(d);
+		ck_assert_uint_eq(leat_driver_refusals(d), 0);
+		ck_assert_str_eq(query("select id, big, real, yes, at at time zone 'UTC', doc, raw, no from t"),
+		                 "9223372036854775807|123456789012345678901234567890.12345678901234567890|0.1|t|2024-02-29 12:34:56.123456|"
+		                 "{\"a\": [1, null, \"x\\\\y\\\"\"], \"b\": 1.10}|\"quote \\\" and \\\\\"|~");
+		ck_assert_str_eq(query("select word from t"), "a\\b\t\n\r\"'{},\\N \xc3\xa9\xf0\x9f\x98\x80");
+		leat_driver_destroy(d);
+	}
+	end();
+}
+END_TEST
+
+START_TEST(times_bytes_and_reals_made_by_operators_arrive_unchanged)
+{
+	struct leat_value bytes = leat_borrow("\0\x01\xff\\", 4);
+	struct leat_driver *d;
+
+	if (!begin())
+		return;
+	(void)query("create table t (id bigint, at timestamptz, bytes bytea, real float8)");
+	d = claimed("table: t");
+	bytes.type = LEAT_BYTES;
+	ck_assert_int_eq(leat_driver_encode_value(d, "at", leat_time(-1)), LEAT_OK);
+	ck_assert_int_eq(leat_driver_encode_value(d, "at", leat_time(1709210096123456)), LEAT_OK);
+	ck_assert_int_eq(leat_driver_encode_value(d, "bytes", bytes), LEAT_OK);
+	ck_assert_int_eq(leat_driver_encode_value(d, "real", leat_real(5e-324)), LEAT_OK);
+	ck_assert_int_eq(leat_driver_encode_value(d, "real", leat_real(0.1 + 0.2)), LEAT_OK);
+	deliver(d);
+	ck_assert_uint_eq(leat_driver_refusals(d), 0);
+	ck_assert_str_eq(query("select at at time zone 'UTC', encode(bytes, 'hex'), real from t"),
+	                 "1969-12-31 23:59:59.999999|~|~\n2024-02-29 12:34:56.123456|~|~\n~|0001ff5c|~\n~|~|5e-324\n~|~|0.30000000000000004");
+	leat_driver_destroy(d);
+	end();
+}
+END_TEST
+
+START_TEST(a_nul_character_is_rejected_by_encode)
+{
+	struct leat_driver *d;
+
+	if (!begin())
+		return;
+	(void)query("create table t (id bigint, word text)");
+	d = claimed("table: t");
+	ck_assert_int_eq(leat_driver_encode_value(d, "word", leat_borrow("ab\0c", 4)), LEAT_REJECT);
+	ck_assert_str_eq(leat_driver_reason(d), "column \"word\" cannot hold a text with a NUL character at byte 2");
+	ck_assert_int_eq(leat_driver_encode(d, "[1]"), LEAT_REJECT);
+	leat_driver_destroy(d);
+	end();
+}
+END_TEST
+
+START_TEST(odd_names_and_hostile_values_are_only_data)
+{
+	struct leat_driver *d;
+
+	if (!begin())
+		return;
+	(void)query("create table t (\"we\"\"ird; drop table t\" text, \"Key\" text primary key)");
+	d = claimed("table: t\nupsert: Key");
+	encode(d, "{\"we\\\"ird; drop table t\": \"'); drop table t; --\", \"Key\": \"$1\"}");
+	encode(d, "{\"Key\": \"only\"}");
+	deliver(d);
+	ck_assert_str_eq(query("select * from t order by 2"), "'); drop table t; --|$1\n~|only");
+	leat_driver_destroy(d);
+	end();
+}
+END_TEST
+
+START_TEST(lists_become_arrays)
+{
+	struct leat_driver *d;
+
+	if (!begin())
+		return;
+	(void)query("create table t (id int, tags text[], n int[])");
+	d = claimed("table: t");
+	encode(d, "{\"id\": 1, \"tags\": [\"a,b\", \"\\\"\", null], \"n\": [1, 2]}");
+	encode(d, "{\"id\": 2, \"tags\": [], \"n\": null}");
+	deliver(d);
+	ck_assert_uint_eq(leat_driver_refusals(d), 0);
+	ck_assert_str_eq(query("select tags, n from t order by id"), "{\"a,b\",\"\\\"\",NULL}|{1,2}\n{}|~");
+	leat_driver_destroy(d);
+	end();
+}
+END_TEST
+
+START_TEST(a_missing_field_takes_the_default_or_stays)
+{
+	struct leat_driver *d;
+
+	if (!begin())
+		return;
+	(void)query("create table t (id int primary key, a int default 7, b int, made int generated always as (id * 2) stored,"
+	            " n int generated always as identity)");
+	d = claimed("table: t\nupsert: [id]");
+	encode(d, "{\"id\": 1}");
+	encode(d, "{\"id\": 2, \"a\": 1, \"b\": 2, \"made\": 5, \"n\": 9}");
+	encode(d, "{\"id\": 2, \"b\": 3}");
+	encode(d, "{\"id\": 1, \"a\": null}");
+	deliver(d);
+	ck_assert_uint_eq(leat_driver_refusals(d), 0);
+	ck_assert_str_eq(query("select id, a, b, made from t order by id"), "1|~|~|2\n2|1|3|4");
+	leat_driver_destroy(d);
+	end();
+}
+END_TEST
+
+START_TEST(columns_are_filled_by_expressions)
+{
+	struct leat_driver *d;
+
+	if (!begin())
+		return;
+	(void)query("create table t (who text, cents bigint)");
+	d = claimed("table: t\ncolumns: {who: user, cents: amount * 100}");
+	encode(d, "{\"user\": \"ann\", \"amount\": 12}");
+	deliver(d);
+	ck_assert_str_eq(query("select * from t"), "ann|1200");
+	leat_driver_destroy(d);
+	end();
+}
+END_TEST
+
+START_TEST(the_last_of_a_key_in_a_delivery_stays)
+{
+	struct leat_driver *d;
+	char json[64];
+	int i;
+
+	if (!begin())
+		return;
+	(void)query("create table t (id numeric primary key, n int)");
+	d = claimed("table: t\nupsert: id");
+	for (i = 0; i < 1000; i++) {
+		(void)snprintf(json, sizeof json, "{\"id\": %d, \"n\": %d}", i % 10, i);
+		encode(d, json);
+	}
+	deliver(d);
+	ck_assert_str_eq(query("select count(*), min(n), max(n) from t"), "10|990|999");
+	/* Equal for the server only. */
+	encode(d, "{\"id\": 1, \"n\": 1}");
+	encode(d, "{\"id\": 1.0, \"n\": 2}");
+	deliver(d);
+	ck_assert_uint_eq(leat_driver_refusals(d), 0);
+	ck_assert_str_eq(query("select n from t where id = 1"), "2");
+	leat_driver_destroy(d);
+	end();
+}
+END_TEST
+
+static void deliver_bad_rows(const char *options)
+{
+	struct leat_driver *d = claimed(options);
+	char json[128];
+	int i;
+
+	for (i = 0; i < 500; i++) {
+		(void)snprintf(json, sizeof json, i == 17 ? "{\"id\": \"x\", \"n\": 1}" : i == 18 ? "{\"id\": 18, \"n\": null}" :
+		               i == 250 ? "{\"id\": 250, \"n\": 99999999999}" : i == 251 ? "{\"other\": 1}" : i == 499
+		               ? "{\"id\": 499, \"n\": -1}" :
+		               "{\"id\": %d, \"n\": %d}", i, i);
+		encode(d, json);
+	}
+	deliver(d);
+	ck_assert_uint_eq(leat_driver_refusals(d), 5);
+	ck_assert_str_eq(leat_driver_refusal(d, 17), "cannot deliver: invalid input syntax for type integer: \"x\" (22P02)");
+	ck_assert_ptr_nonnull(strstr(leat_driver_refusal(d, 18), "(23502)"));
+	ck_assert_ptr_nonnull(strstr(leat_driver_refusal(d, 250), "(22003)"));
+	ck_assert_ptr_nonnull(strstr(leat_driver_refusal(d, 251), "no field that is a column"));
+	ck_assert_ptr_nonnull(strstr(leat_driver_refusal(d, 499), "(23514)"));
+	ck_assert_str_eq(query("select count(*), sum(n) from t"), "495|123715");
+	leat_driver_destroy(d);
+}
+
+START_TEST(bad_rows_are_refused_and_the_others_kept)
+{
+	if (!begin())
+		return;
+	(void)query("create table t (id int primary key, n int not null check (n >= 0))");
+	deliver_bad_rows("table: t\nupsert: id");
+	(void)query("truncate t");
+	deliver_bad_rows("table: t");
+	(void)query("truncate t");
+	deliver_bad_rows("table: t\nmode: copy");
+	(void)query("truncate t");
+	deliver_bad_rows("table: t\nbatch: 1");
+	end();
+}
+END_TEST
+
+START_TEST(a_constraint_that_waits_for_the_commit_finds_its_row)
+{
+	struct leat_driver *d;
+
+	if (!begin())
+		return;
+	(void)query("create table parent (id int primary key); insert into parent values (1)");
+	(void)query("create table t (id int, parent int references parent deferrable initially deferred)");
+	d = claimed("table: t");
+	encode(d, "{\"id\": 1, \"parent\": 1}");
+	encode(d, "{\"id\": 2, \"parent\": 2}");
+	encode(d, "{\"id\": 3, \"parent\": 1}");
+	deliver(d);
+	ck_assert_uint_eq(leat_driver_refusals(d), 1);
+	ck_assert_ptr_nonnull(strstr(leat_driver_refusal(d, 1), "(23503)"));
+	ck_assert_str_eq(query("select id from t order by id"), "1\n3");
+	leat_driver_destroy(d);
+	end();
+}
+END_TEST
+
+START_TEST(a_text_too_long_is_refused_not_cut)
+{
+	struct leat_driver *d;
+
+	if (!begin())
+		return;
+	(void)query("create table t (a varchar(3), b char(3))");
+	d = claimed("table: t");
+	encode(d, "{\"a\": \"abcd\"}");
+	encode(d, "{\"b\": \"abcd\"}");
+	encode(d, "{\"a\": \"abc\", \"b\": \"abc\"}");
+	deliver(d);
+	ck_assert_uint_eq(leat_driver_refusals(d), 2);
+	ck_assert_str_eq(query("select * from t"), "abc|abc");
+	leat_driver_destroy(d);
+	end();
+}
+END_TEST
+
+static void expect_reason(const char *options, enum leat_status status, const char *format, ...) LEAT_PRINTF(3, 4);
+
+static void expect_reason(const char *options, enum leat_status status, const char *format, ...)
+{
+	struct leat_driver *d = leat_driver_create_sink("postgres", options);
+	char expected[512];
+	va_list args;
+
+	va_start(args, format);
+	(void)vsnprintf(expected, sizeof expected, format, args);
+	va_end(args);
+	ck_assert_int_eq(leat_driver_check(d), status);
+	ck_assert_str_eq(leat_driver_reason(d), expected);
+	ck_assert_int_eq(leat_driver_claim(d), status);
+	ck_assert_str_eq(leat_driver_reason(d), expected);
+	leat_driver_destroy(d);
+}
+
+START_TEST(check_and_claim_say_what_is_wrong)
+{
+	char as_other[64];
+
+	if (!begin())
+		return;
+	(void)query("create table t (id int primary key, made int generated always as (1) stored)");
+	(void)query("create table x (id int); create role %s login; grant usage on schema %s to %s", schema, schema, schema);
+	(void)snprintf(as_other, sizeof as_other, "table: t\nuser: %s", schema);
+	expect_reason(with(as_other), LEAT_FATAL,
+	              "role \"%s\" may not insert into table \"t\" of database \"leat\" at 127.0.0.1:%d", schema,
+	              port);
+	(void)query("revoke usage on schema %s from %s; drop role %s", schema, schema, schema);
+	expect_reason(with(as_other), LEAT_FATAL, "cannot connect to postgres at 127.0.0.1:%d: role \"%s\" does not exist", port,
+	              schema);
+	expect_reason(with("table: payments"), LEAT_FATAL,
+	              "table \"payments\" does not exist in database \"leat\" at 127.0.0.1:%d", port);
+	expect_reason(with("table: t\nupsert: nope"), LEAT_FATAL,
+	              "column \"nope\" does not exist in table \"t\" of database \"leat\" at 127.0.0.1:%d", port);
+	expect_reason(with("table: t\ncolumns: {made: id}"), LEAT_FATAL,
+	              "column \"made\" of table \"t\" cannot be written: the server generates it");
+	expect_reason(with("table: x\nupsert: id"), LEAT_FATAL,
+	              "cannot run a statement: postgres at 127.0.0.1:%d: there is no unique or exclusion constraint matching the ON CONFLICT "
+	              "specification (42P10)",
+	              port);
+	expect_reason(with("table: t\ndatabase: nope"), LEAT_FATAL,
+	              "cannot connect to postgres at 127.0.0.1:%d: database \"nope\" does not exist",
+	              port);
+	expect_reason("port: 1\ntable: t", LEAT_RETRY, "could not connect to postgres at 127.0.0.1:1: connection refused");
+	expect_reason("url: postgresql://leat:secret@127.0.0.1:1/leat\ntable: t", LEAT_RETRY,
+	              "could not connect to postgres at 127.0.0.1:1: connection refused");
+	end();
+}
+END_TEST
+
+static void expect_findings(const char *options, const char *part)
+{
+	char *text = leat_driver_findings(true, "postgres", options);
+
+	ck_assert_msg(strstr(text, part) != NULL, "expected %s in %s", part, text);
+	ck_assert_ptr_null(strstr(text, "secret"));
+	free(text);
+}
+
+START_TEST(wrong_options_are_named)
+{
+	expect_findings("table: a.b.c", "cannot use \"a.b.c\" as the name of a table");
+	expect_findings("table: 't; drop'", "as the name of a table");
+	expect_findings("table: t\nmode: copy\nupsert: id", "mode \"copy\" cannot upsert");
+	expect_findings("table: t\ncolumns: {a: b}\nupsert: id", "column \"id\" of upsert is not among the columns");
+	expect_findings("table: t\nurl: 'postgresql://h/db?password=secret&service=x'",
+	                "its parameter \"service\" is not allowed");
+	expect_findings("table: t\nurl: 'host=secret'", "it has to begin with postgresql://");
+	expect_findings("table: t\nurl: 'postgresql://h/db?sslkey=engine:secret'", "its parameter \"sslkey\" is not allowed");
+	ck_assert_int_eq(setenv("PGSERVICE", "x", 1), 0);
+	expect_findings("table: t", "environment variable \"PGSERVICE\" would change the connection");
+	ck_assert_int_eq(unsetenv("PGSERVICE"), 0);
+}
+END_TEST
+
+START_TEST(a_connection_that_was_cut_comes_back)
+{
+	struct leat_driver *d;
+	enum leat_status status;
+
+	if (!begin())
+		return;
+	(void)query("create table t (id int primary key)");
+	d = claimed("table: t\nupsert: id");
+	encode(d, "{\"id\": 1}");
+	deliver(d);
+	encode(d, "{\"id\": 2}");
+	(void)query("select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'leat driver/it'");
+	status = leat_driver_deliver(d);
+	ck_assert_msg(status == LEAT_RETRY || status == LEAT_UNKNOWN, "%d %s", (int)status, leat_driver_reason(d));
+	ck_assert_int_eq(leat_driver_claim(d), LEAT_OK);
+	deliver(d);
+	ck_assert_str_eq(query("select id from t order by id"), "1\n2");
+	leat_driver_destroy(d);
+	end();
+}
+END_TEST
+
+START_TEST(a_lock_that_is_not_given_up_ends_in_a_retry)
+{
+	struct leat_driver *d;
+
+	if (!begin())
+		return;
+	(void)query("create table t (id int primary key)");
+	d = claimed("table: t\nstatement_timeout: 200ms");
+	encode(d, "{\"id\": 1}");
+	(void)query("begin; lock table t");
+	ck_assert_int_eq(leat_driver_deliver(d), LEAT_RETRY);
+	ck_assert_ptr_nonnull(strstr(leat_driver_reason(d), "(57014)"));
+	(void)query("commit");
+	deliver(d);
+	ck_assert_str_eq(query("select id from t"), "1");
+	leat_driver_destroy(d);
+	/* A server that does not answer at all. */
+	d = claimed("table: t\ntimeout: 300ms");
+	encode(d, "{\"id\": 2}");
+	(void)query("begin; lock table t");
+	ck_assert_int_eq(leat_driver_deliver(d), LEAT_UNKNOWN);
+	(void)query("rollback");
+	leat_driver_destroy(d);
+	end();
+}
+END_TEST
+
+START_TEST(many_shapes_are_more_than_are_kept)
+{
+	struct leat_driver *d;
+	char json[256];
+	int i;
+
+	if (!begin())
+		return;
+	(void)query("create table t (id int, a int, b int, c int, d int, e int, f int, g int)");
+	d = claimed("table: t");
+	for (i = 0; i < 256; i++) {
+		(void)snprintf(json, sizeof json, "{\"id\": %d%s%s%s%s%s%s%s}", i, i & 1 ? ", \"a\": 1" : "", i & 2 ? ", \"b\": 1"
+		               : "",
+		               i & 4 ? ", \"c\": 1" : "", i & 8 ? ", \"d\": 1" : "", i & 16 ? ", \"e\": 1" : "", i & 32
+		               ? ", \"f\": 1" : "",
+		               i & 64 ? ", \"g\": 1" : "");
+		encode(d, json);
+	}
+	deliver(d);
+	ck_assert_str_eq(query("select count(*), count(a), count(g), sum(id) from t"), "256|128|128|32640");
+	leat_driver_destroy(d);
+	end();
+}
+END_TEST
+
+/* ---- the lookup ---- */
+
+static void expect_out(struct leat_driver *d, const char *expected)
+{
+	const char *out = leat_driver_pull(d);
+
+	if (expected == NULL)
+		ck_assert_ptr_null(out);
+	else if (strncmp(expected, "dead", 4) == 0)
+		ck_assert_msg(out != NULL && strncmp(out, "dead", 4) == 0 && strstr(out, expected + 5) != NULL, "%s", out);
+	else
+		ck_assert_pstr_eq(out, expected);
+}
+
+static void push(struct leat_driver *d, const char *const *json)
+{
+	if (leat_driver_push(d, json) != LEAT_OK)
+		ck_abort_msg("%s", leat_driver_reason(d));
+}
+
+START_TEST(a_lookup_adds_the_columns_of_its_row)
+{
+	struct leat_driver *d;
+
+	if (!begin())
+		return;
+	(void)query("create table users (id int primary key, tier text, big numeric, yes bool, at timestamptz, bytes bytea, none int)");
+	(void)query("insert into users values (1, 'gold', 12345678901234567890.10, true, '2024-02-29 12:34:56.5+02', '\\x00ff', null)");
+	d = leat_driver_create_operator("postgres", with("table: users\nmatch: {id: user}"));
+	ck_assert_int_eq(leat_driver_check(d), LEAT_OK);
+	push(d, (const char *const[]){ "{\"user\": 1}", "{\"user\": 2}", "{\"user\": null}", "{\"user\": \"x\"}",
+	                               "{\"user\": 1, \"tier\": 0}", NULL });
+	expect_out(d, "{\"user\":1,\"id\":1,\"tier\":\"gold\",\"big\":12345678901234567890.10,\"yes\":true,\"at\":\"2024-02-29T10:34:56.500000Z\","
+	              "\"bytes\":\"AP8=\",\"none\":null}");
+	expect_out(d, "{\"user\":2,\"id\":null,\"tier\":null,\"big\":null,\"yes\":null,\"at\":null,\"bytes\":null,\"none\":null}");
+	expect_out(d, "{\"user\":null,\"id\":null,\"tier\":null,\"big\":null,\"yes\":null,\"at\":null,\"bytes\":null,\"none\":null}");
+	expect_out(d, "{\"user\":1,\"tier\":\"gold\",\"id\":1,\"big\":12345678901234567890.10,\"yes\":true,\"at\":\"2024-02-29T10:34:56.500000Z\","
+	              "\"bytes\":\"AP8=\",\"none\":null}");
+	expect_out(d, "dead invalid input syntax for type integer");
+	expect_out(d, NULL);
+	leat_driver_destroy(d);
+	end();
+}
+END_TEST
+
+START_TEST(a_lookup_asks_the_server_once_until_the_answer_is_old)
+{
+	struct leat_driver *d;
+
+	if (!begin())
+		return;
+	(void)query("create table users (id int primary key, tier text); insert into users values (1, 'gold')");
+	d = leat_driver_create_operator("postgres",
+	                                with("query: select tier from users where id = $1\nparams: [user]\ninto: user_row\ncache_ttl: 10s"));
+	leat_driver_set_time(d, 1000000000);
+	push(d, (const char *const[]){ "{\"user\": 1}", "{\"user\": 2}", NULL });
+	expect_out(d, "{\"user\":1,\"user_row\":{\"tier\":\"gold\"}}");
+	expect_out(d, "{\"user\":2,\"user_row\":null}");
+	(void)query("update users set tier = 'lead'; insert into users values (2, 'iron')");
+	leat_driver_set_time(d, 1000000000 + 9000000);
+	push(d, (const char *const[]){ "{\"user\": 1}", "{\"user\": 2}", "{\"user\": 3}", NULL });
+	expect_out(d, "{\"user\":1,\"user_row\":{\"tier\":\"gold\"}}");
+	expect_out(d, "{\"user\":2,\"user_row\":null}");
+	expect_out(d, "{\"user\":3,\"user_row\":null}");
+	leat_driver_set_time(d, 1000000000 + 10000000);
+	push(d, (const char *const[]){ "{\"user\": 1}", "{\"user\": 2}", NULL });
+	expect_out(d, "{\"user\":1,\"user_row\":{\"tier\":\"lead\"}}");
+	expect_out(d, "{\"user\":2,\"user_row\":{\"tier\":\"iron\"}}");
+	leat_driver_destroy(d);
+	/* Sooner than old answers are swept out. */
+	d = leat_driver_create_operator("postgres",
+	                                with("query: select tier from users where id = $1\nparams: user\ncache_ttl: 500ms"));
+	leat_driver_set_time(d, 1000000000);
+	push(d, (const char *const[]){ "{\"user\": 1}", NULL });
+	(void)query("update users set tier = 'new'");
+	leat_driver_set_time(d, 1000000000 + 499999);
+	push(d, (const char *const[]){ "{\"user\": 1}", NULL });
+	leat_driver_set_time(d, 1000000000 + 500000);
+	push(d, (const char *const[]){ "{\"user\": 1}", NULL });
+	expect_out(d, "{\"user\":1,\"tier\":\"lead\"}");
+	expect_out(d, "{\"user\":1,\"tier\":\"lead\"}");
+	expect_out(d, "{\"user\":1,\"tier\":\"new\"}");
+	leat_driver_destroy(d);
+	end();
+}
+END_TEST
+
+START_TEST(a_lookup_without_a_row_can_reject_or_drop)
+{
+	struct leat_driver *d;
+
+	if (!begin())
+		return;
+	(void)query("create table users (id int primary key, tier text)");
+	d = leat_driver_create_operator("postgres", with("table: users\nmatch: {id: user}\nmissing: reject"));
+	push(d, (const char *const[]){ "{\"user\": 1}", NULL });
+	expect_out(d, "dead no row in table \\\"users\\\" for this record");
+	leat_driver_destroy(d);
+	d = leat_driver_create_operator("postgres", with("table: users\nmatch: {id: user}\nmissing: drop\ncolumns: tier"));
+	push(d, (const char *const[]){ "{\"user\": 1}", NULL });
+	expect_out(d, NULL);
+	leat_driver_destroy(d);
+	end();
+}
+END_TEST
+
+START_TEST(a_lookup_comes_back_and_cannot_write)
+{
+	struct leat_driver *d;
+
+	if (!begin())
+		return;
+	(void)query("create table users (id int primary key, tier text); insert into users values (1, 'gold')");
+	d = leat_driver_create_operator("postgres", with("table: users\nmatch: {id: user}\ncolumns: tier\ncache: 0"));
+	push(d, (const char *const[]){ "{\"user\": 1}", NULL });
+	expect_out(d, "{\"user\":1,\"tier\":\"gold\"}");
+	(void)query("select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'leat driver/it'");
+	ck_assert_int_eq(leat_driver_push(d, (const char *const[]){ "{\"user\": 1}", NULL }), LEAT_RETRY);
+	push(d, (const char *const[]){ "{\"user\": 1}", NULL });
+	expect_out(d, "{\"user\":1,\"tier\":\"gold\"}");
+	leat_driver_destroy(d);
+	d = leat_driver_create_operator("postgres", with("query: delete from users where id = $1 returning id\nparams: user"));
+	ck_assert_int_ne(leat_driver_push(d, (const char *const[]){ "{\"user\": 1}", NULL }), LEAT_OK);
+	ck_assert_str_eq(query("select count(*) from users"), "1");
+	leat_driver_destroy(d);
+	d = leat_driver_create_operator("postgres", with("table: nope\nmatch: {id: user}"));
+	ck_assert_int_eq(leat_driver_check(d), LEAT_FATAL);
+	ck_assert_ptr_nonnull(strstr(leat_driver_reason(d), "table \"nope\" does not exist in database \"leat\" at 127.0.0.1:"));
+	leat_driver_destroy(d);
+	end();
+}
+END_TEST
+
+/* ---- how fast ---- */
+
+static void measure(const char *name, const char *options)
+{
+	struct leat_driver *d = claimed(options);
+	double started, busy = 0;
+	char json[160];
+	int i, round;
+
+	for (round = 0; round < 20; round++) {
+		for (i = 0; i < 1000; i++) {
+			(void)snprintf(json, sizeof json,
+			               "{\"id\": %d, \"who\": \"user%d\", \"amount\": %d.25, \"at\": \"2024-02-29T12:34:56.123456Z\"}",
+			               round * 1000 + i, i, i);
+			encode(d, json);
+		}
+		started = leat_driver_seconds();
+		deliver(d);
+		busy += leat_driver_seconds() - started;
+	}
+	ck_assert_str_eq(query("select count(*) from t"), "20000");
+	printf("postgres %-28s %8.0f rows/s\n", name, 20000 / busy);
+	leat_driver_destroy(d);
+	(void)query("truncate t");
+}
+
+START_TEST(deliveries_of_a_thousand_rows_are_measured)
+{
+	if (!begin())
+		return;
+	(void)query("create table t (id bigint primary key, who text, amount numeric, at timestamptz)");
+	measure("insert", "table: t");
+	measure("upsert", "table: t\nupsert: id");
+	measure("copy", "table: t\nmode: copy");
+	measure("insert, a statement per row", "table: t\nbatch: 1");
+	end();
+}
+END_TEST
+
+int main(void)
+{
+	return leat_test_main("postgres", (const TTest *[]){
+		sqlstates_say_what_the_host_does_next, values_of_every_type_arrive_unchanged,
+		times_bytes_and_reals_made_by_operators_arrive_unchanged, a_nul_character_is_rejected_by_encode,
+		odd_names_and_hostile_values_are_only_data, lists_become_arrays, a_missing_field_takes_the_default_or_stays,
+		columns_are_filled_by_expressions, the_last_of_a_key_in_a_delivery_stays,
+			bad_rows_are_refused_and_the_others_kept,
+		a_constraint_that_waits_for_the_commit_finds_its_row, a_text_too_long_is_refused_not_cut,
+			check_and_claim_say_what_is_wrong,
+		wrong_options_are_named, a_connection_that_was_cut_comes_back, a_lock_that_is_not_given_up_ends_in_a_retry,
+		many_shapes_are_more_than_are_kept, a_lookup_adds_the_columns_of_its_row,
+		a_lookup_asks_the_server_once_until_the_answer_is_old, a_lookup_without_a_row_can_reject_or_drop,
+		a_lookup_comes_back_and_cannot_write, deliveries_of_a_thousand_rows_are_measured, NULL });
+}
