@@ -111,8 +111,9 @@ def redis_prefix(redis_client):
     """What the keys of this test begin with; they are deleted after it."""
     prefix = unique("test") + ":"
     yield prefix
-    for key in redis_client.scan_iter(prefix + "*"):
-        redis_client.delete(key)
+    keys = list(redis_client.scan_iter(prefix + "*", count=10000))
+    if keys:
+        redis_client.delete(*keys)
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Runs leat on one pipeline file as a test wants it: start, wait for something, stop, look at what it logged."""
 
+import json
 import os
 import re
 import signal
@@ -63,6 +64,16 @@ class Pipeline:
     @property
     def output(self):
         return self.output_file.read_text(errors="replace")
+
+    def lines(self, name):
+        """The events of a JSON Lines file that a sink has written into the pipeline's folder."""
+        file = self.folder / name
+        return [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
+
+    def check(self, *options):
+        """What `leat check` says of the file."""
+        command = [self.leat, "check", self.file, *options] + (["--plugin-path", self.plugins] if self.plugins else [])
+        return subprocess.run(command, capture_output=True, text=True, env=self.environment, timeout=60)
 
     def wait_until(self, condition, what="the condition", timeout=PATIENCE):
         """Call `condition` until it returns something true, and return that."""

@@ -58,10 +58,14 @@ class Services:
         assert done.returncode == 0, done.stderr
 
 
+# Clients would print every attempt to reach a broker that a test has stopped.
+SILENT = {"log_level": 2}
+
+
 class Kafka:
     def __init__(self, brokers):
         self.brokers = brokers
-        self.admin = AdminClient({"bootstrap.servers": brokers})
+        self.admin = AdminClient({"bootstrap.servers": brokers, **SILENT})
 
     def create_topic(self, name, partitions=1, **config):
         """Options of the topic are keywords with underscores: cleanup_policy="compact"."""
@@ -74,7 +78,7 @@ class Kafka:
             done.result(timeout=30)
 
     def producer(self, **config):
-        return Producer({"bootstrap.servers": self.brokers, "linger.ms": 5, **config})
+        return Producer({"bootstrap.servers": self.brokers, "linger.ms": 5, **SILENT, **config})
 
     def consumer(self, **config):
         defaults = {
@@ -83,6 +87,7 @@ class Kafka:
             "enable.auto.commit": False,
             "enable.partition.eof": True,
             "isolation.level": "read_committed",
+            **SILENT,
         }
         return Consumer({**defaults, **config})
 
@@ -125,6 +130,16 @@ class Kafka:
         finally:
             consumer.close()
         return messages
+
+    def lag(self, topic, group):
+        """As a tool of Kafka's computes it: the ends of the partitions minus what the group has committed."""
+        consumer = self.consumer(**{"group.id": group})
+        try:
+            partitions = [TopicPartition(topic, p) for p in consumer.list_topics(topic, timeout=10).topics[topic].partitions]
+            committed = consumer.committed(partitions, timeout=10)
+            return sum(consumer.get_watermark_offsets(one, timeout=10)[1] - max(one.offset, 0) for one in committed)
+        finally:
+            consumer.close()
 
     def read_json(self, topic):
         return [json.loads(message.value()) for message in self.read(topic)]

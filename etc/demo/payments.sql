@@ -1,0 +1,13 @@
+-- SPDX-License-Identifier: Apache-2.0
+-- The table of the demo with services.
+drop table if exists payments;
+create table payments (
+	id text primary key,
+	"user" text not null,
+	amount numeric not null,
+	currency text,
+	country text,
+	ts bigint,
+	usual double precision,
+	score double precision
+);
