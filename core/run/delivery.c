@@ -56,12 +56,11 @@ static void refuse(struct leat_instance *instance, size_t effect, const struct l
 	sink->refusal[sink->n_refusals++] = (struct refusal){ .effect = effect, .err = *err };
 }
 
-struct leat_sink *leat_sink_create(struct leat_pipeline *p, const struct leat_node *node, void *self)
+struct leat_sink *leat_sink_create(struct leat_pipeline *p, const struct leat_node *node)
 {
 	struct leat_sink *sink = leat_allocate_zeroed(1, sizeof *sink);
 	pthread_condattr_t attributes;
 
-	(void)self;
 	sink->pipeline = p;
 	sink->node = node;
 	sink->last = &sink->first;

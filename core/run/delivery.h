@@ -27,7 +27,7 @@ struct leat_group {
 
 struct leat_sink;
 
-struct leat_sink *leat_sink_create(struct leat_pipeline *p, const struct leat_node *node, void *self);
+struct leat_sink *leat_sink_create(struct leat_pipeline *p, const struct leat_node *node);
 enum leat_status leat_sink_start(struct leat_sink *sink, struct leat_error *err);
 /* Ends the thread; undelivered groups are let go of without having been delivered. */
 void leat_sink_stop(struct leat_sink *sink);
@@ -35,7 +35,7 @@ void leat_sink_destroy(struct leat_sink *sink);
 
 /* From any thread; never blocks. */
 void leat_sink_push(struct leat_sink *sink, struct leat_group *group);
-/* False: the queue holds more bytes than the budget; `waiting` (a worker) is woken when it has shrunk. */
+/* False: the queue holds more bytes than the budget; the workers that want room are woken when it has shrunk. */
 bool leat_sink_has_room(struct leat_sink *sink);
 
 /* Adds what it has counted. */

@@ -179,7 +179,7 @@ static enum leat_status make_selves(struct leat_pipeline *p, struct leat_error *
 		if (status != LEAT_OK)
 			return status;
 		if (node->role == LEAT_ROLE_SINK)
-			p->node[i].sink = leat_sink_create(p, node, self);
+			p->node[i].sink = leat_sink_create(p, node);
 	}
 	return LEAT_OK;
 }
