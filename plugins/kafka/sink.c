@@ -57,7 +57,8 @@ static enum leat_status configure(struct sink *s, const char *name, struct leat_
 {
 	char timeout[24], limit[24];
 	const struct kafka_setting settings[] = {
-		{ "enable.idempotence", "true" }, /* no doubles by librdkafka's own retries, and order kept over them */
+		{ "enable.idempotence", "true" }, /* no doubles by librdkafka's own retries */
+		{ "max.in.flight.requests.per.connection", "1" }, /* docs/decisions/0013 */
 		{ "partitioner", "murmur2_random" }, /* as Java clients do, so that a key finds the same partition */
 		{ "compression.type", compressions[s->compression] },
 		{ "message.timeout.ms", timeout },

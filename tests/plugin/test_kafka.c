@@ -161,6 +161,34 @@ START_TEST(order_within_a_key_is_kept)
 }
 END_TEST
 
+/* A broker may not yet lead what it has just made, and then takes the second request where it has refused the first: a race,
+ * so it is run a few times (docs/decisions/0013). */
+START_TEST(the_first_message_to_a_new_topic_is_not_lost)
+{
+	enum { ROUNDS = 12, N = 200 };
+	struct leat_record records[N];
+
+	for (size_t i = 0; i < N; i++)
+		records[i] = text_record(i % 3 == 0 ? "mine" : "other", "x");
+	for (int round = 0; round < ROUNDS; round++) {
+		const char *topic = topic_name(round % 2 == 0 ? "even" : "odd");
+		struct host *sink, *source;
+
+		topic_create(topic, 4, NULL, NULL);
+		sink = sink_create(OPTIONS("brokers", brokers(), "topic", topic));
+		expect_ok(sink, sink_claim(sink));
+		expect_ok(sink, sink_write(sink, records, N));
+		ck_assert_uint_eq(sink->n_refusals, 0);
+		source = open_reader_of(topic, "earliest");
+		expect_ok(source, source_read_all(source, N));
+		ck_assert_uint_eq(source->n_seen, N);
+		host_destroy(sink);
+		host_destroy(source);
+		topic_delete(topic);
+	}
+}
+END_TEST
+
 START_TEST(reading_starts_where_it_is_told)
 {
 	const char *topic = topic_name("start");
@@ -802,6 +830,7 @@ int main(void)
 	return leat_test_main("kafka", (const TTest *[]){
 		records_come_back_as_they_were_written,
 		order_within_a_key_is_kept,
+		the_first_message_to_a_new_topic_is_not_lost,
 		reading_starts_where_it_is_told,
 		reading_resumes_at_a_position,
 		offsets_of_all_partitions_are_written_within_a_second,

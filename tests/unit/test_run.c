@@ -411,8 +411,9 @@ END_TEST
 START_TEST(nothing_is_acknowledged_before_it_is_delivered)
 {
 	struct leat_run_options options = { .workers = 2, .ring_capacity = 2, .in_flight_bytes = 256 << 10 };
-	struct timespec pause = { .tv_sec = 3, .tv_nsec = 500000000 };
+	struct timespec pause = { .tv_nsec = 50000000 };
 	struct run_kit kit;
+	int n_undelivered = 0; /* looks that met records which were read and not yet acknowledged */
 	int p;
 
 	ledger.copies = 2;
@@ -424,12 +425,17 @@ START_TEST(nothing_is_acknowledged_before_it_is_delivered)
 	              "  one: {type: ledger, input: in, slow: 30ms, jitter: 20ms, lose_every: 9}\n"
 	              "  two: {type: ledger, input: hop, slow: 10ms, jitter: 50ms}\n",
 	              &options);
-	nanosleep(&pause, NULL);
+	for (int look = 0; look < 70; look++) {
+		nanosleep(&pause, NULL);
+		pthread_mutex_lock(&ledger.lock);
+		n_undelivered += ledger.committed[0] + ledger.committed[1] + ledger.committed[2] < (int64_t)ledger.n_read;
+		pthread_mutex_unlock(&ledger.lock);
+	}
 	leat_pipeline_abort(kit.pipeline);
 	ck_assert_int_eq(leat_pipeline_wait(kit.pipeline, PATIENCE_US), LEAT_RUN_STOPPED);
 	for (p = 0; p < 3; p++)
 		ck_assert_int_gt(ledger.committed[p], 0);
-	ck_assert_uint_gt(ledger.n_read, ledger.n_effects / 2);
+	ck_assert_int_gt(n_undelivered, 0);
 	ck_assert_uint_eq(ledger.n_early, 0);
 	ledger.copies = 1;
 	run_kit_finish(&kit);
