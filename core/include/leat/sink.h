@@ -12,6 +12,17 @@
  *
  * After LEAT_RETRY the host calls deliver() again with the same effects at the front; after LEAT_UNKNOWN it calls
  * claim() first. With `is_fenced` false (at-least-once) there is no fence to keep.
+ *
+ * The fence (E3) is kept in the sink's own system under (pipeline, sink):
+ *
+ *  - A fenced claim() reads it into *found as it was before, all zero when there is none. If found->incarnation is at most
+ *    ours, it writes our incarnation, keeping epoch and digest, and sees to it that nothing a former owner still has under
+ *    way can be applied any more. If found->incarnation is larger than ours it changes nothing and returns LEAT_OK all the
+ *    same: what that means is the host's to decide.
+ *  - A fenced deliver() applies the effects and sets the fence to `next` in one atomic step, if the fence is `expected`.
+ *    If it is `next` already, an earlier attempt has worked: nothing is applied, LEAT_OK. Anything else is LEAT_FATAL,
+ *    naming what was found and what was expected; a larger incarnation means that another instance owns the sink.
+ *  - When it is not known whether the step was taken: LEAT_UNKNOWN. The host claims again, and tells from *found.
  */
 
 #include <leat/host.h>
