@@ -19,7 +19,7 @@ extern "C" {
  *     text, bytes         str, bin
  *     list, map           array, map; members in their order, equal names too
  *     time                ext 1: microseconds, 8 bytes, big-endian
- *     real with source    ext 2: the source text
+ *     real with source    ext 2: the double, 8 bytes, big-endian; the source text
  *     list, map with one  ext 3: the source text, which says all that the tree does
  *
  * A packed value says how long it is, so none is the beginning of another: what follows one can be told from it.

@@ -34,11 +34,12 @@ void leat_delta_append(struct leat_delta *delta, const struct leat_delta *other)
 bool leat_delta_next(const struct leat_delta *delta, size_t *at, struct leat_delta_op *op)
 {
 	struct head head;
-	const char *bytes = delta->bytes.data + *at;
+	const char *bytes;
 
 	if (*at == delta->bytes.n)
 		return false;
 	leat_check(delta->bytes.n - *at >= sizeof head);
+	bytes = delta->bytes.data + *at;
 	memcpy(&head, bytes, sizeof head);
 	*at += sizeof head;
 	leat_check(delta->bytes.n - *at >= (size_t)head.key_n + head.value_n);
