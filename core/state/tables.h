@@ -43,7 +43,7 @@ size_t leat_tables_ordered_scan(struct leat_tables *tables, uint32_t table, cons
                                 int64_t until,
                                 const struct leat_ordered_entry **entries);
 
-/* For checkpoints. From now on it is noted what changes; before, it costs nothing. */
+/* For checkpoints. From now on it is noted what changes; so before the first event. Not called, it costs nothing. */
 void leat_tables_track(struct leat_tables *tables);
 /* Between events: appends what has changed since the last take, and forgets it. */
 void leat_tables_take(struct leat_tables *tables, struct leat_delta *out);
