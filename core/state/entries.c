@@ -14,7 +14,7 @@ static bool has_image(const struct leat_table *table)
 
 static void touch(struct leat_tables *t, uint32_t table, uint32_t number, struct leat_entry *e)
 {
-	const struct leat_table *tab = &t->table[table];
+	struct leat_table *tab = &t->table[table];
 	struct leat_undo *undo = leat_undo_add(t, LEAT_UNDO_TOUCHED, table, number);
 
 	undo->changed_us = e->changed_us;
@@ -22,12 +22,13 @@ static void touch(struct leat_tables *t, uint32_t table, uint32_t number, struct
 		memcpy(leat_undo_image(t, undo, tab->size), leat_entry_data(e), tab->size);
 	t->n_settle += tab->kind == LEAT_TABLE_VALUE;
 	e->event = t->event;
+	if (e->is_dirty != t->is_tracked)
+		leat_track_dirty(tab, e, number);
 }
 
-static struct leat_entry *create(struct leat_tables *t, uint32_t table, const struct leat_value *key, uint32_t tag,
-                                 uint32_t *number)
+struct leat_entry *leat_entry_make(struct leat_tables *t, struct leat_table *tab, const struct leat_value *key, uint32_t tag,
+                                   uint32_t *number)
 {
-	struct leat_table *tab = &t->table[table];
 	struct leat_entry *e;
 
 	*number = leat_pool_take(&tab->pool);
@@ -36,13 +37,25 @@ static struct leat_entry *create(struct leat_tables *t, uint32_t table, const st
 	e->changed_us = t->now_us;
 	e->tag = tag;
 	e->is_live = 1;
+	e->is_stored = 0;
 	leat_key_init(&e->key, key);
 	memset(leat_entry_data(e), 0, tab->size);
 	t->owned += leat_key_bytes(&e->key);
 	leat_index_insert(&tab->index, tag, *number);
+	t->is_changed = true;
+	return e;
+}
+
+static struct leat_entry *create(struct leat_tables *t, uint32_t table, const struct leat_value *key, uint32_t tag,
+                                 uint32_t *number)
+{
+	struct leat_table *tab = &t->table[table];
+	struct leat_entry *e = leat_entry_make(t, tab, key, tag, number);
+
 	(void)leat_undo_add(t, LEAT_UNDO_CREATED, table, *number);
 	t->n_created++;
-	t->is_changed = true;
+	if (e->is_dirty != t->is_tracked)
+		leat_track_dirty(tab, e, *number);
 	return e;
 }
 
@@ -127,6 +140,7 @@ static void sweep(struct leat_tables *t, struct leat_table *tab)
 		if (e->is_live && leat_entry_is_expired(t, tab, e)) {
 			leat_index_remove(&tab->index, e->tag, tab->cursor);
 			e->is_live = 0;
+			leat_track_dead(t, (uint32_t)(tab - t->table), e);
 			free_entry(t, tab, tab->cursor);
 		}
 		tab->cursor++;
@@ -162,6 +176,7 @@ void leat_entries_finish(struct leat_tables *t)
 		}
 		leat_index_finish(&tab->index);
 		leat_pool_finish(&tab->pool);
+		free(tab->dirty);
 	}
 	leat_check(t->owned == 0);
 }

@@ -187,6 +187,7 @@ void leat_tables_ordered_put(struct leat_tables *t, uint32_t table, const struct
 	} else {
 		undo = leat_undo_add(t, LEAT_UNDO_PUT, table, number);
 		memcpy(leat_undo_image(t, undo, sizeof piece), &piece, sizeof piece);
+		t->n_settle += t->is_tracked;
 		open_gap(t, run, position, 1);
 	}
 	set_item(run, position, &piece);
@@ -242,6 +243,26 @@ size_t leat_tables_ordered_scan(struct leat_tables *t, uint32_t table, const str
 	run->lent = t->event;
 	*entries = run->item + run->start + first;
 	return end - first;
+}
+
+const struct leat_ordered_entry *leat_run_find(const struct leat_run *run, int64_t order, int64_t sequence)
+{
+	size_t position = find_position(run, order, sequence);
+
+	return is_at(run, position, order, sequence) ? run->item + run->start + position : NULL;
+}
+
+bool leat_run_add(struct leat_tables *t, struct leat_run *run, const struct leat_ordered_entry *entry)
+{
+	size_t position = find_position(run, entry->order, entry->sequence);
+	struct leat_piece piece;
+
+	if (is_at(run, position, entry->order, entry->sequence))
+		return false;
+	piece = copy_entry(t, entry);
+	open_gap(t, run, position, 1);
+	set_item(run, position, &piece);
+	return true;
 }
 
 /* ---- undo ---------------------------------------------------------------------------------------------------------- */

@@ -8,6 +8,7 @@
 #include "state/index.h"
 #include "state/key.h"
 #include "state/pool.h"
+#include "state/rows.h"
 #include "state/tables.h"
 
 /*
@@ -19,13 +20,20 @@
  * T2  An entry is in the index if and only if it is live.
  * T3  The log of an event, undone from its end, gives the state that it began with. What the log holds on to (old values)
  *     belongs to the log until commit makes it rubbish or abort puts it back.
+ * T4  A number is among the dirty ones of its table, once, if and only if its item is marked so, in use or not: whoever takes
+ *     the number next inherits the mark. An entry that differs from its row is marked; a mark without need does no harm.
+ * T5  An entry has rows in the store, or among the changes on their way there, only if it is_stored. So a dead entry that
+ *     is not leaves nothing to erase, and the erase of one that is stands among the changes before a row of a later entry
+ *     with its key.
  */
 
 struct leat_entry {
 	uint64_t event; /* that touched it last; the pool's while it is not in use */
 	int64_t changed_us;
 	uint32_t tag;
-	uint32_t is_live;
+	uint8_t is_live;
+	uint8_t is_dirty;  /* T4; not touched when the number is taken again */
+	uint8_t is_stored; /* T5 */
 	struct leat_key key;
 };
 
@@ -58,6 +66,9 @@ struct leat_table {
 	size_t size; /* of what follows an entry */
 	int64_t ttl_us;
 	uint32_t cursor; /* number that the sweep goes on from */
+	const struct leat_field *fields; /* fixed; or NULL */
+	uint32_t *dirty; /* T4 */
+	size_t n_dirty, dirty_capacity;
 };
 
 enum leat_undo_kind {
@@ -96,6 +107,7 @@ struct leat_tables {
 	bool is_open;
 	bool is_changed; /* figures have to be published */
 	bool has_ttl;
+	uint8_t is_tracked; /* compared with an entry's is_dirty, which is 0 until it is 1 */
 	size_t n_created; /* since the last begin: the sweep keeps up with it */
 	size_t owned;     /* bytes in clones, runs and keys */
 
@@ -108,6 +120,9 @@ struct leat_tables {
 	size_t n_rubbish, rubbish_capacity;
 	struct leat_released *released;
 	size_t n_released, released_capacity;
+
+	struct leat_delta changes; /* T5: rows to erase, and what has become of items of ordered tables, as it happened */
+	struct leat_buffer row;    /* being made */
 
 	_Atomic size_t entries, bytes; /* published */
 };
@@ -136,6 +151,8 @@ static inline bool leat_entry_is_expired(const struct leat_tables *t, const stru
 	return table->ttl_us > 0 && e->changed_us < t->now_us - table->ttl_us;
 }
 
+void leat_tables_publish(struct leat_tables *t); /* tables.c */
+
 /* ---- entries.c: all of it within an event and under undo, unless it says otherwise ---------------------------------- */
 
 /* The entry to be changed, and its number: found and touched, or created with zeroed data. */
@@ -143,6 +160,9 @@ struct leat_entry *leat_entry_open(struct leat_tables *t, uint32_t table, const 
 /* The entry for reading, or NULL. Any time. */
 struct leat_entry *leat_entry_read(const struct leat_tables *t, uint32_t table, const struct leat_value *key);
 void leat_entry_erase(struct leat_tables *t, uint32_t table, uint32_t number);
+/* A new one with zeroed data, live and not logged. Any time. */
+struct leat_entry *leat_entry_make(struct leat_tables *t, struct leat_table *table, const struct leat_value *key, uint32_t tag,
+                                   uint32_t *number);
 /* Frees what was released and swept. Between events. */
 void leat_entries_clear(struct leat_tables *t);
 /* Everything, at the end. */
@@ -189,8 +209,20 @@ void leat_tables_release(struct leat_tables *t, uint32_t table, uint32_t number)
 /* ---- ordered.c ------------------------------------------------------------------------------------------------------ */
 
 void leat_run_finish(struct leat_tables *t, struct leat_run *run); /* between events */
+/* The item there, or NULL. */
+const struct leat_ordered_entry *leat_run_find(const struct leat_run *run, int64_t order, int64_t sequence);
+/* Not logged. False: there is one already. */
+bool leat_run_add(struct leat_tables *t, struct leat_run *run, const struct leat_ordered_entry *entry);
 void leat_run_undo_put(struct leat_tables *t, struct leat_run *run, const struct leat_piece *piece);
 void leat_run_undo_replace(struct leat_tables *t, struct leat_run *run, const struct leat_piece *piece);
 void leat_run_undo_remove(struct leat_tables *t, struct leat_run *run, const struct leat_piece *piece, size_t n);
+
+/* ---- track.c -------------------------------------------------------------------------------------------------------- */
+
+void leat_track_dirty(struct leat_table *table, struct leat_entry *e, uint32_t number);
+/* The entry is gone for good: committed or swept. */
+void leat_track_dead(struct leat_tables *t, uint32_t table, struct leat_entry *e);
+/* For each entry of the log of an event that is committed, in order, while what the log holds on to is there. */
+void leat_track_settled(struct leat_tables *t, const struct leat_undo *undo, const struct leat_piece *piece);
 
 #endif

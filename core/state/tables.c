@@ -18,14 +18,15 @@ static size_t data_size(const struct leat_table_spec *spec)
 	return spec->size;
 }
 
-static void publish(struct leat_tables *t)
+void leat_tables_publish(struct leat_tables *t)
 {
 	size_t entries = 0;
-	size_t bytes = t->owned + t->undo_capacity * sizeof *t->undo + t->images.capacity;
+	size_t bytes = t->owned + t->undo_capacity * sizeof *t->undo + t->images.capacity + t->changes.bytes.capacity + t->row.capacity;
 
 	for (size_t i = 0; i < t->n; i++) {
 		entries += t->table[i].index.n;
 		bytes += t->table[i].index.bytes + leat_pool_bytes(&t->table[i].pool);
+		bytes += t->table[i].dirty_capacity * sizeof *t->table[i].dirty;
 	}
 	atomic_store_explicit(&t->entries, entries, memory_order_relaxed);
 	atomic_store_explicit(&t->bytes, bytes, memory_order_relaxed);
@@ -48,11 +49,12 @@ struct leat_tables *leat_tables_create(const struct leat_table_spec *specs, cons
 		table->size = data_size(&specs[i]);
 		table->ttl_us = ttl_us != NULL ? ttl_us[i] : 0;
 		table->cursor = 1;
+		table->fields = specs[i].kind == LEAT_TABLE_FIXED ? specs[i].fields : NULL;
 		t->has_ttl = t->has_ttl || table->ttl_us > 0;
 		leat_index_init(&table->index);
 		leat_pool_init(&table->pool, sizeof(struct leat_entry) + table->size);
 	}
-	publish(t);
+	leat_tables_publish(t);
 	return t;
 }
 
@@ -64,6 +66,8 @@ void leat_tables_destroy(struct leat_tables *t)
 		leat_tables_abort(t);
 	leat_entries_finish(t);
 	leat_buffer_finish(&t->images);
+	leat_delta_finish(&t->changes);
+	leat_buffer_finish(&t->row);
 	free(t->undo);
 	free(t->rubbish);
 	free(t->released);
@@ -97,7 +101,7 @@ void leat_tables_commit(struct leat_tables *t)
 		leat_undo_settle(t);
 	}
 	if (t->is_changed)
-		publish(t);
+		leat_tables_publish(t);
 }
 
 void leat_tables_abort(struct leat_tables *t)
@@ -106,7 +110,7 @@ void leat_tables_abort(struct leat_tables *t)
 	t->is_open = false;
 	leat_undo_all(t);
 	if (t->is_changed)
-		publish(t);
+		leat_tables_publish(t);
 }
 
 /* ---- fixed ---------------------------------------------------------------------------------------------------------- */

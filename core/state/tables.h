@@ -5,6 +5,7 @@
 #include <leat/host.h>
 
 #include "data/value.h"
+#include "state/delta.h"
 
 /*
  * The state tables of one instance (a node's shard), all three kinds, with the undo log of the event in hand. In memory;
@@ -20,6 +21,7 @@
 
 struct leat_tables;
 
+/* Keeps the fields of the specs. */
 struct leat_tables *leat_tables_create(const struct leat_table_spec *specs /* ends with name NULL; or NULL */,
                                        const int64_t *ttl_us);
 void leat_tables_destroy(struct leat_tables *tables);
@@ -40,6 +42,13 @@ void leat_tables_ordered_erase(struct leat_tables *tables, uint32_t table, const
 size_t leat_tables_ordered_scan(struct leat_tables *tables, uint32_t table, const struct leat_value *key, int64_t from,
                                 int64_t until,
                                 const struct leat_ordered_entry **entries);
+
+/* For checkpoints. From now on it is noted what changes; so before the first event. Not called, it costs nothing. */
+void leat_tables_track(struct leat_tables *tables);
+/* Between events: appends what has changed since the last take, and forgets it. */
+void leat_tables_take(struct leat_tables *tables, struct leat_delta *out);
+/* Before the first event: a row that was put, in any order. Not a change. False: it is damaged, or there twice. */
+bool leat_tables_restore(struct leat_tables *tables, const struct leat_symbols *symbols, const struct leat_delta_op *put);
 
 /* Hint that these keys are about to be used with get() on table 0; does nothing while that is small. */
 void leat_tables_prefetch(struct leat_tables *tables, const struct leat_record *record, size_t n);

@@ -5,14 +5,18 @@
  *
  * M1  A live timer is in its heap at ->position and in the index; others are in neither.
  * M2  A timer that was cancelled in the event in hand keeps its item until commit, for abort.
+ * M3  As T4 and T5 in table.h: an item's number is in `dirty`, once, if and only if it is marked so, in use or not; a timer
+ *     may have a row in the store only if it is_stored, and the erase of one that is gone is among the changes.
  */
 #include "state/timers.h"
 
 #include "base/check.h"
 #include "base/memory.h"
+#include "data/pack.h"
 #include "state/index.h"
 #include "state/key.h"
 #include "state/pool.h"
+#include "state/rows.h"
 
 enum { CLOCKS = 2 };
 
@@ -26,6 +30,8 @@ struct item {
 	int64_t tag;
 	uint8_t clock;
 	uint8_t state;
+	uint8_t is_dirty; /* M3; not touched when the number is taken again */
+	uint8_t is_stored;
 	struct leat_key key;
 };
 
@@ -56,6 +62,12 @@ struct leat_timers {
 	struct undo *undo;
 	size_t n_undo;
 	size_t undo_capacity;
+	uint8_t is_tracked; /* compared with an item's is_dirty, which is 0 until it is 1 */
+	uint32_t *dirty;
+	size_t n_dirty;
+	size_t dirty_capacity;
+	struct leat_delta changes; /* erased */
+	struct leat_buffer row;    /* being made */
 };
 
 static struct item *item_of(const struct leat_timers *timers, uint32_t number)
@@ -173,6 +185,74 @@ static void note(struct leat_timers *timers, bool is_set, uint32_t number)
 	timers->undo[timers->n_undo++] = (struct undo){ .is_set = is_set, .number = number };
 }
 
+/* ---- checkpoints ---------------------------------------------------------------------------------------------------- */
+
+static void begin_row(struct leat_timers *timers, const struct item *item)
+{
+	timers->row.n = 0;
+	leat_buffer_byte(&timers->row, (char)item->clock);
+	leat_row_sortable(&timers->row, item->due_us);
+	leat_row_sortable(&timers->row, item->tag);
+	leat_pack_value(&item->key.value, &timers->row);
+}
+
+static void add_op(const struct leat_timers *timers, struct leat_delta *delta, enum leat_delta_kind kind, size_t key_n)
+{
+	leat_delta_add(delta, &(struct leat_delta_op){ .kind = kind,
+	                                               .table = LEAT_DELTA_TIMERS,
+	                                               .key = timers->row.data,
+	                                               .key_n = key_n,
+	                                               .value = timers->row.data + key_n,
+	                                               .value_n = timers->row.n - key_n });
+}
+
+static void mark_dirty(struct leat_timers *timers, uint32_t number)
+{
+	timers->dirty = leat_grow(timers->dirty, timers->n_dirty, &timers->dirty_capacity, sizeof *timers->dirty);
+	timers->dirty[timers->n_dirty++] = number;
+	item_of(timers, number)->is_dirty = 1;
+}
+
+/* It was popped, or cancelled for good. */
+static void note_gone(struct leat_timers *timers, uint32_t number)
+{
+	struct item *item = item_of(timers, number);
+
+	if (!timers->is_tracked || !item->is_stored)
+		return;
+	begin_row(timers, item);
+	add_op(timers, &timers->changes, LEAT_DELTA_ERASE, timers->row.n);
+	item->is_stored = 0;
+}
+
+void leat_timers_track(struct leat_timers *timers)
+{
+	leat_check(!timers->is_open);
+	timers->is_tracked = 1;
+}
+
+void leat_timers_take(struct leat_timers *timers, struct leat_delta *out)
+{
+	leat_check(!timers->is_open);
+	/* Erased first: one that was set again is put behind that. */
+	leat_delta_append(out, &timers->changes);
+	leat_delta_clear(&timers->changes);
+	for (size_t i = 0; i < timers->n_dirty; i++) {
+		struct item *item = item_of(timers, timers->dirty[i]);
+		size_t key_n;
+
+		item->is_dirty = 0;
+		if (item->state != LIVE)
+			continue;
+		begin_row(timers, item);
+		key_n = timers->row.n;
+		leat_row_number(&timers->row, item->sequence);
+		add_op(timers, out, LEAT_DELTA_PUT, key_n);
+		item->is_stored = 1;
+	}
+	timers->n_dirty = 0;
+}
+
 /* ---- for the host's context ----------------------------------------------------------------------------------------- */
 
 struct leat_timers *leat_timers_create(void)
@@ -196,6 +276,9 @@ void leat_timers_destroy(struct leat_timers *timers)
 	leat_index_finish(&timers->index);
 	leat_pool_finish(&timers->pool);
 	free(timers->undo);
+	free(timers->dirty);
+	leat_delta_finish(&timers->changes);
+	leat_buffer_finish(&timers->row);
 	free(timers);
 }
 
@@ -209,9 +292,12 @@ void leat_timers_commit(struct leat_timers *timers)
 {
 	leat_check(timers->is_open);
 	timers->is_open = false;
-	for (size_t i = 0; i < timers->n_undo; i++)
-		if (!timers->undo[i].is_set)
-			give_back(timers, timers->undo[i].number);
+	for (size_t i = 0; i < timers->n_undo; i++) {
+		if (timers->undo[i].is_set)
+			continue;
+		note_gone(timers, timers->undo[i].number);
+		give_back(timers, timers->undo[i].number);
+	}
 	timers->n_undo = 0;
 }
 
@@ -232,24 +318,33 @@ void leat_timers_abort(struct leat_timers *timers)
 	timers->n_undo = 0;
 }
 
+static uint32_t make(struct leat_timers *timers, const struct leat_timer *timer, uint32_t hash, uint64_t sequence)
+{
+	uint32_t number = leat_pool_take(&timers->pool);
+	struct item *item = item_of(timers, number);
+
+	item->hash = hash;
+	item->sequence = sequence;
+	item->due_us = timer->due_us;
+	item->tag = timer->tag;
+	item->clock = (uint8_t)timer->clock;
+	item->is_stored = 0;
+	leat_key_init(&item->key, &timer->key);
+	put_in(timers, number);
+	return number;
+}
+
 void leat_timers_set(struct leat_timers *timers, const struct leat_timer *timer)
 {
 	uint32_t hash = hash_timer(timer);
-	struct item *item;
 	uint32_t number;
 
 	leat_check(timers->is_open && (timer->clock == LEAT_EVENT_TIME || timer->clock == LEAT_PROCESSING_TIME));
 	if (find(timers, timer, hash) != 0)
 		return;
-	number = leat_pool_take(&timers->pool);
-	item = item_of(timers, number);
-	item->hash = hash;
-	item->sequence = timers->sequence++;
-	item->due_us = timer->due_us;
-	item->tag = timer->tag;
-	item->clock = (uint8_t)timer->clock;
-	leat_key_init(&item->key, &timer->key);
-	put_in(timers, number);
+	number = make(timers, timer, hash, timers->sequence++);
+	if (item_of(timers, number)->is_dirty != timers->is_tracked)
+		mark_dirty(timers, number);
 	note(timers, true, number);
 }
 
@@ -283,6 +378,7 @@ bool leat_timers_pop(struct leat_timers *timers, enum leat_clock clock, int64_t 
 		return false;
 	timers->popped = heap->node[0].number;
 	take_out(timers, timers->popped, POPPED);
+	note_gone(timers, timers->popped);
 	item = item_of(timers, timers->popped);
 	*out = (struct leat_timer){ .clock = clock, .due_us = item->due_us, .tag = item->tag, .key = item->key.value };
 	return true;
@@ -291,4 +387,54 @@ bool leat_timers_pop(struct leat_timers *timers, enum leat_clock clock, int64_t 
 size_t leat_timers_count(const struct leat_timers *timers)
 {
 	return timers->index.n;
+}
+
+/* ---- restore -------------------------------------------------------------------------------------------------------- */
+
+enum { KEY_AT = 1 + 2 * LEAT_ROW_NUMBER };
+
+static bool read_timer(struct leat_arena *arena, const struct leat_symbols *symbols, const struct leat_delta_op *put,
+                       struct leat_timer *timer)
+{
+	if (put->kind != LEAT_DELTA_PUT || put->table != LEAT_DELTA_TIMERS || put->key_n < KEY_AT || put->value_n != LEAT_ROW_NUMBER ||
+	    (unsigned char)put->key[0] >= CLOCKS)
+		return false;
+	timer->clock = (enum leat_clock)put->key[0];
+	timer->due_us = leat_row_read_sortable(put->key + 1);
+	timer->tag = leat_row_read_sortable(put->key + 1 + LEAT_ROW_NUMBER);
+	return leat_unpack_value(arena, symbols, put->key + KEY_AT, put->key_n - KEY_AT, &timer->key);
+}
+
+/* R4 in rows.h */
+static bool is_named_so(struct leat_timers *timers, const struct item *item, const struct leat_delta_op *put)
+{
+	begin_row(timers, item);
+	return timers->row.n == put->key_n && memcmp(timers->row.data, put->key, put->key_n) == 0;
+}
+
+static bool restore(struct leat_timers *timers, const struct leat_timer *timer, const struct leat_delta_op *put)
+{
+	uint64_t sequence = leat_row_read_number(put->value);
+	uint32_t hash = hash_timer(timer);
+	struct item *item;
+
+	if (find(timers, timer, hash) != 0 || sequence == UINT64_MAX)
+		return false;
+	item = item_of(timers, make(timers, timer, hash, sequence));
+	item->is_stored = 1;
+	if (timers->sequence <= sequence)
+		timers->sequence = sequence + 1;
+	return is_named_so(timers, item, put);
+}
+
+bool leat_timers_restore(struct leat_timers *timers, const struct leat_symbols *symbols, const struct leat_delta_op *put)
+{
+	struct leat_arena *arena = leat_arena_create();
+	struct leat_timer timer;
+	bool is_good;
+
+	leat_check(!timers->is_open);
+	is_good = read_timer(arena, symbols, put, &timer) && restore(timers, &timer, put);
+	leat_arena_unref(arena);
+	return is_good;
 }

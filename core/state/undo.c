@@ -46,6 +46,8 @@ static void settle(struct leat_tables *t, const struct leat_undo *undo)
 	const struct leat_table *tab = &t->table[undo->table];
 	const struct leat_piece *piece;
 
+	if (t->is_tracked)
+		leat_track_settled(t, undo, image_of(t, undo));
 	switch ((enum leat_undo_kind)undo->kind) {
 	case LEAT_UNDO_TOUCHED:
 		if (tab->kind == LEAT_TABLE_VALUE)

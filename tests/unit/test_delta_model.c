@@ -1,0 +1,394 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Checkpoints against a model: random events on tables and timers, some aborted; what has changed is taken at random moments
+ * and applied to rows in an array, the store. Now and then all that is not in the store is lost, as in a crash, and tables and
+ * timers are made again from its rows: they have to be what the model was at the last take. The run goes on with them.
+ */
+#include <string.h>
+
+#include "base/memory.h"
+#include "state/timers.h"
+#include "unit/random.h"
+#include "unit/tables_kit.h"
+#include "unit/unit.h"
+
+enum { EVENTS = 12000, TTL_US = 400, ROWS = 4096, TIMERS = 48, TIMER_KEYS = 16 };
+
+struct row {
+	uint16_t table;
+	char *key;
+	size_t key_n;
+	char *value;
+	size_t value_n;
+};
+
+struct set_timer {
+	struct leat_timer timer; /* without its key */
+	size_t k;
+};
+
+/* In the order in which they were set. */
+struct timer_model {
+	struct set_timer item[TIMERS];
+	size_t n;
+};
+
+struct run {
+	struct world w;
+	struct leat_timers *timers;
+	struct timer_model set, set_before;
+	struct row row[ROWS];
+	size_t n_rows;
+	/* as of the last take */
+	struct world_model taken;
+	struct timer_model set_taken;
+};
+
+/* ---- the store ------------------------------------------------------------------------------------------------------ */
+
+static bool has_prefix(const struct row *row, const struct leat_delta_op *op)
+{
+	return row->table == op->table && row->key_n >= op->key_n && memcmp(row->key, op->key, op->key_n) == 0;
+}
+
+static void drop_rows(struct run *r, const struct leat_delta_op *op)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < r->n_rows; i++) {
+		struct row *row = &r->row[i];
+
+		if (has_prefix(row, op) && (op->kind == LEAT_DELTA_ERASE_PREFIX || row->key_n == op->key_n)) {
+			free(row->key);
+			free(row->value);
+		} else {
+			r->row[kept++] = *row;
+		}
+	}
+	r->n_rows = kept;
+}
+
+static char *copy_of(const char *bytes, size_t n)
+{
+	char *copy = leat_allocate_bytes(n + 1);
+
+	memcpy(copy, bytes, n);
+	return copy;
+}
+
+static void apply(struct run *r, const struct leat_delta *delta)
+{
+	struct leat_delta_op op;
+	size_t n = 0;
+
+	for (size_t at = 0; leat_delta_next(delta, &at, &op); n++) {
+		drop_rows(r, &op);
+		if (op.kind != LEAT_DELTA_PUT)
+			continue;
+		ck_assert_uint_lt(r->n_rows, ROWS);
+		r->row[r->n_rows++] = (struct row){ .table = op.table,
+			                            .key = copy_of(op.key, op.key_n),
+			                            .key_n = op.key_n,
+			                            .value = copy_of(op.value, op.value_n),
+			                            .value_n = op.value_n };
+	}
+	ck_assert_uint_eq(n, delta->n);
+}
+
+/* What does not expire leaves exactly its rows. */
+static void check_rows(const struct run *r)
+{
+	size_t n = r->set.n;
+
+	for (size_t k = 0; k < KEYS; k++)
+		n += (size_t)r->w.model.entry[0][k].is_there + r->w.model.entry[1][k].is_there +
+		     (r->w.model.entry[2][k].is_there ? 1 + r->w.model.entry[2][k].n : 0);
+	ck_assert_uint_eq(r->n_rows, n);
+}
+
+static void take(struct run *r)
+{
+	struct leat_delta delta = { 0 };
+
+	leat_tables_take(r->w.tables, &delta);
+	leat_timers_take(r->timers, &delta);
+	apply(r, &delta);
+	leat_delta_clear(&delta);
+	leat_tables_take(r->w.tables, &delta);
+	leat_timers_take(r->timers, &delta);
+	ck_assert_uint_eq(delta.n, 0);
+	leat_delta_finish(&delta);
+	r->taken = r->w.model;
+	r->set_taken = r->set;
+	if (r->w.ttl_us == 0)
+		check_rows(r);
+}
+
+/* ---- timers --------------------------------------------------------------------------------------------------------- */
+
+static bool is_same(const struct set_timer *a, const struct set_timer *b)
+{
+	return a->timer.clock == b->timer.clock && a->timer.due_us == b->timer.due_us && a->timer.tag == b->timer.tag && a->k == b->k;
+}
+
+static size_t find_set(const struct timer_model *set, const struct set_timer *one)
+{
+	size_t i = 0;
+
+	while (i < set->n && !is_same(&set->item[i], one))
+		i++;
+	return i;
+}
+
+static void remove_set(struct timer_model *set, size_t i)
+{
+	memmove(&set->item[i], &set->item[i + 1], (set->n - i - 1) * sizeof *set->item);
+	set->n--;
+}
+
+static void set_timer(struct run *r, struct set_timer one)
+{
+	one.timer.key = world_key(one.k);
+	leat_timers_set(r->timers, &one.timer);
+	if (find_set(&r->set, &one) == r->set.n)
+		r->set.item[r->set.n++] = one;
+}
+
+static void step_timers(struct run *r)
+{
+	struct set_timer one = { .timer = { .clock = (enum leat_clock)random_below(&r->w.seed, 2),
+		                            .due_us = r->w.now_us + (int64_t)random_below(&r->w.seed, 40),
+		                            .tag = (int64_t)random_below(&r->w.seed, 3) - 1 },
+		                 .k = random_below(&r->w.seed, TIMER_KEYS) };
+
+	if (r->set.n > 0 && random_below(&r->w.seed, 3) == 0) {
+		one = r->set.item[random_below(&r->w.seed, r->set.n)];
+		one.timer.key = world_key(one.k);
+		leat_timers_cancel(r->timers, &one.timer);
+		remove_set(&r->set, find_set(&r->set, &one));
+	}
+	if (r->set.n < TIMERS && random_below(&r->w.seed, 2) == 0)
+		set_timer(r, one);
+}
+
+/* The earliest of that clock, of equal due times the one that was set first; or n. */
+static size_t next_set(const struct timer_model *set, enum leat_clock clock)
+{
+	size_t next = set->n;
+
+	for (size_t i = 0; i < set->n; i++)
+		if (set->item[i].timer.clock == clock && (next == set->n || set->item[i].timer.due_us < set->item[next].timer.due_us))
+			next = i;
+	return next;
+}
+
+/* Checked against the model. False: none is due. */
+static bool pop(struct leat_timers *timers, struct timer_model *set, enum leat_clock clock, int64_t now_us, struct set_timer *out)
+{
+	size_t next = next_set(set, clock);
+	bool is_due = next < set->n && set->item[next].timer.due_us <= now_us;
+	struct leat_timer timer;
+	struct leat_value key;
+
+	ck_assert_int_eq(leat_timers_pop(timers, clock, now_us, &timer), is_due);
+	if (!is_due)
+		return false;
+	*out = set->item[next];
+	remove_set(set, next);
+	key = world_key(out->k);
+	ck_assert_int_eq(timer.due_us, out->timer.due_us);
+	ck_assert_int_eq(timer.tag, out->timer.tag);
+	ck_assert(leat_value_equals(&timer.key, &key));
+	return true;
+}
+
+/* ---- events --------------------------------------------------------------------------------------------------------- */
+
+static void begin(struct run *r)
+{
+	r->w.before = r->w.model;
+	r->set_before = r->set;
+	leat_tables_begin(r->w.tables, r->w.now_us);
+	leat_timers_begin(r->timers);
+}
+
+static bool end(struct run *r)
+{
+	bool is_aborted = random_below(&r->w.seed, 3) == 0;
+
+	world_check_lent(&r->w);
+	if (is_aborted) {
+		leat_tables_abort(r->w.tables);
+		leat_timers_abort(r->timers);
+		r->w.model = r->w.before;
+		r->set = r->set_before;
+	} else {
+		leat_tables_commit(r->w.tables);
+		leat_timers_commit(r->timers);
+	}
+	return is_aborted;
+}
+
+static bool run_event(struct run *r)
+{
+	size_t n_steps = random_below(&r->w.seed, 8);
+
+	begin(r);
+	for (size_t i = 0; i < n_steps; i++) {
+		world_step(&r->w);
+		if (random_below(&r->w.seed, 4) == 0)
+			step_timers(r);
+	}
+	return end(r);
+}
+
+/* As a shard does it: a timer whose event was aborted is set again, or it is lost. */
+static void fire(struct run *r)
+{
+	struct set_timer due;
+
+	if (!pop(r->timers, &r->set, (enum leat_clock)random_below(&r->w.seed, 2), r->w.now_us, &due))
+		return;
+	if (!run_event(r) || r->set.n == TIMERS || random_below(&r->w.seed, 2) == 0)
+		return;
+	leat_timers_begin(r->timers);
+	set_timer(r, due);
+	leat_timers_commit(r->timers);
+}
+
+/* ---- crash ---------------------------------------------------------------------------------------------------------- */
+
+static void shuffle_rows(struct run *r)
+{
+	for (size_t i = r->n_rows; i > 1; i--) {
+		size_t other = random_below(&r->w.seed, i);
+		struct row row = r->row[i - 1];
+
+		r->row[i - 1] = r->row[other];
+		r->row[other] = row;
+	}
+}
+
+static struct leat_timers *restore_timers(const struct run *r)
+{
+	struct leat_timers *timers = leat_timers_create();
+
+	leat_timers_track(timers);
+	for (size_t i = 0; i < r->n_rows; i++)
+		if (r->row[i].table == LEAT_DELTA_TIMERS)
+			ck_assert(leat_timers_restore(timers, NULL, &(struct leat_delta_op){ .kind = LEAT_DELTA_PUT,
+			                                                                     .table = r->row[i].table,
+			                                                                     .key = r->row[i].key,
+			                                                                     .key_n = r->row[i].key_n,
+			                                                                     .value = r->row[i].value,
+			                                                                     .value_n = r->row[i].value_n }));
+	return timers;
+}
+
+static struct leat_tables *restore_tables(const struct run *r)
+{
+	const int64_t ttls[TABLES] = { r->w.ttl_us, r->w.ttl_us, r->w.ttl_us };
+	struct leat_tables *tables = leat_tables_create(world_specs, ttls);
+
+	leat_tables_track(tables);
+	for (size_t i = 0; i < r->n_rows; i++)
+		if (r->row[i].table != LEAT_DELTA_TIMERS)
+			ck_assert(leat_tables_restore(tables, NULL, &(struct leat_delta_op){ .kind = LEAT_DELTA_PUT,
+			                                                                     .table = r->row[i].table,
+			                                                                     .key = r->row[i].key,
+			                                                                     .key_n = r->row[i].key_n,
+			                                                                     .value = r->row[i].value,
+			                                                                     .value_n = r->row[i].value_n }));
+	return tables;
+}
+
+static void check_timers(struct run *r)
+{
+	struct leat_timers *timers = restore_timers(r);
+	struct timer_model set = r->set;
+	struct set_timer popped;
+
+	ck_assert_uint_eq(leat_timers_count(timers), set.n);
+	for (int clock = 0; clock < 2; clock++)
+		while (pop(timers, &set, (enum leat_clock)clock, INT64_MAX, &popped))
+			;
+	leat_timers_destroy(timers);
+}
+
+static void crash(struct run *r)
+{
+	struct leat_delta delta = { 0 };
+
+	leat_tables_destroy(r->w.tables);
+	leat_timers_destroy(r->timers);
+	shuffle_rows(r);
+	r->w.tables = restore_tables(r);
+	r->timers = restore_timers(r);
+	r->w.model = r->taken;
+	r->set = r->set_taken;
+	leat_tables_take(r->w.tables, &delta);
+	leat_timers_take(r->timers, &delta);
+	ck_assert_uint_eq(delta.n, 0);
+	leat_tables_begin(r->w.tables, r->w.now_us);
+	leat_tables_commit(r->w.tables);
+	world_check_all(&r->w);
+	check_timers(r);
+}
+
+static void step(struct run *r)
+{
+	r->w.now_us += (int64_t)random_below(&r->w.seed, 20);
+	(void)run_event(r);
+	if (random_below(&r->w.seed, 3) == 0)
+		fire(r);
+	if (random_below(&r->w.seed, 8) == 0)
+		take(r);
+	if (random_below(&r->w.seed, 40) == 0)
+		crash(r);
+}
+
+static void run_model(uint64_t seed, int64_t ttl_us)
+{
+	struct run *r = leat_allocate_zeroed(1, sizeof *r);
+
+	(void)printf("seed %llu, ttl %lld\n", (unsigned long long)seed, (long long)ttl_us);
+	(void)fflush(stdout);
+	r->w.seed = seed;
+	r->w.ttl_us = ttl_us;
+	r->w.tables = restore_tables(r);
+	r->timers = restore_timers(r);
+	for (size_t i = 0; i < EVENTS; i++)
+		step(r);
+	take(r);
+	crash(r);
+	leat_tables_destroy(r->w.tables);
+	leat_timers_destroy(r->timers);
+	drop_rows(r, &(struct leat_delta_op){ .kind = LEAT_DELTA_ERASE_PREFIX, .table = LEAT_DELTA_TIMERS, .key = "" });
+	for (uint16_t table = 0; table < TABLES; table++)
+		drop_rows(r, &(struct leat_delta_op){ .kind = LEAT_DELTA_ERASE_PREFIX, .table = table, .key = "" });
+	ck_assert_uint_eq(r->n_rows, 0);
+	free(r);
+}
+
+START_TEST(what_was_taken_comes_back_after_a_crash)
+{
+	run_model(1, 0);
+	run_model(2, 0);
+}
+END_TEST
+
+START_TEST(what_was_taken_and_has_not_expired_comes_back_after_a_crash)
+{
+	run_model(3, TTL_US);
+	run_model(4, 20);
+}
+END_TEST
+
+int main(void)
+{
+	return leat_test_main("checkpoints against a model", (const TTest *[]){
+		what_was_taken_comes_back_after_a_crash,
+		what_was_taken_and_has_not_expired_comes_back_after_a_crash,
+		NULL,
+	});
+}
