@@ -78,12 +78,15 @@ static const char *guarantee(const struct leat_description *d)
 	return d->mode == LEAT_MODE_EXACTLY_ONCE ? "exactly-once" : "at-least-once";
 }
 
-/* A crash loses what such a source had handed over, whatever the rest can do. */
+/* What falls behind that: a crash loses what a source that cannot be replayed had handed over, whatever the rest can do. */
 static void put_exceptions(struct leat_buffer *out, const struct leat_description *d)
 {
 	for (size_t i = 0; i < d->n_nodes; i++)
 		if (d->node[i].role == LEAT_ROLE_SOURCE && !d->node[i].plugin->source->can_replay)
 			leat_format_put(out, "; source \"%s\" cannot be replayed", d->node[i].name);
+		else if (d->node[i].role == LEAT_ROLE_SINK && d->mode == LEAT_MODE_EXACTLY_ONCE &&
+		         d->node[i].guarantee == LEAT_AT_LEAST_ONCE)
+			leat_format_put(out, "; sink \"%s\" at-least-once", d->node[i].name);
 }
 
 static void print_good(const struct check *c, const struct leat_description *d)

@@ -89,6 +89,7 @@ static void summarise(const struct leat_host *host, const struct leat_fleet *fle
 static enum leat_exit run_fleet(const struct leat_host *host, struct leat_fleet *fleet)
 {
 	enum leat_exit status = LEAT_EXIT_FAILED;
+	struct leat_run_options run = host->run;
 	struct leat_http *http = NULL;
 	int64_t started_us;
 	struct leat_error err = {.status = LEAT_OK};
@@ -102,7 +103,8 @@ static enum leat_exit run_fleet(const struct leat_host *host, struct leat_fleet 
 		goto end;
 	}
 	started_us = leat_clock_monotonic_us();
-	(void)leat_fleet_start(fleet, &host->run);
+	run.state_dir = host->state_dir;
+	(void)leat_fleet_start(fleet, &run);
 	if (http != NULL) {
 		if (leat_http_start(http, leat_fleet_page, fleet, &err) != LEAT_OK) {
 			leat_verb_complain(host->verb, "%s", err.text);

@@ -26,6 +26,8 @@ struct leat_node *leat_build_add(struct leat_build *b, enum leat_role role, cons
 void leat_build_configure(struct leat_build *b, struct leat_node *node);
 /* Resolves the inputs of all nodes, and warns of nodes that no one reads. */
 void leat_build_connect(struct leat_build *b);
+/* Refuses what cannot be delivered as the file asks. */
+void leat_build_guarantees(struct leat_build *b);
 /* Adds a file sink for the dead letters that no one reads, if there are any. */
 void leat_build_add_dead_letters(struct leat_build *b, const char *path);
 /* Puts the nodes in order, each after its inputs, or names the cycles. */

@@ -100,18 +100,16 @@ static void read_delivery(struct leat_build *b, const struct leat_setting *root)
 	const struct leat_setting *delivery = leat_setting_get(root, "delivery");
 	char hint[LEAT_HINT];
 
+	b->description->mode = delivery == NULL ? LEAT_MODE_EXACTLY_ONCE : LEAT_MODE_AT_LEAST_ONCE;
 	if (delivery == NULL)
-		leat_report_error(b->report, b->place, "delivery \"exactly-once\", the default, is not available in this version; "
-		                  "write \"delivery: at-least-once\"");
-	else if (delivery->kind != LEAT_SETTING_SCALAR || delivery->text == NULL)
+		return;
+	if (delivery->kind != LEAT_SETTING_SCALAR || delivery->text == NULL)
 		leat_report_error(b->report, delivery->place, "delivery must be a text");
 	else if (strcmp(delivery->text, "exactly-once") == 0)
-		leat_report_error(b->report, delivery->place, "delivery \"exactly-once\" is not available in this version; "
-		                  "write \"delivery: at-least-once\"");
+		b->description->mode = LEAT_MODE_EXACTLY_ONCE;
 	else if (strcmp(delivery->text, "at-least-once") != 0)
 		leat_report_error(b->report, delivery->place, "unknown delivery \"%s\"%s", delivery->text,
 		                  leat_build_hint(hint, delivery->text, modes));
-	b->description->mode = LEAT_MODE_AT_LEAST_ONCE;
 }
 
 struct epoch_options {
@@ -228,6 +226,7 @@ struct leat_description *leat_description_read(const struct leat_registry *regis
 		leat_build_connect(&b);
 		if (options != NULL && options->dead_letters != NULL && leat_report_errors(report) == before)
 			leat_build_add_dead_letters(&b, options->dead_letters);
+		leat_build_guarantees(&b);
 		leat_build_order(&b);
 	}
 	if (leat_report_errors(report) == before)

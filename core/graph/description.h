@@ -13,7 +13,7 @@
 
 enum leat_role { LEAT_ROLE_SOURCE, LEAT_ROLE_OPERATOR, LEAT_ROLE_SINK };
 
-/* How a file asks for events to be delivered. Exactly-once is refused until there are epochs. */
+/* How a file asks for events to be delivered. */
 enum leat_mode { LEAT_MODE_AT_LEAST_ONCE, LEAT_MODE_EXACTLY_ONCE };
 
 struct leat_input {
@@ -54,6 +54,7 @@ struct leat_node {
 	int64_t max_bytes;          /* sources: `max_bytes:` of one event, 1MiB by default; more is a dead letter */
 	struct leat_time_spec time; /* sources */
 	const char *schema;         /* sources: path of a schema, or NULL */
+	enum leat_guarantee guarantee; /* sinks: what it gives here, at most what the pipeline asks for */
 	bool is_implicit;           /* the sink that the host adds for dead letters that no one reads */
 };
 

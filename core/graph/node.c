@@ -21,6 +21,7 @@ struct host_options {
 	int64_t max_bytes;
 	struct leat_paths key;
 	int64_t shards;
+	int delivery;
 };
 
 #define HOST_OPTION(type_, member_, prose_, ...) LEAT_OPTION(type_, struct host_options, member_, #member_, prose_, __VA_ARGS__)
@@ -38,7 +39,13 @@ static const struct leat_option operator_keys[] = {
 	{ 0 },
 };
 
-static const struct leat_option sink_keys[] = { { 0 } };
+static const char *const deliveries[] = { "exactly-once", "at-least-once", NULL };
+
+static const struct leat_option sink_keys[] = {
+	HOST_OPTION(CHOICE, delivery, "At least once, where the pipeline asks for more than this sink can give.", .preset = "exactly-once",
+	            .choices = deliveries),
+	{ 0 },
+};
 
 static const struct leat_option format_keys[] = {
 	HOST_OPTION(TEXT, format, "Codec that turns bytes into events or events into bytes.", .preset = "json"),
@@ -51,12 +58,12 @@ static const struct leat_option *const keys_of_role[] = { source_keys, operator_
 static const char *const common_names[][6] = {
 	{ "type", "time", "max_bytes", "schema", "format", NULL },
 	{ "type", "input", "key", "shards", NULL },
-	{ "type", "input", "format", NULL },
+	{ "type", "input", "delivery", "format", NULL },
 };
 static const char *const common_names_without_format[][5] = {
 	{ "type", "time", "max_bytes", "schema", NULL },
 	{ "type", "input", "key", "shards", NULL },
-	{ "type", "input", NULL },
+	{ "type", "input", "delivery", NULL },
 };
 
 /* ---- plugin ------------------------------------------------------------------------------------------------------ */
@@ -192,6 +199,7 @@ static void read_keys(struct leat_build *b, struct leat_node *node, bool has_for
 		leat_build_time(b, node, leat_setting_get(node->settings, "time"));
 	if (!ok)
 		return;
+	node->guarantee = host.delivery == 0 ? LEAT_TRANSACTIONAL : LEAT_AT_LEAST_ONCE;
 	node->max_bytes = host.max_bytes;
 	node->schema = host.schema;
 	node->n_keys = host.key.n;

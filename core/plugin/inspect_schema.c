@@ -40,7 +40,8 @@ static const struct host_key operator_keys[] = {
 	  "], \"description\": \"Units of parallel work and state.\"}" },
 	{ NULL, NULL },
 };
-static const struct host_key sink_keys[] = { KEY_TYPE, KEY_INPUT, { NULL, NULL } };
+#define DELIVERY "{\"anyOf\": [{\"enum\": [\"exactly-once\", \"at-least-once\"]}, " VARIABLE "]}"
+static const struct host_key sink_keys[] = { KEY_TYPE, KEY_INPUT, { "delivery", DELIVERY }, { NULL, NULL } };
 static const struct host_key format_keys[] = { KEY_FORMAT, { NULL, NULL } };
 
 static const struct host_key shared_definitions[] = {
@@ -367,7 +368,7 @@ void leat_inspect_schema(const struct leat_registry *registry, FILE *out)
 	leat_json_writer_text(&w, "type", "object");
 	leat_json_writer_open(&w, "properties", '{');
 	leat_json_writer_raw(&w, "pipeline", "{\"type\": \"string\", \"description\": \"The pipeline's name.\"}");
-	leat_json_writer_raw(&w, "delivery", "{\"anyOf\": [{\"enum\": [\"exactly-once\", \"at-least-once\"]}, " VARIABLE "]}");
+	leat_json_writer_raw(&w, "delivery", DELIVERY);
 	leat_json_writer_raw(&w, "epoch",
 	                     "{\"type\": \"object\", \"additionalProperties\": false, \"properties\": {\"max\": {\"$ref\": "
 	                     "\"#/$defs/duration\"}}}");

@@ -272,8 +272,7 @@ static enum leat_status timer_set(struct leat_context *ctx, const struct leat_ti
 	}
 	if (timer->clock != LEAT_PROCESSING_TIME)
 		return leat_error_set(err, LEAT_FATAL, 0, "cannot set an event-time timer: this version has no watermarks yet");
-	if (instance->timers == NULL)
-		instance->timers = leat_timers_create();
+	(void)leat_instance_timers(instance);
 	if (!instance->has_timers_open) {
 		leat_timers_begin(instance->timers);
 		instance->has_timers_open = true;

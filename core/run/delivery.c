@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "run/delivery.h"
+#include "run/sink.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -8,41 +8,12 @@
 
 #include "base/check.h"
 #include "base/clock.h"
+#include "base/fault.h"
 #include "base/memory.h"
+#include "run/epoch.h"
 
 /* One delivery at most; what a transaction of the common systems carries well. */
 enum { MAX_EFFECTS = 16384, MAX_BYTES = 8 << 20 };
-
-struct refusal {
-	size_t effect;
-	struct leat_error err;
-};
-
-struct leat_sink {
-	struct leat_pipeline *pipeline;
-	const struct leat_node *node;
-	struct leat_encoder encoder; /* its instance is the context of claim() and deliver(), its dead ones take refusals */
-	pthread_t thread;
-	bool is_started;
-	pthread_mutex_t lock;
-	pthread_cond_t changed;
-	struct leat_group *first, **last; /* under the lock */
-	_Atomic uint64_t queued_bytes;
-	_Atomic bool is_waited_for;
-	uint32_t attempt;
-
-	/* the delivery in hand */
-	struct leat_group *taken;
-	struct leat_effect *effect;
-	const struct leat_record **record;
-	struct leat_group **group_of;
-	struct refusal *refusal;
-	size_t n_refusals, refusal_capacity;
-	size_t n_in_hand;
-
-	leat_counter latency[LEAT_LATENCY_BUCKETS];
-	leat_counter latency_sum_us;
-};
 
 static void refuse(struct leat_instance *instance, size_t effect, const struct leat_error *err)
 {
@@ -53,7 +24,20 @@ static void refuse(struct leat_instance *instance, size_t effect, const struct l
 		return;
 	}
 	sink->refusal = leat_grow(sink->refusal, sink->n_refusals, &sink->refusal_capacity, sizeof *sink->refusal);
-	sink->refusal[sink->n_refusals++] = (struct refusal){ .effect = effect, .err = *err };
+	sink->refusal[sink->n_refusals++] = (struct leat_refusal){ .effect = effect, .err = *err };
+}
+
+static void prepare_epochs(struct leat_sink *sink)
+{
+	struct leat_store *store;
+
+	if (sink->pipeline->epochs == NULL)
+		return;
+	store = leat_epochs_store(sink->pipeline->epochs);
+	sink->number = leat_store_use_sink(store, sink->node->name);
+	sink->is_fenced = sink->node->guarantee == LEAT_TRANSACTIONAL;
+	sink->incarnation = leat_store_incarnation(store);
+	leat_store_sink(store, sink->number, &sink->delivered, &sink->head);
 }
 
 struct leat_sink *leat_sink_create(struct leat_pipeline *p, const struct leat_node *node)
@@ -63,31 +47,38 @@ struct leat_sink *leat_sink_create(struct leat_pipeline *p, const struct leat_no
 
 	sink->pipeline = p;
 	sink->node = node;
-	sink->last = &sink->first;
+	leat_group_list_init(&sink->queue);
+	leat_group_list_init(&sink->open[0]);
+	leat_group_list_init(&sink->open[1]);
+	leat_group_list_init(&sink->closed);
+	prepare_epochs(sink);
 	pthread_mutex_init(&sink->lock, NULL);
 	pthread_condattr_init(&attributes);
 	pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
 	pthread_cond_init(&sink->changed, &attributes);
 	pthread_condattr_destroy(&attributes);
+	sink->effect_capacity = MAX_EFFECTS;
 	sink->effect = leat_allocate_zeroed(MAX_EFFECTS, sizeof *sink->effect);
 	sink->record = leat_allocate_zeroed(MAX_EFFECTS, sizeof *sink->record);
 	sink->group_of = leat_allocate_zeroed(MAX_EFFECTS, sizeof *sink->group_of);
 	return sink;
 }
 
-void leat_sink_push(struct leat_sink *sink, struct leat_group *group)
+void leat_sink_push(struct leat_sink *sink, struct leat_group *group, const uint64_t *round)
 {
+	struct leat_epochs *epochs = sink->pipeline->epochs;
 	bool was_empty;
 
-	group->next = NULL;
 	pthread_mutex_lock(&sink->lock);
-	was_empty = sink->first == NULL;
-	*sink->last = group;
-	sink->last = &group->next;
+	was_empty = sink->queue.first == NULL;
+	/* Read under the lock, the number of a round that has not been collected yet: that waits for the lock too. */
+	leat_group_list_add(epochs == NULL ? &sink->queue : &sink->open[(round != NULL ? *round : leat_epochs_round(epochs)) & 1], group);
 	atomic_fetch_add(&sink->queued_bytes, group->bytes_n);
-	if (was_empty)
+	if (was_empty && epochs == NULL)
 		pthread_cond_signal(&sink->changed);
 	pthread_mutex_unlock(&sink->lock);
+	if (epochs != NULL && round == NULL)
+		leat_epochs_note(epochs);
 }
 
 bool leat_sink_has_room(struct leat_sink *sink)
@@ -123,20 +114,34 @@ static void back_off(struct leat_sink *sink, const struct leat_error *err)
 	pause_for(sink, leat_backoff_us(&sink->attempt));
 }
 
+static enum leat_status claim_once(struct leat_sink *sink, struct leat_error *err)
+{
+	const struct leat_claim claim = { .pipeline = sink->pipeline->description->name, .sink = sink->node->name,
+		                              .is_fenced = sink->is_fenced, .incarnation = sink->incarnation };
+	struct leat_instance *instance = sink->encoder.instance;
+	struct leat_fence found = { 0 };
+	enum leat_status status;
+
+	leat_error_clear(err);
+	leat_fault("claim-before");
+	status = sink->node->plugin->sink->claim(instance->self, &claim, &found, &instance->context, err);
+	leat_fault("claim-after");
+	status = leat_instance_judge(instance, status, LEAT_MAY_WAIT | 1u << LEAT_AGAIN, "claim", err);
+	if (status == LEAT_OK && sink->pipeline->epochs != NULL) {
+		status = leat_sink_judge_claim(sink, &found, err);
+		return status == LEAT_AGAIN ? claim_once(sink, err) : status;
+	}
+	return status;
+}
+
 /* True: claimed. False: everything stops. */
 static bool claim(struct leat_sink *sink)
 {
-	struct leat_claim claim = { .pipeline = sink->pipeline->description->name, .sink = sink->node->name };
-	struct leat_instance *instance = sink->encoder.instance;
-	struct leat_fence found;
 	struct leat_error err;
 	enum leat_status status;
 
 	while (!is_stopping(sink)) {
-		memset(&found, 0, sizeof found);
-		leat_error_clear(&err);
-		status = sink->node->plugin->sink->claim(instance->self, &claim, &found, &instance->context, &err);
-		status = leat_instance_judge(instance, status, LEAT_MAY_WAIT | 1u << LEAT_AGAIN, "claim", &err);
+		status = claim_once(sink, &err);
 		if (status == LEAT_OK) {
 			sink->attempt = 0;
 			leat_pipeline_trouble(sink->pipeline, sink->node, NULL);
@@ -153,26 +158,53 @@ static bool claim(struct leat_sink *sink)
 	return false;
 }
 
-/* Moves whole groups out of the queue, as many as fit one delivery (a larger one alone). Returns the number of effects. */
+static bool fits(size_t n, size_t bytes)
+{
+	return n <= MAX_EFFECTS && bytes <= MAX_BYTES;
+}
+
+/* The end of what is delivered together with the group: itself, or the last one of its epoch. */
+static struct leat_group *unit_end(const struct leat_sink *sink, struct leat_group *group, size_t *n, size_t *bytes)
+{
+	for (;; group = group->next) {
+		*n += group->n;
+		*bytes += group->bytes_n;
+		if (sink->pipeline->epochs == NULL || group->ends_epoch)
+			return group;
+	}
+}
+
+/* Moves whole groups, or whole epochs, out of the queue: as many as fit one delivery (a larger one alone). Returns the number
+ * of effects. */
 static size_t take(struct leat_sink *sink)
 {
-	struct leat_group *group, **end = &sink->taken;
+	struct leat_group *end = NULL;
 	size_t n = 0, bytes = 0;
 
 	pthread_mutex_lock(&sink->lock);
-	while (sink->first == NULL && !is_stopping(sink))
+	while (sink->queue.first == NULL && !is_stopping(sink))
 		pthread_cond_wait(&sink->changed, &sink->lock);
-	sink->taken = sink->first;
-	while ((group = sink->first) != NULL && !is_stopping(sink) &&
-	       (n == 0 || (n + group->n <= MAX_EFFECTS && bytes + group->bytes_n <= MAX_BYTES))) {
-		n += group->n;
-		bytes += group->bytes_n;
-		end = &group->next;
-		sink->first = group->next;
+	sink->taken = NULL;
+	sink->n_epochs = 0;
+	while (!is_stopping(sink) && sink->queue.first != NULL) {
+		size_t new_n = n, new_bytes = bytes;
+		struct leat_group *first = sink->queue.first, *last = unit_end(sink, first, &new_n, &new_bytes);
+
+		if (end != NULL && !fits(new_n, new_bytes))
+			break;
+		if (end == NULL)
+			sink->taken = first;
+		n = new_n;
+		bytes = new_bytes;
+		end = last;
+		sink->target = last->fence;
+		sink->n_epochs += last->ends_epoch;
+		sink->queue.first = last->next;
 	}
-	*end = NULL;
-	if (sink->first == NULL)
-		sink->last = &sink->first;
+	if (sink->queue.first == NULL)
+		sink->queue.last = &sink->queue.first;
+	if (end != NULL)
+		end->next = NULL;
 	pthread_mutex_unlock(&sink->lock);
 	return n;
 }
@@ -182,7 +214,8 @@ static void lay_out(struct leat_sink *sink, size_t n)
 	struct leat_group *group;
 	size_t k = 0, i;
 
-	if (n > MAX_EFFECTS) {
+	if (n > sink->effect_capacity) {
+		sink->effect_capacity = n;
 		sink->effect = leat_reallocate(sink->effect, n, sizeof *sink->effect);
 		sink->record = leat_reallocate(sink->record, n, sizeof *sink->record);
 		sink->group_of = leat_reallocate(sink->group_of, n, sizeof *sink->group_of);
@@ -203,7 +236,7 @@ static void lay_out(struct leat_sink *sink, size_t n)
 /* True: delivered. False: everything stops. */
 static bool deliver(struct leat_sink *sink, size_t n)
 {
-	struct leat_delivery delivery = { .n = n, .effect = sink->effect };
+	struct leat_delivery delivery = { .is_fenced = sink->is_fenced, .n = n, .effect = sink->effect };
 	struct leat_instance *instance = sink->encoder.instance;
 	struct leat_error err;
 	enum leat_status status;
@@ -212,9 +245,16 @@ static bool deliver(struct leat_sink *sink, size_t n)
 	while (!is_stopping(sink)) {
 		sink->n_refusals = 0;
 		leat_error_clear(&err);
+		/* E3 */
+		sink->target.incarnation = sink->incarnation;
+		delivery.expected = sink->fence;
+		delivery.next = sink->target;
+		leat_fault("deliver-before");
 		status = sink->node->plugin->sink->deliver(instance->self, &delivery, &instance->context, &err);
+		leat_fault("deliver-after");
 		status = leat_instance_judge(instance, status, LEAT_MAY_WAIT | 1u << LEAT_AGAIN, "deliver", &err);
 		if (status == LEAT_OK) {
+			sink->fence = sink->target;
 			if (sink->attempt > 0)
 				leat_pipeline_trouble(sink->pipeline, sink->node, NULL);
 			sink->attempt = 0;
@@ -248,7 +288,7 @@ static void count_latency(struct leat_sink *sink, size_t n, int64_t now_us)
 
 static int compare_refusals(const void *left, const void *right)
 {
-	const struct refusal *a = left, *b = right;
+	const struct leat_refusal *a = left, *b = right;
 
 	return a->effect < b->effect ? -1 : a->effect > b->effect;
 }
@@ -309,6 +349,16 @@ static void let_go(struct leat_sink *sink, struct leat_group *group)
 		sink->pipeline->flow.eased(sink->pipeline);
 }
 
+static void note_delivered(struct leat_sink *sink)
+{
+	pthread_mutex_lock(&sink->lock);
+	sink->delivered = sink->target;
+	sink->is_delivered_new = true;
+	pthread_mutex_unlock(&sink->lock);
+	atomic_fetch_sub(&sink->n_durable, sink->n_epochs);
+	leat_epochs_nudge(sink->pipeline->epochs);
+}
+
 static void *work(void *opaque)
 {
 	struct leat_sink *sink = opaque;
@@ -332,13 +382,15 @@ static void *work(void *opaque)
 			break;
 		let_go(sink, sink->taken);
 		sink->taken = NULL;
+		if (sink->pipeline->epochs != NULL)
+			note_delivered(sink);
 	}
 	return NULL;
 }
 
 enum leat_status leat_sink_start(struct leat_sink *sink, struct leat_error *err)
 {
-	enum leat_status status = leat_encoder_init(&sink->encoder, sink->pipeline, sink->node->index, UINT32_MAX, 0, err);
+	enum leat_status status = leat_encoder_init(&sink->encoder, sink->pipeline, sink->node->index, UINT32_MAX, 0, NULL, err);
 
 	if (status != LEAT_OK)
 		return status;
@@ -360,9 +412,9 @@ void leat_sink_stop(struct leat_sink *sink)
 	pthread_join(sink->thread, NULL);
 	sink->is_started = false;
 	let_go(sink, sink->taken);
-	let_go(sink, sink->first);
+	let_go(sink, sink->queue.first);
 	sink->taken = NULL;
-	sink->first = NULL;
+	leat_group_list_init(&sink->queue);
 }
 
 void leat_sink_destroy(struct leat_sink *sink)
@@ -370,6 +422,9 @@ void leat_sink_destroy(struct leat_sink *sink)
 	if (sink == NULL)
 		return;
 	leat_check(!sink->is_started);
+	let_go(sink, sink->open[0].first);
+	let_go(sink, sink->open[1].first);
+	let_go(sink, sink->closed.first);
 	leat_encoder_finish(&sink->encoder);
 	pthread_cond_destroy(&sink->changed);
 	pthread_mutex_destroy(&sink->lock);

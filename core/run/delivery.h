@@ -3,11 +3,15 @@
 #define LEAT_RUN_DELIVERY_H
 
 #include "run/route.h"
+#include "state/store.h"
 
 /*
  * Delivery: one thread for each sink. It claims the sink, then takes whatever effects have gathered and has the plugin
  * apply them in one step; while that runs the next ones gather, so batches grow as they need to. Effects stay in the
  * arena they were encoded in until they are delivered, and with them the batch they were made from.
+ *
+ * With epochs (outbox.c) effects are held back until the epoch that has them is durable, and go in whole epochs: all that are
+ * durable when the sink has time, in one fenced step. Without, they go as they come.
  */
 
 struct leat_group_effect {
@@ -23,6 +27,8 @@ struct leat_group {
 	size_t bytes_n;
 	size_t n;
 	struct leat_group_effect *effect;
+	bool ends_epoch;         /* the sink's last one of its epoch, */
+	struct leat_fence fence; /* which the sink's fence is set to behind it */
 };
 
 struct leat_sink;
@@ -33,10 +39,21 @@ enum leat_status leat_sink_start(struct leat_sink *sink, struct leat_error *err)
 void leat_sink_stop(struct leat_sink *sink);
 void leat_sink_destroy(struct leat_sink *sink);
 
-/* From any thread; never blocks. */
-void leat_sink_push(struct leat_sink *sink, struct leat_group *group);
+/* From any thread; never blocks. `round` is that of the shard which made them; NULL: they are not made by a shard, and belong
+ * to the epoch that is open now. */
+void leat_sink_push(struct leat_sink *sink, struct leat_group *group, const uint64_t *round);
 /* False: the queue holds more bytes than the budget; the workers that want room are woken when it has shrunk. */
 bool leat_sink_has_room(struct leat_sink *sink);
+
+/* ---- epochs; all of it the coordinator's ------------------------------------------------------------------------------ */
+
+/* Puts what the shards have made before the barrier of `round`, and what was delivered meanwhile. True: there are effects. */
+bool leat_sink_put_epoch(struct leat_sink *sink, struct leat_store *store, uint64_t round, uint64_t epoch, struct leat_buffer *scratch);
+void leat_sink_put_delivered(struct leat_sink *sink, struct leat_store *store);
+/* They are durable: they may go. */
+void leat_sink_release(struct leat_sink *sink);
+/* Has durable effects that are not delivered. */
+bool leat_sink_is_busy(const struct leat_sink *sink);
 
 /* Adds what it has counted. */
 void leat_sink_figures(struct leat_sink *sink, struct leat_pipeline_figures *figures);

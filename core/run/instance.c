@@ -104,6 +104,16 @@ void leat_instance_destroy(struct leat_instance *instance)
 	free(instance);
 }
 
+struct leat_timers *leat_instance_timers(struct leat_instance *instance)
+{
+	if (instance->timers == NULL) {
+		instance->timers = leat_timers_create();
+		if (instance->is_tracked)
+			leat_timers_track(instance->timers);
+	}
+	return instance->timers;
+}
+
 void leat_instance_enter(struct leat_instance *instance, struct leat_arena *arena, int64_t now_us)
 {
 	uint32_t i;

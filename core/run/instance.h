@@ -40,6 +40,7 @@ struct leat_instance {
 	struct leat_tables *tables;
 	struct leat_timers *timers; /* made with the first timer */
 	bool has_timers_open;       /* begun for the event in hand */
+	bool is_tracked;            /* changes of state are noted for epochs */
 	int64_t *ttl_us;            /* by table, from create() */
 	struct leat_output *out;    /* n_ports + 1 */
 	uint32_t n_out;
@@ -66,6 +67,9 @@ struct leat_instance {
 	void (*refuse)(struct leat_instance *instance, size_t effect, const struct leat_error *err);
 	void *opaque;
 };
+
+/* Made if need be. */
+struct leat_timers *leat_instance_timers(struct leat_instance *instance);
 
 /* An operator's: its own `self`, filled and created. */
 enum leat_status leat_instance_create(const struct leat_description *d, const struct leat_node *node, uint32_t worker, uint32_t shard,

@@ -14,6 +14,7 @@
 struct leat_sink;
 struct leat_shard;
 struct leat_channel;
+struct leat_epochs;
 
 /* Of a node, whatever its role. */
 struct leat_node_state {
@@ -39,6 +40,7 @@ struct leat_pipeline {
 	struct leat_worker *worker;
 	uint32_t n_workers;
 	struct leat_node_state *node; /* by node index */
+	struct leat_epochs *epochs;   /* NULL: at least once */
 	_Atomic bool is_laid_out;     /* its sinks are all made: figures may look at them */
 
 	pthread_t supervisor;

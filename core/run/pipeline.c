@@ -18,6 +18,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "run/delivery.h"
+#include "run/epoch.h"
 #include "run/shard.h"
 #include "run/supervisor.h"
 
@@ -67,8 +68,6 @@ static void eased(void *opaque)
 
 void leat_pipeline_fail(struct leat_pipeline *p, const struct leat_node *node, const struct leat_error *err)
 {
-	uint32_t i;
-
 	pthread_mutex_lock(&p->lock);
 	if (!p->has_error) {
 		p->has_error = true;
@@ -79,10 +78,7 @@ void leat_pipeline_fail(struct leat_pipeline *p, const struct leat_node *node, c
 		leat_log_line(LEAT_ERROR, "pipeline \"%s\": %s", p->description->name, p->error.text);
 	}
 	pthread_mutex_unlock(&p->lock);
-	atomic_store(&p->is_stopping, true);
-	for (i = 0; i < p->n_workers; i++)
-		leat_worker_wake(&p->worker[i]);
-	leat_pipeline_nudge(p);
+	leat_pipeline_abort(p);
 }
 
 void leat_pipeline_trouble(struct leat_pipeline *p, const struct leat_node *node, const struct leat_error *err)
@@ -250,10 +246,13 @@ static void create_shard(void *opaque)
 	struct new_shard *made = opaque;
 
 	made->status = leat_shard_create(made->pipeline, made->stage, made->index, made->reader, made->worker, &made->shard, made->err);
+	if (made->status == LEAT_OK && made->pipeline->epochs != NULL &&
+	    (made->status = leat_epochs_restore(made->pipeline->epochs, made->shard, made->err)) != LEAT_OK)
+		leat_shard_destroy(made->shard);
 }
 
-enum leat_status leat_pipeline_add_shard(struct leat_pipeline *p, uint32_t stage, uint32_t index, struct leat_reader_state *reader,
-                                         struct leat_error *err)
+static enum leat_status add_shard(struct leat_pipeline *p, uint32_t stage, uint32_t index, struct leat_reader_state *reader,
+                                  struct leat_error *err)
 {
 	struct leat_worker *worker = reader != NULL ? reader->waker.worker : &p->worker[(stage + index) % p->n_workers];
 	struct new_shard made = { .pipeline = p, .stage = stage, .index = index, .reader = reader, .worker = worker, .err = err };
@@ -273,8 +272,23 @@ enum leat_status leat_pipeline_add_shard(struct leat_pipeline *p, uint32_t stage
 	p->shard = leat_grow(p->shard, p->n_shards, &p->shard_capacity, sizeof(struct leat_shard *));
 	p->shard[p->n_shards++] = shard;
 	pthread_mutex_unlock(&p->lock);
+	if (p->epochs != NULL)
+		shard->round = leat_epochs_round(p->epochs);
 	leat_worker_call(shard->worker, adopt, shard);
 	return LEAT_OK;
+}
+
+enum leat_status leat_pipeline_add_shard(struct leat_pipeline *p, uint32_t stage, uint32_t index, struct leat_reader_state *reader,
+                                         struct leat_error *err)
+{
+	enum leat_status status;
+
+	if (p->epochs == NULL)
+		return add_shard(p, stage, index, reader, err);
+	leat_epochs_hold(p->epochs);
+	status = add_shard(p, stage, index, reader, err);
+	leat_epochs_release(p->epochs);
+	return status;
 }
 
 /* The stages whose shards the plan fixes, downstream first: a channel needs its far end. */
@@ -307,7 +321,9 @@ enum leat_status leat_pipeline_start(struct leat_pipeline *p, struct leat_error 
 	uint32_t i;
 
 	p->started_us = leat_clock_now_us();
-	status = make_selves(p, err);
+	status = p->description->mode == LEAT_MODE_EXACTLY_ONCE ? leat_epochs_create(p, &p->epochs, err) : LEAT_OK;
+	if (status == LEAT_OK)
+		status = make_selves(p, err);
 	if (status == LEAT_OK)
 		status = make_shards(p, err);
 	if (status == LEAT_OK)
@@ -318,6 +334,8 @@ enum leat_status leat_pipeline_start(struct leat_pipeline *p, struct leat_error 
 		return status;
 	}
 	atomic_store(&p->is_laid_out, true);
+	if (p->epochs != NULL)
+		leat_epochs_start(p->epochs);
 	for (i = 0; i < p->n_workers; i++)
 		leat_worker_start(&p->worker[i]);
 	leat_check(pthread_create(&p->supervisor, NULL, leat_supervise, p) == 0);
@@ -340,6 +358,8 @@ void leat_pipeline_abort(struct leat_pipeline *p)
 	atomic_store(&p->is_stopping, true);
 	for (i = 0; i < p->n_workers; i++)
 		leat_worker_wake(&p->worker[i]);
+	if (p->epochs != NULL)
+		leat_epochs_wake(p->epochs);
 	leat_pipeline_nudge(p);
 }
 
@@ -388,6 +408,8 @@ void leat_pipeline_take_down(struct leat_pipeline *p)
 	for (i = 0; i < p->description->n_nodes; i++)
 		if (p->node[i].sink != NULL)
 			leat_sink_stop(p->node[i].sink);
+	if (p->epochs != NULL)
+		leat_epochs_stop(p->epochs);
 }
 
 void leat_pipeline_destroy(struct leat_pipeline *p)
@@ -417,6 +439,7 @@ void leat_pipeline_destroy(struct leat_pipeline *p)
 		free(p->node[i].self);
 		pthread_mutex_destroy(&p->node[i].lock);
 	}
+	leat_epochs_destroy(p->epochs);
 	for (i = 0; i < p->n_workers; i++)
 		leat_worker_finish(&p->worker[i]);
 	free(p->worker);

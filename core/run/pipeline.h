@@ -19,6 +19,8 @@ struct leat_run_options {
 	size_t in_flight_bytes; /* budget of all events between sources and sinks; 0: 64 MiB */
 	size_t ring_capacity;   /* batches in an exchange's ring; 0: 64 */
 	size_t batch_bytes;     /* read from a partition at once; 0: 64 KiB */
+	const char *state_dir;  /* where the store's folder is, PIPELINE.state; NULL: "." */
+	const char *const *drop; /* names whose state in the store may go, ended by NULL; may be NULL */
 };
 
 enum leat_run_state {

@@ -148,7 +148,7 @@ static size_t count_dead_readers(const struct leat_plan *plan, uint32_t node)
 }
 
 enum leat_status leat_encoder_init(struct leat_encoder *encoder, struct leat_pipeline *p, uint32_t sink, uint32_t worker, uint32_t shard,
-                                   struct leat_error *err)
+                                   const uint64_t *round, struct leat_error *err)
 {
 	const struct leat_plan *plan = p->plan;
 	enum leat_status status;
@@ -157,6 +157,7 @@ enum leat_status leat_encoder_init(struct leat_encoder *encoder, struct leat_pip
 	memset(encoder, 0, sizeof *encoder);
 	encoder->pipeline = p;
 	encoder->sink = p->node[sink].sink;
+	encoder->round = round;
 	status = leat_instance_attach(p->description, &p->description->node[sink], worker, shard, p->node[sink].self, &encoder->instance, err);
 	if (status != LEAT_OK)
 		return status;
@@ -165,7 +166,7 @@ enum leat_status leat_encoder_init(struct leat_encoder *encoder, struct leat_pip
 	for (i = 0; i < plan->n_edges && status == LEAT_OK; i++) {
 		if (plan->edge[i].from != sink || plan->edge[i].port != LEAT_DEAD_PORT)
 			continue;
-		status = leat_encoder_init(&encoder->dead[encoder->n_dead++], p, plan->edge[i].to, worker, shard, err);
+		status = leat_encoder_init(&encoder->dead[encoder->n_dead++], p, plan->edge[i].to, worker, shard, round, err);
 		encoder->instance->out[0].is_wired = true;
 	}
 	return status;
@@ -261,7 +262,7 @@ enum leat_status leat_encoder_run(struct leat_encoder *encoder, struct leat_aren
 		group->bytes_n = encoder->scratch.n;
 		leat_counter_add(&encoder->instance->counters.bytes_in, encoder->scratch.n);
 		group->arena = leat_arena_ref(arena);
-		leat_sink_push(encoder->sink, group);
+		leat_sink_push(encoder->sink, group, encoder->round);
 	}
 	return leat_encoder_run_dead(encoder, err);
 }

@@ -27,6 +27,8 @@ struct leat_channel {
 	struct leat_worker *from;
 	struct leat_worker *to;
 	_Atomic bool is_full; /* the producer waits for room */
+	struct leat_packet barrier; /* empty: behind it comes the next round (epoch.h); at most one is on its way */
+	bool is_at_barrier;         /* consumer: has taken it, and takes nothing more until the shard has passed */
 };
 
 struct leat_channel *leat_channel_create(uint32_t edge, size_t capacity, struct leat_worker *from, struct leat_worker *to);
@@ -42,6 +44,7 @@ struct leat_encoder {
 	struct leat_pipeline *pipeline;
 	struct leat_instance *instance;
 	struct leat_sink *sink;
+	const uint64_t *round; /* of the shard; NULL: on a sink's thread (see leat_sink_push()) */
 	struct leat_buffer scratch;
 	leat_counter *records; /* of its edge */
 	leat_counter *bytes;
@@ -51,7 +54,7 @@ struct leat_encoder {
 };
 
 enum leat_status leat_encoder_init(struct leat_encoder *encoder, struct leat_pipeline *p, uint32_t sink, uint32_t worker, uint32_t shard,
-                                   struct leat_error *err);
+                                   const uint64_t *round, struct leat_error *err);
 void leat_encoder_finish(struct leat_encoder *encoder);
 /* Of the sink's queue and of those that its dead letters go to; false asks for a wake-up, as leat_sink_has_room(). */
 bool leat_encoder_has_room(const struct leat_encoder *encoder);

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/memory.h"
 #include "run/delivery.h"
+#include "run/epoch.h"
 
 /* What is done in one turn before other shards have theirs. */
 enum { PACKETS_PER_TURN = 8, TIMERS_PER_TURN = 256 };
@@ -56,7 +57,7 @@ static enum leat_status make_route(struct leat_shard *shard, uint32_t position, 
 		/* The channels are made by the supervisor, which knows the shards at the other end. */
 		return LEAT_OK;
 	case LEAT_EDGE_SINK:
-		return leat_encoder_init(&route->encoder, p, e->to, shard->worker->index, shard->index, err);
+		return leat_encoder_init(&route->encoder, p, e->to, shard->worker->index, shard->index, &shard->round, err);
 	}
 	return LEAT_OK;
 }
@@ -93,6 +94,7 @@ enum leat_status leat_shard_create(struct leat_pipeline *p, uint32_t stage, uint
 	shard->instance = leat_allocate_zeroed(shard->stage->n_nodes, sizeof(struct leat_instance *));
 	shard->route = leat_allocate_zeroed(shard->stage->n_nodes, sizeof(struct leat_route *));
 	shard->n_routes = leat_allocate_zeroed(shard->stage->n_nodes, sizeof(size_t));
+	shard->delta = leat_allocate_zeroed(shard->stage->n_nodes, sizeof *shard->delta);
 	for (i = 0; i < shard->stage->n_nodes && status == LEAT_OK; i++) {
 		const struct leat_node *node = &p->description->node[shard->stage->node[i]];
 
@@ -143,6 +145,7 @@ void leat_shard_destroy(struct leat_shard *shard)
 	leat_shard_drop(shard);
 	for (i = 0; i < shard->stage->n_nodes; i++) {
 		destroy_routes(shard->route[i], shard->n_routes[i]);
+		leat_delta_finish(&shard->delta[i]);
 		if (shard->instance[i] != NULL && shard->instance[i]->node->role != LEAT_ROLE_SOURCE)
 			leat_instance_destroy(shard->instance[i]);
 	}
@@ -150,6 +153,7 @@ void leat_shard_destroy(struct leat_shard *shard)
 	free(shard->instance);
 	free(shard->route);
 	free(shard->n_routes);
+	free(shard->delta);
 	free(shard->input);
 	free(shard->item);
 	free(shard->parked);
@@ -174,6 +178,13 @@ static void open_batch(struct leat_shard *shard)
 	shard->n_items = 0;
 	for (i = 0; i < shard->stage->n_nodes; i++)
 		leat_instance_enter(shard->instance[i], shard->arena, shard->now_us);
+}
+
+/* The batch in hand may change something that has to become durable. */
+static void note_work(struct leat_shard *shard)
+{
+	if (shard->pipeline->epochs != NULL)
+		leat_epochs_note(shard->pipeline->epochs);
 }
 
 static void close_batch(struct leat_shard *shard)
@@ -219,6 +230,29 @@ static void send_packet(void *opaque, struct leat_channel *channel, struct leat_
 		return;
 	shard->parked = leat_grow(shard->parked, shard->n_parked, &shard->parked_capacity, sizeof *shard->parked);
 	shard->parked[shard->n_parked++] = (struct leat_parked){ .channel = channel, .packet = packet };
+}
+
+void leat_shard_send_barrier(struct leat_shard *shard)
+{
+	struct leat_reader_state *reader = shard->reader;
+	uint32_t i, c;
+	size_t k;
+
+	if (reader != NULL && reader->has_moved) {
+		reader->position.offset = reader->instance->next;
+		reader->is_position_new = true;
+		reader->has_moved = false;
+	}
+	for (k = 0; k < shard->n_inputs; k++)
+		shard->input[k]->is_at_barrier = false;
+	shard->n_at_barrier = 0;
+	for (i = 0; i < shard->stage->n_nodes; i++)
+		for (k = 0; k < shard->n_routes[i]; k++) {
+			const struct leat_route *route = &shard->route[i][k];
+
+			for (c = 0; route->edge->kind == LEAT_EDGE_EXCHANGE && c < route->n_channels; c++)
+				send_packet(shard, route->channel[c], &route->channel[c]->barrier); /* E9 */
+		}
 }
 
 static enum leat_status send_out(struct leat_shard *shard, struct leat_route *route, const struct leat_record *record, size_t n,
@@ -376,9 +410,38 @@ static bool wait_for_room(struct leat_shard *shard, bool (*has_room)(const struc
 	return has_room(shard);
 }
 
+/* What is read has to go through all shards before its epoch ends, and only then is it delivered. So with epochs it is the
+ * reading that waits for sinks, for any of them, and nothing behind it. */
+static bool all_sinks_have_room(const struct leat_shard *shard)
+{
+	const struct leat_pipeline *p = shard->pipeline;
+	bool has_room = true;
+	uint32_t i;
+
+	for (i = 0; i < p->description->n_nodes; i++)
+		if (p->node[i].sink != NULL)
+			has_room = leat_sink_has_room(p->node[i].sink) && has_room;
+	return has_room;
+}
+
 static bool budget_has_room(const struct leat_shard *shard)
 {
 	return leat_flow_has_room(&shard->pipeline->flow);
+}
+
+/* A batch was read. What says that it is dealt with: without epochs the end of its arena, with them that its epoch is durable. */
+static void begin_tracking(struct leat_shard *shard)
+{
+	struct leat_reader_state *reader = shard->reader;
+
+	if (shard->pipeline->epochs != NULL) {
+		reader->has_moved = true;
+		leat_epochs_note(shard->pipeline->epochs);
+		return;
+	}
+	shard->ticket->sequence = leat_tracker_open(&reader->tracker, reader->instance->next);
+	shard->ticket->opaque = &reader->tracker;
+	shard->ticket->done = leat_tracker_done;
 }
 
 static int64_t poll(struct leat_shard *shard)
@@ -397,7 +460,7 @@ static int64_t poll(struct leat_shard *shard)
 	}
 	if (!atomic_load(&reader->waker.is_woken) && now_us < reader->again_us)
 		return leat_reader_deadline(reader);
-	if (!wait_for_room(shard, budget_has_room))
+	if (!wait_for_room(shard, budget_has_room) || (p->epochs != NULL && !wait_for_room(shard, all_sinks_have_room)))
 		return hold_up(shard);
 	if (leat_tracker_is_full(&reader->tracker))
 		return now_us + TRACKER_FULL_US;
@@ -407,9 +470,7 @@ static int64_t poll(struct leat_shard *shard)
 	leat_counter_add(&reader->instance->counters.busy_ns, (uint64_t)(leat_clock_monotonic_us() - start_us) * 1000);
 	if (status == LEAT_OK) {
 		leat_flow_settle(shard->ticket, shard->arena);
-		shard->ticket->sequence = leat_tracker_open(&reader->tracker, reader->instance->next);
-		shard->ticket->opaque = &reader->tracker;
-		shard->ticket->done = leat_tracker_done;
+		begin_tracking(shard);
 		status = take_output(shard, reader->instance, &err);
 	} else if (status == LEAT_AGAIN) {
 		close_batch(shard);
@@ -433,10 +494,16 @@ static struct leat_packet *pull_input(struct leat_shard *shard)
 	size_t i;
 
 	for (i = 0; i < shard->n_inputs; i++) {
-		packet = leat_channel_pull(shard->input[shard->next_input]);
+		struct leat_channel *channel = shard->input[shard->next_input];
+
 		shard->next_input = (shard->next_input + 1) % shard->n_inputs;
-		if (packet != NULL)
+		packet = channel->is_at_barrier ? NULL : leat_channel_pull(channel); /* E9 */
+		if (packet == &channel->barrier) {
+			channel->is_at_barrier = true;
+			shard->n_at_barrier++;
+		} else if (packet != NULL) {
 			return packet;
+		}
 	}
 	return NULL;
 }
@@ -449,6 +516,7 @@ static int64_t run_inputs(struct leat_shard *shard)
 
 	for (i = 0; i < PACKETS_PER_TURN && (packet = pull_input(shard)) != NULL; i++) {
 		open_batch(shard);
+		note_work(shard);
 		add_item(shard, shard->instance[0], packet->record, packet->n);
 		/* Our arena keeps the one that the records are in. */
 		leat_arena_keep(shard->arena, packet->arena);
@@ -524,6 +592,7 @@ static int64_t run_timers(struct leat_shard *shard)
 	if (!wait_for_room(shard, budget_has_room))
 		return INT64_MAX;
 	open_batch(shard);
+	note_work(shard);
 	for (i = 0; i < shard->stage->n_nodes && left > 0 && status == LEAT_OK; i++) {
 		struct leat_instance *instance = shard->instance[i];
 
@@ -564,6 +633,7 @@ static int64_t run_end(struct leat_shard *shard)
 	instance = shard->instance[shard->n_ended];
 	leat_worker_enter(shard->worker, instance->node->index);
 	open_batch(shard);
+	note_work(shard);
 	status = leat_instance_end(instance, &err);
 	if (status == LEAT_RETRY || status == LEAT_UNKNOWN) {
 		close_batch(shard);
@@ -594,12 +664,16 @@ int64_t leat_shard_run(struct leat_shard *shard)
 			return shard->retry_us < again_us ? shard->retry_us : again_us;
 		return run_batch(shard);
 	}
-	if (!wait_for_room(shard, sinks_have_room))
+	if (shard->pipeline->epochs != NULL && leat_epochs_pass(shard->pipeline->epochs, shard))
+		return 0;
+	if (shard->pipeline->epochs == NULL && !wait_for_room(shard, sinks_have_room))
 		return hold_up(shard);
 	timer_us = run_timers(shard);
 	if (shard->arena != NULL || shard->n_parked > 0)
 		return timer_us;
 	again_us = shard->reader != NULL ? poll(shard) : run_inputs(shard);
+	if (shard->pipeline->epochs != NULL && shard->arena == NULL && leat_epochs_pass(shard->pipeline->epochs, shard))
+		return 0;
 	if (again_us != 0 && timer_us != 0 && shard->arena == NULL && shard->n_parked == 0 && atomic_load(&shard->is_ending))
 		again_us = run_end(shard);
 	return again_us < timer_us ? again_us : timer_us;

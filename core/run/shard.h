@@ -4,6 +4,7 @@
 
 #include "run/route.h"
 #include "run/tracker.h"
+#include "state/delta.h"
 
 /*
  * A shard of a stage: one instance of each of its operators, and the batch in hand. Everything here belongs to the shard's
@@ -36,6 +37,11 @@ struct leat_reader_state {
 	bool has_commit_trouble;
 	_Atomic bool has_ended;
 	_Atomic int64_t lag;
+
+	/* epochs */
+	bool has_moved;           /* since the last barrier */
+	struct leat_position position; /* as of the last barrier; its note is the source's newest */
+	bool is_position_new;     /* at the last barrier; the coordinator takes it */
 };
 
 struct leat_parked {
@@ -71,6 +77,11 @@ struct leat_shard {
 	size_t parked_head, n_parked, parked_capacity;
 	struct leat_route *sending; /* whose records are being split */
 
+	/* epochs */
+	uint64_t round;           /* barriers passed */
+	size_t n_at_barrier;      /* inputs */
+	struct leat_delta *delta; /* by position: what changed until the last barrier; the coordinator empties it */
+
 	/* the end of all input, asked for by the supervisor */
 	_Atomic bool is_ending;
 	_Atomic bool has_ended;
@@ -88,6 +99,9 @@ void leat_shard_drop(struct leat_shard *shard);
 /* Worker thread: reads from this channel too. */
 void leat_shard_add_input(struct leat_shard *shard, struct leat_channel *channel);
 
+/* Worker, when it passes a barrier: notes how far its reader has come, and queues the barrier on all its channels. */
+void leat_shard_send_barrier(struct leat_shard *shard);
+
 /* Does a bounded piece of work. 0: did something, run again; else when to run again unless woken (INT64_MAX: only then),
  * in monotonic microseconds. */
 int64_t leat_shard_run(struct leat_shard *shard);
@@ -97,8 +111,10 @@ uint32_t leat_shard_stage(const struct leat_shard *shard);
 struct leat_reader_state *leat_reader_create(struct leat_pipeline *p, const struct leat_node *node, int32_t partition,
                                              struct leat_worker *worker, struct leat_error *err);
 void leat_reader_destroy(struct leat_reader_state *reader); /* closes it first */
-/* Supervisor, before the shard exists. */
-enum leat_status leat_reader_open(struct leat_reader_state *reader, struct leat_error *err);
+/* Supervisor, before the shard exists. At the stored position, if there is one. */
+enum leat_status leat_reader_open(struct leat_reader_state *reader, struct leat_pipeline *p, struct leat_error *err);
+/* Coordinator: the position as of the last barrier is durable. */
+void leat_reader_durable(struct leat_reader_state *reader);
 /* Fills the reader's instance with a batch in `arena`. LEAT_OK: there is one. LEAT_AGAIN: not now, see again_us. */
 enum leat_status leat_reader_poll(struct leat_reader_state *reader, struct leat_pipeline *p, struct leat_arena *arena, int64_t now_us,
                                   struct leat_error *err);

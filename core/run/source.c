@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The reading end: one partition of a source, polled by the worker that owns its shard. */
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/clock.h"
 #include "base/memory.h"
+#include "run/epoch.h"
 #include "run/shard.h"
 
 /* A source may push nothing and want to go on at once, as in the middle of a very long line; one that does so over and over
@@ -49,13 +51,16 @@ void leat_reader_destroy(struct leat_reader_state *reader)
 	free(reader);
 }
 
-enum leat_status leat_reader_open(struct leat_reader_state *reader, struct leat_error *err)
+enum leat_status leat_reader_open(struct leat_reader_state *reader, struct leat_pipeline *p, struct leat_error *err)
 {
 	struct leat_instance *instance = reader->instance;
+	bool is_stored = p->epochs != NULL && leat_store_position(leat_epochs_store(p->epochs), instance->node->name, reader->partition,
+	                                                           &reader->position);
 	enum leat_status status;
 
 	leat_error_clear(err);
-	status = instance->node->plugin->source->open(instance->self, reader->partition, NULL, &reader->reader, &instance->context, err);
+	status = instance->node->plugin->source->open(instance->self, reader->partition, is_stored ? &reader->position : NULL, &reader->reader,
+	                                              &instance->context, err);
 	return leat_instance_judge(instance, status, LEAT_MAY_WAIT | 1u << LEAT_AGAIN, "open", err);
 }
 
@@ -130,7 +135,7 @@ void leat_reader_commit(struct leat_reader_state *reader, struct leat_pipeline *
 {
 	struct leat_instance *instance = reader->instance;
 	const struct leat_source_ops *ops = instance->node->plugin->source;
-	struct leat_position position = { .offset = 0 };
+	struct leat_position position = reader->position;
 	struct leat_error err;
 	enum leat_status status;
 	int64_t now_us = leat_clock_monotonic_us();
@@ -147,6 +152,8 @@ void leat_reader_commit(struct leat_reader_state *reader, struct leat_pipeline *
 	if (status != LEAT_OK) {
 		leat_counter_add(&instance->counters.errors, 1);
 		leat_tracker_put_back(&reader->tracker);
+	} else {
+		memcpy(reader->position.note, position.note, sizeof position.note);
 	}
 	if (instance->breach != NULL)
 		leat_pipeline_fail(p, instance->node, &err);
@@ -155,6 +162,15 @@ void leat_reader_commit(struct leat_reader_state *reader, struct leat_pipeline *
 	else if (reader->has_commit_trouble)
 		leat_pipeline_trouble(p, instance->node, NULL);
 	reader->has_commit_trouble = status != LEAT_OK;
+}
+
+void leat_reader_durable(struct leat_reader_state *reader)
+{
+	if (!reader->is_position_new)
+		return;
+	reader->is_position_new = false;
+	leat_tracker_advance(&reader->tracker, reader->position.offset);
+	leat_worker_wake(reader->waker.worker);
 }
 
 int64_t leat_reader_watch(struct leat_reader_state *reader, struct leat_pipeline *p)

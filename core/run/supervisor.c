@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "plugin/setup.h"
+#include "run/epoch.h"
 #include "run/shard.h"
 
 enum { DISCOVER_EVERY_US = 5000000, AT_LEAST_US = 100000 };
@@ -72,7 +73,7 @@ static enum leat_status open_partition(struct leat_pipeline *p, const struct lea
 
 	if (reader == NULL)
 		return LEAT_FATAL;
-	status = leat_reader_open(reader, err);
+	status = leat_reader_open(reader, p, err);
 	if (status != LEAT_OK) {
 		leat_reader_destroy(reader);
 		return status;
@@ -185,10 +186,16 @@ static void nothing(void *opaque)
 	(void)opaque;
 }
 
+/* With epochs, what changed only state has to become durable too. In this order: work is noted before its arena goes. */
+static bool is_empty(struct leat_pipeline *p)
+{
+	return leat_flow_is_empty(&p->flow) && (p->epochs == NULL || leat_epochs_is_clean(p->epochs));
+}
+
 /* Waits until nothing is in flight. False: the pipeline stops instead. */
 static bool wait_until_empty(struct leat_pipeline *p)
 {
-	while (!atomic_load(&p->is_stopping) && !leat_flow_is_empty(&p->flow))
+	while (!atomic_load(&p->is_stopping) && !is_empty(p))
 		rest(p, AT_LEAST_US);
 	return !atomic_load(&p->is_stopping);
 }

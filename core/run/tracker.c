@@ -68,6 +68,14 @@ void leat_tracker_done(void *tracker, uint64_t sequence)
 	pthread_mutex_unlock(&t->lock);
 }
 
+void leat_tracker_advance(struct leat_tracker *t, int64_t position)
+{
+	pthread_mutex_lock(&t->lock);
+	t->position = position;
+	t->is_moved = true;
+	pthread_mutex_unlock(&t->lock);
+}
+
 bool leat_tracker_take(struct leat_tracker *t, int64_t *position)
 {
 	bool is_moved;

@@ -33,6 +33,8 @@ void leat_tracker_done(void *tracker, uint64_t sequence);
 bool leat_tracker_is_busy(struct leat_tracker *t);
 /* So many batches wait behind one that is not done that no more should be read: a restart would have to read them again. */
 bool leat_tracker_is_full(struct leat_tracker *t);
+/* Instead of open() and done(): everything before `position` is dealt with. */
+void leat_tracker_advance(struct leat_tracker *t, int64_t position);
 /* True when the position has moved since the last call. */
 bool leat_tracker_take(struct leat_tracker *t, int64_t *position);
 /* What was taken could not be told to the source: have it taken again. */

@@ -75,6 +75,12 @@ static enum leat_status encode_value(void *self, const struct leat_value *value,
 
 #define SOURCE_HOOKS .size = sizeof(struct leat_source_ops), .partitions = partitions, .open = open_reader, .poll = poll_reader, \
 	.close = close_reader
+static enum leat_guarantee transactional(const void *self)
+{
+	(void)self;
+	return LEAT_TRANSACTIONAL;
+}
+
 #define SINK_HOOKS .size = sizeof(struct leat_sink_ops), .encode = encode, .claim = claim, .deliver = deliver
 
 /* ---- sources and sinks ------------------------------------------------------------------------------------------- */
@@ -93,13 +99,13 @@ static const struct leat_option kafka_options[] = {
 };
 static const struct leat_source_ops kafka_source = { SOURCE_HOOKS, .instance_size = sizeof(struct options), .options = kafka_options,
 	                                             .can_replay = true };
-static const struct leat_sink_ops kafka_sink = { SINK_HOOKS, .instance_size = sizeof(struct options), .options = kafka_options,
+static const struct leat_sink_ops kafka_sink = { SINK_HOOKS, .guarantee = transactional, .instance_size = sizeof(struct options), .options = kafka_options,
 	                                         .is_encoded = true };
 static const struct leat_plugin kafka = STAND_IN(.name = "kafka", .source = &kafka_source, .sink = &kafka_sink);
 
 static const struct leat_option file_options[] = { OPTION(TEXT, path, LEAT_OPTION_REQUIRED), { 0 } };
 static const struct leat_source_ops file_source = { SOURCE_HOOKS, .instance_size = sizeof(struct options), .options = file_options };
-static const struct leat_sink_ops file_sink = { SINK_HOOKS, .instance_size = sizeof(struct options), .options = file_options,
+static const struct leat_sink_ops file_sink = { SINK_HOOKS, .guarantee = transactional, .instance_size = sizeof(struct options), .options = file_options,
 	                                        .is_encoded = true };
 static const struct leat_plugin file = STAND_IN(.name = "file", .source = &file_source, .sink = &file_sink);
 
@@ -116,12 +122,12 @@ static const struct leat_plugin generate = STAND_IN(.name = "generate", .source 
 static const struct leat_option postgres_options[] = {
 	OPTION(TEXT, table, LEAT_OPTION_REQUIRED), OPTION(TEXTS, upsert, 0), { 0 },
 };
-static const struct leat_sink_ops postgres_sink = { SINK_HOOKS, .instance_size = sizeof(struct options), .options = postgres_options,
+static const struct leat_sink_ops postgres_sink = { SINK_HOOKS, .guarantee = transactional, .instance_size = sizeof(struct options), .options = postgres_options,
 	                                            .is_encoded = true };
 static const struct leat_plugin postgres = STAND_IN(.name = "postgres", .sink = &postgres_sink);
 
 static const struct leat_option redis_options[] = { OPTION(TEXT, command, 0), OPTION(TEMPLATE, key, 0), { 0 } };
-static const struct leat_sink_ops redis_sink = { SINK_HOOKS, .instance_size = sizeof(struct options), .options = redis_options,
+static const struct leat_sink_ops redis_sink = { SINK_HOOKS, .guarantee = transactional, .instance_size = sizeof(struct options), .options = redis_options,
 	                                         .is_encoded = true };
 static const struct leat_plugin redis = STAND_IN(.name = "redis", .sink = &redis_sink);
 

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Who owns a sink, and how far it is. A claim has put our incarnation into the sink's fence and told what stood there. Three
+ * things may be wrong, and none of them is decided here: somebody else owns it (E6), it is not where the store says it can
+ * be (E5), or the claim itself did not work, which is the caller's to repeat.
+ */
+#include <inttypes.h>
+
+#include "run/epoch.h"
+#include "run/sink.h"
+
+static bool is_at(const struct leat_fence *a, const struct leat_fence *b)
+{
+	return a->epoch == b->epoch && a->digest == b->digest;
+}
+
+/* E4: somebody has claimed with our number or a larger one; a copy of the store's folder may have been in use. */
+static enum leat_status raise_incarnation(struct leat_sink *sink, const struct leat_fence *found, struct leat_error *err)
+{
+	enum leat_status status = leat_store_set_incarnation(leat_epochs_store(sink->pipeline->epochs), found->incarnation + 1, err);
+
+	if (status != LEAT_OK)
+		return status;
+	sink->incarnation = found->incarnation + 1;
+	return LEAT_AGAIN;
+}
+
+struct search {
+	const struct leat_fence *found;
+	bool is_there;
+};
+
+static bool compare_entry(void *opaque, const struct leat_outbox_entry *entry)
+{
+	struct search *s = opaque;
+
+	s->is_there = s->is_there || (entry->epoch == s->found->epoch && entry->digest == s->found->digest);
+	return true;
+}
+
+/* E5 */
+static enum leat_status refuse(const struct leat_fence *found, const struct leat_fence *delivered, const struct leat_fence *head,
+                               const char *folder, struct leat_error *err)
+{
+	if (found->epoch == 0)
+		return leat_error_set(err, LEAT_FATAL, 0,
+		                      "its fence is missing: the store in \"%s\" has delivered up to epoch %" PRIu64 " to it, and it knows of none", folder,
+		                      delivered->epoch);
+	if (found->epoch > head->epoch)
+		return leat_error_set(err, LEAT_FATAL, 0,
+		                      "it is ahead: it has epoch %" PRIu64 ", the store in \"%s\" ends at %" PRIu64
+		                      "; the store may be an old copy",
+		                      found->epoch, folder, head->epoch);
+	if (found->epoch < delivered->epoch)
+		return leat_error_set(err, LEAT_FATAL, 0,
+		                      "it is behind: it has epoch %" PRIu64 ", and the store in \"%s\" no longer keeps what was delivered up to %" PRIu64,
+		                      found->epoch, folder, delivered->epoch);
+	return leat_error_set(err, LEAT_FATAL, 0,
+	                      "it has other effects: digest %016" PRIx64 " at epoch %" PRIu64 ", which the store in \"%s\" does not know", found->digest,
+	                      found->epoch, folder);
+}
+
+static enum leat_status judge_first(struct leat_sink *sink, const struct leat_fence *found, struct leat_error *err)
+{
+	const struct leat_store *store = leat_epochs_store(sink->pipeline->epochs);
+	struct search search = { .found = found };
+	struct leat_fence delivered, head;
+	enum leat_status status;
+
+	if (found->incarnation >= sink->incarnation)
+		return raise_incarnation(sink, found, err);
+	leat_store_sink(store, sink->number, &delivered, &head);
+	if (!is_at(found, &delivered)) {
+		status = leat_store_outbox(store, sink->number, delivered.epoch, compare_entry, &search, err);
+		if (status != LEAT_OK)
+			return status;
+		if (!search.is_there)
+			return refuse(found, &delivered, &head, leat_store_folder(store), err);
+	}
+	sink->fence = *found;
+	sink->fence.incarnation = sink->incarnation;
+	return leat_sink_recover(sink, found->epoch, err);
+}
+
+/* In the middle of things: an outcome was unknown. It is ours, and either where it was or where it should be. */
+static enum leat_status judge_again(struct leat_sink *sink, const struct leat_fence *found, struct leat_error *err)
+{
+	if (found->incarnation > sink->incarnation)
+		return leat_error_set(err, LEAT_FATAL, 0, "another instance owns it: incarnation %" PRIu64 ", ours is %" PRIu64, found->incarnation,
+		                      sink->incarnation);
+	if (!is_at(found, &sink->fence) && !(sink->taken != NULL && is_at(found, &sink->target)))
+		return leat_error_set(err, LEAT_FATAL, 0,
+		                      "its fence was changed by somebody else: epoch %" PRIu64 " and digest %016" PRIx64 ", expected %" PRIu64
+		                      " and %016" PRIx64,
+		                      found->epoch, found->digest, sink->fence.epoch, sink->fence.digest);
+	sink->fence.epoch = found->epoch;
+	sink->fence.digest = found->digest;
+	return LEAT_OK;
+}
+
+enum leat_status leat_sink_judge_claim(struct leat_sink *sink, const struct leat_fence *found, struct leat_error *err)
+{
+	enum leat_status status;
+	struct leat_fence delivered, head;
+
+	if (sink->has_claimed)
+		return sink->is_fenced ? judge_again(sink, found, err) : LEAT_OK;
+	if (sink->is_fenced) {
+		status = judge_first(sink, found, err);
+	} else {
+		leat_store_sink(leat_epochs_store(sink->pipeline->epochs), sink->number, &delivered, &head);
+		status = leat_sink_recover(sink, delivered.epoch, err);
+	}
+	sink->has_claimed = status == LEAT_OK;
+	return status;
+}

@@ -1,0 +1,428 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Opening, and the one batch that an epoch is. RocksDB's log is what makes a batch durable: it is written and synced before
+ * rocksdb_write() returns. A record that is torn at its end was never acknowledged and is dropped; damage before the end is
+ * refused, as what comes after it was acknowledged (recovery mode 0).
+ */
+#include "state/store.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <lz4.h>
+
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+#include "base/check.h"
+#include "base/memory.h"
+#include "state/store_internal.h"
+
+#define FORMAT "1"
+
+enum { TOLERATE_TORN_TAIL = 0, WRITE_BUFFER = 32 << 20, WAL_LIMIT = 256 << 20 };
+
+static const char *const family_names[STORE_FAMILIES] = { "default", "state", "outbox" };
+
+enum leat_status leat_store_error(const struct leat_store *store, const char *what, char *said, struct leat_error *err)
+{
+	(void)leat_error_set(err, LEAT_FATAL, 0, "could not %s state in \"%s\": %s", what, store->folder, said);
+	rocksdb_free(said);
+	return LEAT_FATAL;
+}
+
+/* ---- opening -------------------------------------------------------------------------------------------------------- */
+
+static enum leat_status lock_folder(struct leat_store *store, struct leat_error *err)
+{
+	char *path = leat_format_text("%s/lock", store->folder);
+
+	if (mkdir(store->folder, 0700) != 0 && errno != EEXIST) {
+		free(path);
+		return leat_error_set(err, LEAT_FATAL, errno, "could not make folder \"%s\": %s", store->folder, strerror(errno));
+	}
+	store->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	free(path);
+	if (store->lock < 0)
+		return leat_error_set(err, LEAT_FATAL, errno, "could not open \"%s/lock\": %s", store->folder, strerror(errno));
+	if (flock(store->lock, LOCK_EX | LOCK_NB) != 0)
+		return leat_error_set(err, LEAT_FATAL, errno, "state in \"%s\" is in use by another process", store->folder);
+	return LEAT_OK;
+}
+
+static rocksdb_options_t *make_options(int family, char **said)
+{
+	rocksdb_options_t *plain = rocksdb_options_create();
+	rocksdb_options_t *options = rocksdb_options_create();
+
+	/* E8: what has failed once is not tried again behind our back. */
+	rocksdb_get_options_from_string(plain, "max_bgerror_resume_count=0", options, said);
+	rocksdb_options_destroy(plain);
+	rocksdb_options_set_create_if_missing(options, 1);
+	rocksdb_options_set_create_missing_column_families(options, 1);
+	rocksdb_options_set_paranoid_checks(options, 1);
+	rocksdb_options_set_wal_recovery_mode(options, TOLERATE_TORN_TAIL);
+	rocksdb_options_set_write_buffer_size(options, WRITE_BUFFER);
+	rocksdb_options_set_max_total_wal_size(options, WAL_LIMIT);
+	rocksdb_options_set_max_background_jobs(options, 2);
+	rocksdb_options_set_keep_log_file_num(options, 2);
+	rocksdb_options_set_compression(options, family == STORE_OUTBOX ? rocksdb_no_compression : rocksdb_lz4_compression);
+	return options;
+}
+
+static enum leat_status open_db(struct leat_store *store, struct leat_error *err)
+{
+	char *path = leat_format_text("%s/db", store->folder);
+	const rocksdb_options_t *options[STORE_FAMILIES];
+	char *said = NULL;
+
+	for (int i = 0; i < STORE_FAMILIES && said == NULL; i++)
+		options[i] = store->options[i] = make_options(i, &said);
+	if (said == NULL)
+		store->db = rocksdb_open_column_families(store->options[0], path, STORE_FAMILIES, family_names, options, store->family, &said);
+	free(path);
+	if (said != NULL)
+		return leat_store_error(store, "open", said, err);
+	store->read = rocksdb_readoptions_create();
+	store->synced = rocksdb_writeoptions_create();
+	rocksdb_writeoptions_set_sync(store->synced, 1);
+	store->batch = rocksdb_writebatch_create();
+	return LEAT_OK;
+}
+
+/* What the folder says it is; a new one is written down at once. */
+static enum leat_status identify(struct leat_store *store, const char *pipeline, struct leat_error *err)
+{
+	enum leat_status status = LEAT_OK;
+	char *format = leat_store_text(store, "format", &status, err);
+	char *name = leat_store_text(store, "pipeline", &status, err);
+	char *incarnation = leat_store_text(store, "incarnation", &status, err);
+	char *epoch = leat_store_text(store, "epoch", &status, err);
+
+	if (status == LEAT_OK && format != NULL && strcmp(format, FORMAT) != 0)
+		status = leat_error_set(err, LEAT_FATAL, 0, "state in \"%s\" has format %s, this version reads " FORMAT, store->folder, format);
+	else if (status == LEAT_OK && name != NULL && strcmp(name, pipeline) != 0)
+		status = leat_error_set(err, LEAT_FATAL, 0, "state in \"%s\" is of pipeline \"%s\"", store->folder, name);
+	atomic_store(&store->incarnation, incarnation == NULL ? 0 : strtoull(incarnation, NULL, 10));
+	atomic_store(&store->epoch, epoch == NULL ? 0 : strtoull(epoch, NULL, 10));
+	if (status == LEAT_OK && format == NULL) {
+		leat_store_put_text(store, "format", "%s", FORMAT);
+		leat_store_put_text(store, "pipeline", "%s", pipeline);
+		status = leat_store_commit(store, 0, err);
+	}
+	free(format);
+	free(name);
+	free(incarnation);
+	free(epoch);
+	return status;
+}
+
+enum leat_status leat_store_open(const char *folder, const char *pipeline, struct leat_store **out, struct leat_error *err)
+{
+	struct leat_store *store = leat_allocate_zeroed(1, sizeof *store);
+	enum leat_status status;
+
+	store->folder = leat_copy_text(folder);
+	store->lock = -1;
+	pthread_mutex_init(&store->lock_incarnation, NULL);
+	status = lock_folder(store, err);
+	if (status == LEAT_OK)
+		status = open_db(store, err);
+	if (status == LEAT_OK)
+		status = identify(store, pipeline, err);
+	if (status == LEAT_OK)
+		status = leat_store_read_catalogue(store, err);
+	if (status == LEAT_OK)
+		*out = store;
+	else
+		leat_store_close(store);
+	return status;
+}
+
+static void close_db(struct leat_store *store)
+{
+	if (store->batch != NULL)
+		rocksdb_writebatch_destroy(store->batch);
+	if (store->synced != NULL)
+		rocksdb_writeoptions_destroy(store->synced);
+	if (store->read != NULL)
+		rocksdb_readoptions_destroy(store->read);
+	for (int i = 0; i < STORE_FAMILIES; i++)
+		if (store->family[i] != NULL)
+			rocksdb_column_family_handle_destroy(store->family[i]);
+	if (store->db != NULL)
+		rocksdb_close(store->db);
+	for (int i = 0; i < STORE_FAMILIES; i++)
+		if (store->options[i] != NULL)
+			rocksdb_options_destroy(store->options[i]);
+}
+
+void leat_store_close(struct leat_store *store)
+{
+	if (store == NULL)
+		return;
+	close_db(store);
+	for (size_t i = 0; i < store->n_tables; i++) {
+		free(store->table[i].node);
+		free(store->table[i].table);
+	}
+	for (size_t i = 0; i < store->n_sinks; i++)
+		free(store->sink[i].name);
+	free(store->table);
+	free(store->sink);
+	leat_buffer_finish(&store->scratch);
+	if (store->lock >= 0)
+		(void)close(store->lock);
+	pthread_mutex_destroy(&store->lock_incarnation);
+	free(store->folder);
+	free(store);
+}
+
+const char *leat_store_folder(const struct leat_store *store)
+{
+	return store->folder;
+}
+
+/* ---- who we are ------------------------------------------------------------------------------------------------------ */
+
+uint64_t leat_store_incarnation(const struct leat_store *store)
+{
+	return atomic_load(&store->incarnation);
+}
+
+uint64_t leat_store_epoch(const struct leat_store *store)
+{
+	return atomic_load(&store->epoch);
+}
+
+enum leat_status leat_store_set_incarnation(struct leat_store *store, uint64_t incarnation, struct leat_error *err)
+{
+	enum leat_status status = LEAT_OK;
+	char text[24];
+	char *said = NULL;
+
+	pthread_mutex_lock(&store->lock_incarnation);
+	if (incarnation > atomic_load(&store->incarnation)) {
+		(void)snprintf(text, sizeof text, "%" PRIu64, incarnation);
+		rocksdb_put_cf(store->db, store->synced, store->family[STORE_META], "incarnation", strlen("incarnation"), text, strlen(text),
+		               &said);
+		if (said != NULL)
+			status = leat_store_error(store, "write", said, err);
+		else
+			atomic_store(&store->incarnation, incarnation);
+	}
+	pthread_mutex_unlock(&store->lock_incarnation);
+	return status;
+}
+
+/* ---- one epoch ------------------------------------------------------------------------------------------------------ */
+
+void leat_store_put_text(struct leat_store *store, const char *name, const char *format, ...)
+{
+	char text[1024];
+	va_list args;
+	int n;
+
+	va_start(args, format);
+	n = vsnprintf(text, sizeof text, format, args);
+	va_end(args);
+	leat_check(n >= 0 && (size_t)n < sizeof text);
+	rocksdb_writebatch_put_cf(store->batch, store->family[STORE_META], name, strlen(name), text, (size_t)n);
+}
+
+void leat_store_put_position(struct leat_store *store, const char *source, int32_t partition, const struct leat_position *position)
+{
+	char name[256];
+
+	(void)snprintf(name, sizeof name, "position/%s/%" PRId32, source, partition);
+	leat_store_put_text(store, name, "%" PRId64 " %s", position->offset, position->note);
+}
+
+/* The first key behind all that begin with these bytes; they are not all 0xff, as table numbers are small. */
+static size_t end_of_prefix(char *key, size_t n)
+{
+	while ((unsigned char)key[n - 1] == 0xff)
+		n--;
+	key[n - 1]++;
+	return n;
+}
+
+static void put_row(struct leat_store *store, uint32_t number, uint32_t shard, const struct leat_delta_op *op)
+{
+	rocksdb_column_family_handle_t *state = store->family[STORE_STATE];
+	struct leat_buffer *key = &store->scratch;
+	size_t n;
+
+	key->n = 0;
+	leat_store_big32(leat_buffer_reserve(key, 8), number);
+	leat_store_big32(key->data + 4, shard);
+	key->n = 8;
+	leat_buffer_append(key, op->key, op->key_n);
+	n = key->n;
+	switch (op->kind) {
+	case LEAT_DELTA_PUT:
+		rocksdb_writebatch_put_cf(store->batch, state, key->data, n, op->value, op->value_n);
+		break;
+	case LEAT_DELTA_ERASE:
+		rocksdb_writebatch_delete_cf(store->batch, state, key->data, n);
+		break;
+	case LEAT_DELTA_ERASE_PREFIX:
+		(void)leat_buffer_reserve(key, n);
+		memcpy(key->data + n, key->data, n);
+		rocksdb_writebatch_delete_range_cf(store->batch, state, key->data, n, key->data + n, end_of_prefix(key->data + n, n));
+		break;
+	}
+}
+
+void leat_store_put_delta(struct leat_store *store, const uint32_t *number, uint32_t timers, uint32_t shard,
+                          const struct leat_delta *delta)
+{
+	struct leat_delta_op op;
+	size_t at = 0;
+
+	while (leat_delta_next(delta, &at, &op))
+		put_row(store, op.table == LEAT_DELTA_TIMERS ? timers : number[op.table], shard, &op);
+}
+
+uint64_t leat_outbox_digest(uint64_t previous, const char *bytes, size_t n)
+{
+	return XXH3_64bits_withSeed(bytes, n, previous);
+}
+
+struct outbox_header {
+	uint64_t previous_epoch, previous_digest, digest, bytes_n;
+	uint32_t n, padding;
+};
+
+static void outbox_key(char key[12], uint32_t sink, uint64_t epoch)
+{
+	leat_store_big32(key, sink);
+	leat_store_big64(key + 4, epoch);
+}
+
+void leat_store_put_effects(struct leat_store *store, uint32_t sink, const struct leat_outbox_entry *entry)
+{
+	const struct outbox_header header = { entry->previous_epoch, entry->previous_digest, entry->digest, entry->bytes_n, entry->n, 0 };
+	struct store_sink *s = &store->sink[sink - 1];
+	struct leat_buffer *value = &store->scratch;
+	char key[12], name[32];
+	int bound, n;
+
+	leat_check(entry->bytes_n <= LZ4_MAX_INPUT_SIZE);
+	bound = LZ4_compressBound((int)entry->bytes_n);
+	value->n = 0;
+	leat_buffer_append(value, &header, sizeof header);
+	n = LZ4_compress_default(entry->bytes, leat_buffer_reserve(value, (size_t)bound), (int)entry->bytes_n, bound);
+	leat_check(n > 0);
+	value->n += (size_t)n;
+	outbox_key(key, sink, entry->epoch);
+	rocksdb_writebatch_put_cf(store->batch, store->family[STORE_OUTBOX], key, sizeof key, value->data, value->n);
+	s->head = (struct leat_fence){ .epoch = entry->epoch, .digest = entry->digest };
+	(void)snprintf(name, sizeof name, "head/%" PRIu32, sink);
+	leat_store_put_text(store, name, "%" PRIu64 " %016" PRIx64, s->head.epoch, s->head.digest);
+}
+
+void leat_store_put_delivered(struct leat_store *store, uint32_t sink, const struct leat_fence *fence)
+{
+	struct store_sink *s = &store->sink[sink - 1];
+	char from[12], until[12], name[32];
+
+	outbox_key(from, sink, 0);
+	outbox_key(until, sink, fence->epoch + 1);
+	rocksdb_writebatch_delete_range_cf(store->batch, store->family[STORE_OUTBOX], from, sizeof from, until, sizeof until);
+	s->delivered = *fence;
+	(void)snprintf(name, sizeof name, "delivered/%" PRIu32, sink);
+	leat_store_put_text(store, name, "%" PRIu64 " %" PRIu64 " %016" PRIx64, fence->incarnation, fence->epoch, fence->digest);
+}
+
+bool leat_store_has_changes(const struct leat_store *store)
+{
+	return rocksdb_writebatch_count(store->batch) > 0;
+}
+
+uint64_t leat_store_batch_bytes(const struct leat_store *store)
+{
+	size_t n;
+
+	(void)rocksdb_writebatch_data(store->batch, &n);
+	return n;
+}
+
+enum leat_status leat_store_commit(struct leat_store *store, uint64_t epoch, struct leat_error *err)
+{
+	char *said = NULL;
+
+	leat_check(epoch == leat_store_epoch(store) || epoch == leat_store_epoch(store) + 1);
+	leat_store_put_text(store, "epoch", "%" PRIu64, epoch);
+	rocksdb_write(store->db, store->synced, store->batch, &said);
+	rocksdb_writebatch_clear(store->batch);
+	if (said != NULL)
+		return leat_store_error(store, "write", said, err);
+	atomic_store(&store->epoch, epoch);
+	return LEAT_OK;
+}
+
+/* ---- the outbox, read back ------------------------------------------------------------------------------------------- */
+
+static enum leat_status damaged(const struct leat_store *store, uint32_t sink, struct leat_error *err)
+{
+	return leat_error_set(err, LEAT_FATAL, 0, "state in \"%s\" is damaged: effects for sink \"%s\"", store->folder,
+	                      store->sink[sink - 1].name);
+}
+
+static enum leat_status take_entry(const struct leat_store *store, uint32_t sink, uint64_t epoch, const char *value, size_t n,
+                                   bool (*take)(void *opaque, const struct leat_outbox_entry *entry), void *opaque,
+                                   struct leat_error *err)
+{
+	struct outbox_header h;
+	struct leat_outbox_entry entry;
+	char *raw;
+	bool is_good;
+
+	if (n < sizeof h)
+		return damaged(store, sink, err);
+	memcpy(&h, value, sizeof h);
+	if (h.bytes_n > LZ4_MAX_INPUT_SIZE)
+		return damaged(store, sink, err);
+	raw = leat_allocate_bytes(h.bytes_n + 1);
+	entry = (struct leat_outbox_entry){ .epoch = epoch, .previous_epoch = h.previous_epoch, .previous_digest = h.previous_digest,
+		                                .digest = h.digest, .n = h.n, .bytes = raw, .bytes_n = h.bytes_n };
+	is_good = LZ4_decompress_safe(value + sizeof h, raw, (int)(n - sizeof h), (int)h.bytes_n) == (int)h.bytes_n &&
+	          leat_outbox_digest(h.previous_digest, raw, h.bytes_n) == h.digest && take(opaque, &entry);
+	free(raw);
+	return is_good ? LEAT_OK : damaged(store, sink, err);
+}
+
+enum leat_status leat_store_outbox(const struct leat_store *store, uint32_t sink, uint64_t after,
+                                   bool (*take)(void *opaque, const struct leat_outbox_entry *entry), void *opaque,
+                                   struct leat_error *err)
+{
+	rocksdb_iterator_t *i = rocksdb_create_iterator_cf(store->db, store->read, store->family[STORE_OUTBOX]);
+	enum leat_status status = LEAT_OK;
+	char from[12];
+	char *said = NULL;
+
+	outbox_key(from, sink, after + 1);
+	for (rocksdb_iter_seek(i, from, sizeof from); status == LEAT_OK && rocksdb_iter_valid(i); rocksdb_iter_next(i)) {
+		size_t key_n, n;
+		const char *key = rocksdb_iter_key(i, &key_n), *value = rocksdb_iter_value(i, &n);
+		uint64_t epoch = 0;
+
+		if (key_n != sizeof from || memcmp(key, from, 4) != 0)
+			break;
+		for (int b = 4; b < 12; b++)
+			epoch = epoch << 8 | (unsigned char)key[b];
+		status = take_entry(store, sink, epoch, value, n, take, opaque, err);
+	}
+	rocksdb_iter_get_error(i, &said);
+	rocksdb_iter_destroy(i);
+	if (said != NULL)
+		return leat_store_error(store, "read", said, err);
+	return status;
+}

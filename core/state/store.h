@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef LEAT_STATE_STORE_H
+#define LEAT_STATE_STORE_H
+
+#include <leat/sink.h>
+#include <leat/source.h>
+
+#include "state/delta.h"
+
+/*
+ * The store of one pipeline: what has to survive the process, in a RocksDB under a folder of its own.
+ *
+ * Everything changes in epochs: leat_store_put_*() gather what belongs to one, and leat_store_commit() writes it as one
+ * atomic, synced batch. Nothing is visible before, all of it is durable after (E1, E2). A write that fails leaves it unknown
+ * what is on the disk, so the process has to end (E8): the caller must not go on after LEAT_FATAL.
+ *
+ * The thread that commits is one; reading is for the time before it starts, except where it says otherwise.
+ */
+
+struct leat_store;
+
+/* Makes the folder if need be, and locks it. LEAT_FATAL: held by another process, of another pipeline, of a newer format, or
+ * damaged. `out` is written on LEAT_OK only. */
+enum leat_status leat_store_open(const char *folder, const char *pipeline, struct leat_store **out, struct leat_error *err);
+void leat_store_close(struct leat_store *store); /* accepts NULL */
+const char *leat_store_folder(const struct leat_store *store);
+
+/* ---- who we are ------------------------------------------------------------------------------------------------------ */
+
+uint64_t leat_store_incarnation(const struct leat_store *store);
+/* Synced before it returns (E4). Larger than before. Any thread. */
+enum leat_status leat_store_set_incarnation(struct leat_store *store, uint64_t incarnation, struct leat_error *err);
+/* Of the last durable epoch; 0: none. */
+uint64_t leat_store_epoch(const struct leat_store *store);
+
+/* ---- what the rows belong to ------------------------------------------------------------------------------------------ */
+
+/*
+ * A table of a node, as it was when its rows were written. Names are for people and for finding it again; rows carry the
+ * number.
+ */
+struct leat_store_table {
+	const char *node;
+	const char *table;  /* "" for the node's timers */
+	uint32_t version;
+	uint32_t kind;      /* enum leat_table_kind; LEAT_STORE_TIMERS */
+	uint64_t layout;    /* hash of the declared fields */
+	uint32_t n_shards;  /* 0: as many as the source has partitions */
+	uint32_t number;    /* given by the store, from 1 */
+};
+#define LEAT_STORE_TIMERS 255u
+
+uint64_t leat_store_layout(const struct leat_table_spec *spec);
+/* Finds the table by its names, or enters it: then it is written with the next epoch. LEAT_FATAL: its rows are of another
+ * version, kind, layout or number of shards, and which. */
+enum leat_status leat_store_use_table(struct leat_store *store, struct leat_store_table *table, struct leat_error *err);
+/* Finds the sink's number, or enters it. */
+uint32_t leat_store_use_sink(struct leat_store *store, const char *sink);
+/* Nodes and sinks that have rows or undelivered effects and were not used since the store was opened; those in `drop` (ends
+ * with NULL; may be NULL) are removed with the next epoch instead. LEAT_FATAL names all others. */
+enum leat_status leat_store_settle(struct leat_store *store, const char *const *drop, struct leat_error *err);
+
+/* ---- one epoch ------------------------------------------------------------------------------------------------------ */
+
+void leat_store_put_position(struct leat_store *store, const char *source, int32_t partition, const struct leat_position *position);
+/* `number[i]` is the store's number of the delta's table i, `timers` that of its timers. */
+void leat_store_put_delta(struct leat_store *store, const uint32_t *number, uint32_t timers, uint32_t shard,
+                          const struct leat_delta *delta);
+
+/* Effects of one epoch for one sink: n of them, each u32 length and bytes. */
+struct leat_outbox_entry {
+	uint64_t epoch;
+	uint64_t previous_epoch; /* the sink's last one that had effects */
+	uint64_t previous_digest;
+	uint64_t digest;
+	uint32_t n;
+	const char *bytes;
+	size_t bytes_n;
+};
+
+/* The chain over a sink's effects: XXH3 of this epoch's bytes, seeded with the digest before (E3). */
+uint64_t leat_outbox_digest(uint64_t previous, const char *bytes, size_t n);
+void leat_store_put_effects(struct leat_store *store, uint32_t sink, const struct leat_outbox_entry *entry);
+/* The sink has everything up to and with fence->epoch: its outbox entries go. */
+void leat_store_put_delivered(struct leat_store *store, uint32_t sink, const struct leat_fence *fence);
+bool leat_store_has_changes(const struct leat_store *store);
+/* epoch: leat_store_epoch() + 1, or the same when only deliveries are noted (E10). */
+enum leat_status leat_store_commit(struct leat_store *store, uint64_t epoch, struct leat_error *err);
+uint64_t leat_store_batch_bytes(const struct leat_store *store); /* of what was put since the last commit */
+
+/* ---- reading back ---------------------------------------------------------------------------------------------------- */
+
+bool leat_store_position(const struct leat_store *store, const char *source, int32_t partition, struct leat_position *position);
+/* Rows of a table and shard, in order of their keys. `take` returns false to stop. LEAT_FATAL: damaged, or stopped. From any
+ * thread. */
+enum leat_status leat_store_rows(const struct leat_store *store, uint32_t number, uint32_t shard,
+                                 bool (*take)(void *opaque, const struct leat_delta_op *op), void *opaque, struct leat_error *err);
+/* What the store knows the sink to have; the last epoch that has effects for it is in *head. */
+void leat_store_sink(const struct leat_store *store, uint32_t sink, struct leat_fence *delivered, struct leat_fence *head);
+/* Outbox entries with epoch > `after`, in order; the bytes are good until `take` returns. */
+enum leat_status leat_store_outbox(const struct leat_store *store, uint32_t sink, uint64_t after,
+                                   bool (*take)(void *opaque, const struct leat_outbox_entry *entry), void *opaque,
+                                   struct leat_error *err);
+
+#endif

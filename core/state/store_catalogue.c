@@ -1,0 +1,351 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the store knows about a pipeline besides rows and effects: its tables, sinks and positions, as texts. */
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "base/hash.h"
+#include "base/memory.h"
+#include "state/store_internal.h"
+
+char *leat_store_text(const struct leat_store *store, const char *name, enum leat_status *status, struct leat_error *err)
+{
+	char *said = NULL, *text = NULL;
+	size_t n;
+	char *value = rocksdb_get_cf(store->db, store->read, store->family[STORE_META], name, strlen(name), &n, &said);
+
+	if (said != NULL)
+		*status = leat_store_error(store, "read", said, err);
+	if (value != NULL)
+		text = leat_copy_bytes_as_text(value, n);
+	rocksdb_free(value);
+	return text;
+}
+
+/* ---- tables ---------------------------------------------------------------------------------------------------------- */
+
+uint64_t leat_store_layout(const struct leat_table_spec *spec)
+{
+	uint64_t hash = leat_hash(&(uint64_t){ spec->size }, sizeof(uint64_t));
+
+	for (const struct leat_field *f = spec->fields; f != NULL && f->name != NULL; f++) {
+		const uint64_t part[4] = { hash, leat_hash(f->name, strlen(f->name)), (uint64_t)f->type, f->size };
+
+		hash = leat_hash(part, sizeof part);
+	}
+	return hash;
+}
+
+/* Takes the names over. */
+static struct store_table *add_table(struct leat_store *store, const struct leat_store_table *is, char *node, char *name)
+{
+	struct store_table *table;
+
+	store->table = leat_grow(store->table, store->n_tables, &store->table_capacity, sizeof *store->table);
+	table = &store->table[store->n_tables++];
+	*table = (struct store_table){ .is = *is, .node = node, .table = name };
+	table->is.node = node;
+	table->is.table = name;
+	table->is.number = (uint32_t)store->n_tables;
+	return table;
+}
+
+static struct store_table *find_table(const struct leat_store *store, const char *node, const char *table)
+{
+	for (size_t i = 0; i < store->n_tables; i++)
+		if (strcmp(store->table[i].is.node, node) == 0 && strcmp(store->table[i].is.table, table) == 0)
+			return &store->table[i];
+	return NULL;
+}
+
+static void enter_table(struct leat_store *store, struct leat_store_table *table)
+{
+	struct store_table *new = add_table(store, table, leat_copy_text(table->node), leat_copy_text(table->table));
+	char name[32];
+
+	new->is_used = true;
+	table->number = new->is.number;
+	(void)snprintf(name, sizeof name, "table/%" PRIu32, table->number);
+	leat_store_put_text(store, name, "%" PRIu32 " %" PRIu32 " %016" PRIx64 " %" PRIu32 " %s %s", table->version, table->kind,
+	                    table->layout, table->n_shards, table->node, table->table);
+}
+
+enum leat_status leat_store_use_table(struct leat_store *store, struct leat_store_table *table, struct leat_error *err)
+{
+	struct store_table *found = find_table(store, table->node, table->table);
+
+	if (found == NULL) {
+		enter_table(store, table);
+		return LEAT_OK;
+	}
+	found->is_used = true;
+	table->number = found->is.number;
+	if (found->is.n_shards != table->n_shards)
+		return leat_error_set(err, LEAT_FATAL, 0, "operator \"%s\" has %" PRIu32 " shards, its state in \"%s\" has %" PRIu32, table->node,
+		                      table->n_shards, store->folder, found->is.n_shards);
+	if (found->is.version != table->version)
+		return leat_error_set(err, LEAT_FATAL, 0,
+		                      "table \"%s\" of operator \"%s\" is version %" PRIu32 ", its rows in \"%s\" are version %" PRIu32,
+		                      table->table, table->node, table->version, store->folder, found->is.version);
+	if (found->is.kind != table->kind || found->is.layout != table->layout)
+		return leat_error_set(err, LEAT_FATAL, 0,
+		                      "table \"%s\" of operator \"%s\" has another layout than its rows in \"%s\", and the same version %" PRIu32,
+		                      table->table, table->node, store->folder, table->version);
+	return LEAT_OK;
+}
+
+/* ---- sinks ----------------------------------------------------------------------------------------------------------- */
+
+static struct store_sink *add_sink(struct leat_store *store, const char *name)
+{
+	struct store_sink *sink;
+
+	store->sink = leat_grow(store->sink, store->n_sinks, &store->sink_capacity, sizeof *store->sink);
+	sink = &store->sink[store->n_sinks++];
+	*sink = (struct store_sink){ .name = leat_copy_text(name) };
+	return sink;
+}
+
+uint32_t leat_store_use_sink(struct leat_store *store, const char *sink)
+{
+	char name[32];
+
+	for (size_t i = 0; i < store->n_sinks; i++)
+		if (strcmp(store->sink[i].name, sink) == 0 && !store->sink[i].is_gone) {
+			store->sink[i].is_used = true;
+			return (uint32_t)i + 1;
+		}
+	add_sink(store, sink)->is_used = true;
+	(void)snprintf(name, sizeof name, "sink/%zu", store->n_sinks);
+	leat_store_put_text(store, name, "%s", sink);
+	return (uint32_t)store->n_sinks;
+}
+
+void leat_store_sink(const struct leat_store *store, uint32_t sink, struct leat_fence *delivered, struct leat_fence *head)
+{
+	*delivered = store->sink[sink - 1].delivered;
+	*head = store->sink[sink - 1].head;
+}
+
+/* ---- reading the catalogue ------------------------------------------------------------------------------------------- */
+
+static enum leat_status read_tables(struct leat_store *store, struct leat_error *err)
+{
+	enum leat_status status = LEAT_OK;
+	char name[32];
+	char *text;
+
+	for (uint32_t number = 1;; number++) {
+		struct leat_store_table is = { .number = number };
+		int names = 0;
+
+		(void)snprintf(name, sizeof name, "table/%" PRIu32, number);
+		text = leat_store_text(store, name, &status, err);
+		if (text == NULL)
+			return status;
+		if (sscanf(text, "%" SCNu32 " %" SCNu32 " %16" SCNx64 " %" SCNu32 " %n", &is.version, &is.kind, &is.layout, &is.n_shards, &names) == 4 &&
+		    names > 0) {
+			char *space = strchr(text + names, ' ');
+
+			if (space != NULL)
+				(void)add_table(store, &is, leat_copy_bytes_as_text(text + names, (size_t)(space - text - names)),
+				                leat_copy_text(space + 1));
+		}
+		free(text);
+		if (store->n_tables != number)
+			return leat_error_set(err, LEAT_FATAL, 0, "state in \"%s\" is damaged: its table %" PRIu32, store->folder, number);
+	}
+}
+
+static void read_fence(const struct leat_store *store, const char *what, uint32_t number, bool has_incarnation, struct leat_fence *fence,
+                       enum leat_status *status, struct leat_error *err)
+{
+	char name[32];
+	char *text;
+
+	(void)snprintf(name, sizeof name, "%s/%" PRIu32, what, number);
+	text = leat_store_text(store, name, status, err);
+	if (text != NULL && has_incarnation)
+		(void)sscanf(text, "%" SCNu64 " %" SCNu64 " %16" SCNx64, &fence->incarnation, &fence->epoch, &fence->digest);
+	else if (text != NULL)
+		(void)sscanf(text, "%" SCNu64 " %16" SCNx64, &fence->epoch, &fence->digest);
+	free(text);
+}
+
+static enum leat_status read_sinks(struct leat_store *store, struct leat_error *err)
+{
+	enum leat_status status = LEAT_OK;
+	char name[32];
+	char *text;
+
+	for (uint32_t number = 1; status == LEAT_OK; number++) {
+		struct store_sink *sink;
+
+		(void)snprintf(name, sizeof name, "sink/%" PRIu32, number);
+		text = leat_store_text(store, name, &status, err);
+		if (text == NULL)
+			return status;
+		sink = add_sink(store, text);
+		sink->is_gone = text[0] == '\0';
+		free(text);
+		read_fence(store, "delivered", number, true, &sink->delivered, &status, err);
+		read_fence(store, "head", number, false, &sink->head, &status, err);
+	}
+	return status;
+}
+
+enum leat_status leat_store_read_catalogue(struct leat_store *store, struct leat_error *err)
+{
+	enum leat_status status = read_tables(store, err);
+
+	return status == LEAT_OK ? read_sinks(store, err) : status;
+}
+
+bool leat_store_position(const struct leat_store *store, const char *source, int32_t partition, struct leat_position *position)
+{
+	enum leat_status status = LEAT_OK;
+	struct leat_error err;
+	char name[256];
+	char *text;
+	int note = 0;
+	bool is_found;
+
+	(void)snprintf(name, sizeof name, "position/%s/%" PRId32, source, partition);
+	text = leat_store_text(store, name, &status, &err);
+	memset(position, 0, sizeof *position);
+	is_found = text != NULL && sscanf(text, "%" SCNd64 "%n", &position->offset, &note) == 1;
+	if (is_found && text[note] == ' ')
+		(void)snprintf(position->note, sizeof position->note, "%s", text + note + 1);
+	free(text);
+	return is_found;
+}
+
+/* ---- rows ------------------------------------------------------------------------------------------------------------ */
+
+static enum leat_status each_row(const struct leat_store *store, const char *prefix, size_t prefix_n,
+                                 bool (*take)(void *opaque, const struct leat_delta_op *op), void *opaque, struct leat_error *err)
+{
+	rocksdb_iterator_t *i = rocksdb_create_iterator_cf(store->db, store->read, store->family[STORE_STATE]);
+	enum leat_status status = LEAT_OK;
+	char *said = NULL;
+
+	for (rocksdb_iter_seek(i, prefix, prefix_n); status == LEAT_OK && rocksdb_iter_valid(i); rocksdb_iter_next(i)) {
+		struct leat_delta_op op = { .kind = LEAT_DELTA_PUT };
+		const char *key = rocksdb_iter_key(i, &op.key_n);
+
+		if (op.key_n < 8 || memcmp(key, prefix, prefix_n) != 0)
+			break;
+		op.key = key + 8;
+		op.key_n -= 8;
+		op.value = rocksdb_iter_value(i, &op.value_n);
+		if (!take(opaque, &op))
+			status = leat_error_set(err, LEAT_FATAL, 0, "state in \"%s\" is damaged: a row", store->folder);
+	}
+	rocksdb_iter_get_error(i, &said);
+	rocksdb_iter_destroy(i);
+	if (said != NULL)
+		return leat_store_error(store, "read", said, err);
+	return status;
+}
+
+enum leat_status leat_store_rows(const struct leat_store *store, uint32_t number, uint32_t shard,
+                                 bool (*take)(void *opaque, const struct leat_delta_op *op), void *opaque, struct leat_error *err)
+{
+	char prefix[8];
+
+	leat_store_big32(prefix, number);
+	leat_store_big32(prefix + 4, shard);
+	return each_row(store, prefix, sizeof prefix, take, opaque, err);
+}
+
+/* ---- what is no longer used ------------------------------------------------------------------------------------------- */
+
+static bool stop(void *opaque, const struct leat_delta_op *op)
+{
+	(void)op;
+	*(bool *)opaque = true;
+	return false;
+}
+
+static bool has_rows(const struct leat_store *store, uint32_t number)
+{
+	struct leat_error err;
+	bool has = false;
+	char prefix[4];
+
+	leat_store_big32(prefix, number);
+	(void)each_row(store, prefix, sizeof prefix, stop, &has, &err);
+	return has;
+}
+
+static bool is_listed(const char *const *names, const char *name)
+{
+	for (; names != NULL && *names != NULL; names++)
+		if (strcmp(*names, name) == 0)
+			return true;
+	return false;
+}
+
+static void drop_table(struct leat_store *store, uint32_t number)
+{
+	char from[4], until[4];
+
+	leat_store_big32(from, number);
+	leat_store_big32(until, number + 1);
+	rocksdb_writebatch_delete_range_cf(store->batch, store->family[STORE_STATE], from, sizeof from, until, sizeof until);
+}
+
+static void drop_sink(struct leat_store *store, uint32_t number)
+{
+	char from[12], until[12], name[32];
+
+	leat_store_big32(from, number);
+	leat_store_big64(from + 4, 0);
+	leat_store_big32(until, number + 1);
+	leat_store_big64(until + 4, 0);
+	rocksdb_writebatch_delete_range_cf(store->batch, store->family[STORE_OUTBOX], from, sizeof from, until, sizeof until);
+	(void)snprintf(name, sizeof name, "sink/%" PRIu32, number);
+	leat_store_put_text(store, name, "%s", "");
+	store->sink[number - 1].is_gone = true;
+}
+
+/* A table of the same node stands before it: one line for a node is enough. */
+static bool is_named_before(const struct leat_store *store, size_t i)
+{
+	for (size_t k = 0; k < i; k++)
+		if (strcmp(store->table[k].node, store->table[i].node) == 0 && has_rows(store, store->table[k].is.number))
+			return true;
+	return false;
+}
+
+enum leat_status leat_store_settle(struct leat_store *store, const char *const *drop, struct leat_error *err)
+{
+	char names[LEAT_ERROR_TEXT / 2] = "";
+	size_t n = 0;
+
+	for (size_t i = 0; i < store->n_tables; i++) {
+		const struct store_table *t = &store->table[i];
+
+		if (t->is_used || !has_rows(store, t->is.number))
+			continue;
+		if (is_listed(drop, t->is.node))
+			drop_table(store, t->is.number);
+		else if (n < sizeof names && !is_named_before(store, i))
+			n += (size_t)snprintf(names + n, sizeof names - n, "%s\"%s\"", n > 0 ? ", " : "", t->is.node);
+	}
+	for (size_t i = 0; i < store->n_sinks; i++) {
+		const struct store_sink *s = &store->sink[i];
+
+		if (s->is_used || s->is_gone || s->head.epoch == s->delivered.epoch)
+			continue;
+		if (is_listed(drop, s->name))
+			drop_sink(store, (uint32_t)i + 1);
+		else if (n < sizeof names)
+			n += (size_t)snprintf(names + n, sizeof names - n, "%s\"%s\"", n > 0 ? ", " : "", s->name);
+	}
+	if (n > 0)
+		return leat_error_set(err, LEAT_FATAL, 0,
+		                      "the pipeline no longer has %s, but the store in \"%s\" has state or undelivered effects of it; drop it by "
+		                      "--drop NAME",
+		                      names, store->folder);
+	return LEAT_OK;
+}

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef LEAT_STATE_STORE_INTERNAL_H
+#define LEAT_STATE_STORE_INTERNAL_H
+
+/*
+ * What the store's files share. Three column families:
+ *
+ *   default  texts by name, for people and few: format, pipeline, incarnation, epoch, table/N, sink/N, head/N, delivered/N,
+ *            position/SOURCE/PARTITION
+ *   state    rows: u32 table, u32 shard (both big-endian), the row's own key
+ *   outbox   u32 sink, u64 epoch (both big-endian) -> header, lz4 block of the effects
+ */
+
+#include <pthread.h>
+#include <rocksdb/c.h>
+#include <stdatomic.h>
+
+#include "state/store.h"
+
+enum { STORE_META, STORE_STATE, STORE_OUTBOX, STORE_FAMILIES };
+
+struct store_table {
+	struct leat_store_table is; /* its names are these: */
+	char *node, *table;
+	bool is_used;
+};
+
+struct store_sink {
+	char *name;
+	struct leat_fence delivered, head;
+	bool is_used;
+	bool is_gone; /* dropped; keeps its number */
+};
+
+struct leat_store {
+	char *folder;
+	int lock;
+	rocksdb_t *db;
+	rocksdb_options_t *options[STORE_FAMILIES];
+	rocksdb_column_family_handle_t *family[STORE_FAMILIES];
+	rocksdb_readoptions_t *read;
+	rocksdb_writeoptions_t *synced;
+	rocksdb_writebatch_t *batch;
+	struct leat_buffer scratch;
+	_Atomic uint64_t incarnation;
+	_Atomic uint64_t epoch;
+	pthread_mutex_t lock_incarnation;
+
+	struct store_table *table; /* by number - 1 */
+	size_t n_tables, table_capacity;
+	struct store_sink *sink; /* by number - 1 */
+	size_t n_sinks, sink_capacity;
+};
+
+/* Frees `said`, RocksDB's words. */
+enum leat_status leat_store_error(const struct leat_store *store, const char *what, char *said, struct leat_error *err);
+/* The text under a name, to be freed; NULL: none, or *err is set. */
+char *leat_store_text(const struct leat_store *store, const char *name, enum leat_status *status, struct leat_error *err);
+void leat_store_put_text(struct leat_store *store, const char *name, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+enum leat_status leat_store_read_catalogue(struct leat_store *store, struct leat_error *err);
+
+static inline void leat_store_big32(char *to, uint32_t n)
+{
+	for (int i = 0; i < 4; i++)
+		to[i] = (char)(n >> (24 - 8 * i));
+}
+
+static inline void leat_store_big64(char *to, uint64_t n)
+{
+	leat_store_big32(to, (uint32_t)(n >> 32));
+	leat_store_big32(to + 4, (uint32_t)n);
+}
+
+#endif
