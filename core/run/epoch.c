@@ -121,6 +121,7 @@ enum leat_status leat_epochs_create(struct leat_pipeline *p, struct leat_epochs 
 	pthread_cond_init(&e->changed, &attributes);
 	pthread_condattr_destroy(&attributes);
 	status = leat_store_open(folder, p->description->name, &e->store, err);
+	leat_fault("store-open-after");
 	if (status == LEAT_OK)
 		status = match_plan(e, err);
 	/* E4 */
@@ -142,6 +143,7 @@ void leat_epochs_destroy(struct leat_epochs *e)
 	if (e == NULL)
 		return;
 	leat_check(!e->is_started);
+	leat_fault("store-close-before");
 	leat_store_close(e->store);
 	for (uint32_t i = 0; i < e->pipeline->description->n_nodes; i++)
 		free(e->node[i].number);

@@ -82,7 +82,8 @@ static enum leat_status judge_first(struct leat_sink *sink, const struct leat_fe
 	return leat_sink_recover(sink, found->epoch, err);
 }
 
-/* In the middle of things: an outcome was unknown. It is ours, and either where it was or where it should be. */
+/* In the middle of things: an outcome was unknown. It is ours, and either where it was or where it should be. In both cases
+ * the same delivery is made again: the sink tells which it is, and tells again what it has refused. */
 static enum leat_status judge_again(struct leat_sink *sink, const struct leat_fence *found, struct leat_error *err)
 {
 	if (found->incarnation > sink->incarnation)
@@ -93,8 +94,6 @@ static enum leat_status judge_again(struct leat_sink *sink, const struct leat_fe
 		                      "its fence was changed by somebody else: epoch %" PRIu64 " and digest %016" PRIx64 ", expected %" PRIu64
 		                      " and %016" PRIx64,
 		                      found->epoch, found->digest, sink->fence.epoch, sink->fence.digest);
-	sink->fence.epoch = found->epoch;
-	sink->fence.digest = found->digest;
 	return LEAT_OK;
 }
 

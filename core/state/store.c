@@ -21,6 +21,7 @@
 #include <xxhash.h>
 
 #include "base/check.h"
+#include "base/fault.h"
 #include "base/memory.h"
 #include "state/store_internal.h"
 
@@ -207,6 +208,7 @@ enum leat_status leat_store_set_incarnation(struct leat_store *store, uint64_t i
 	char text[24];
 	char *said = NULL;
 
+	leat_fault("incarnation-before");
 	pthread_mutex_lock(&store->lock_incarnation);
 	if (incarnation > atomic_load(&store->incarnation)) {
 		(void)snprintf(text, sizeof text, "%" PRIu64, incarnation);
@@ -218,6 +220,7 @@ enum leat_status leat_store_set_incarnation(struct leat_store *store, uint64_t i
 			atomic_store(&store->incarnation, incarnation);
 	}
 	pthread_mutex_unlock(&store->lock_incarnation);
+	leat_fault("incarnation-after");
 	return status;
 }
 

@@ -73,7 +73,6 @@ static enum leat_status numbers_open(void *self, int32_t partition, const struct
 {
 	struct numbers *numbers = self;
 
-	(void)from;
 	(void)ctx;
 	if (partition == 0 && numbers->n_late < numbers->away_first) {
 		numbers->n_late++;
@@ -81,6 +80,7 @@ static enum leat_status numbers_open(void *self, int32_t partition, const struct
 	}
 	*reader = leat_allocate_zeroed(1, sizeof **reader);
 	(*reader)->partition = partition;
+	(*reader)->next = from != NULL ? from->offset : 0;
 	return LEAT_OK;
 }
 
@@ -305,6 +305,7 @@ struct book {
 	bool is_dead, refuses_twice, refuses_encode;
 	leat_symbol i, p;
 	int64_t n_refusals, n_calls;
+	struct leat_fence *fence;
 	int64_t last[LEDGER_PARTITIONS][128];
 };
 
@@ -368,12 +369,39 @@ static enum leat_status ledger_claim(void *self, const struct leat_claim *claim,
 {
 	struct book *book = self;
 
-	(void)claim;
-	(void)found;
 	(void)ctx;
 	if (book->n_refusals++ < book->away)
 		return leat_error_set(err, LEAT_RETRY, 0, "could not connect to ledger at 127.0.0.1:2");
+	if (!claim->is_fenced)
+		return LEAT_OK;
+	pthread_mutex_lock(&ledger.lock);
+	book->fence = run_kit_fence(claim->sink);
+	*found = *book->fence;
+	if (found->incarnation <= claim->incarnation)
+		book->fence->incarnation = claim->incarnation;
+	pthread_mutex_unlock(&ledger.lock);
 	return LEAT_OK;
+}
+
+static bool is_same(const struct leat_fence *a, const struct leat_fence *b)
+{
+	return a->incarnation == b->incarnation && a->epoch == b->epoch && a->digest == b->digest;
+}
+
+/* The fence of a delivery, which is in hand from here to the end: false, there is nothing to apply, and *status says why. */
+static bool pass_fence(struct book *book, const struct leat_delivery *delivery, enum leat_status *status, struct leat_error *err)
+{
+	*status = LEAT_OK;
+	if (!delivery->is_fenced)
+		return true;
+	if (is_same(book->fence, &delivery->expected)) {
+		*book->fence = delivery->next;
+		return true;
+	}
+	if (!is_same(book->fence, &delivery->next))
+		*status = leat_error_set(err, LEAT_FATAL, 0, "ledger is at epoch %llu of incarnation %llu", (unsigned long long)book->fence->epoch,
+		                         (unsigned long long)book->fence->incarnation);
+	return false;
 }
 
 static void note(struct book *book, const struct entry *entry)
@@ -391,14 +419,21 @@ static void note(struct book *book, const struct entry *entry)
 static enum leat_status ledger_deliver(void *self, const struct leat_delivery *delivery, struct leat_context *ctx, struct leat_error *err)
 {
 	struct book *book = self;
+	bool is_lost = book->lose_every > 0 && ++book->n_calls % book->lose_every == 0;
 	struct leat_error refusal;
+	enum leat_status status;
 	struct entry entry;
 	size_t k;
 
 	sleep_us(book->slow_us + (book->jitter_us > 0 ? rand() % book->jitter_us : 0));
-	if (book->lose_every > 0 && ++book->n_calls % book->lose_every == 0)
+	/* With a fence it may have been written all the same, every other time. */
+	if (is_lost && (!delivery->is_fenced || book->n_calls / book->lose_every % 2 == 0))
 		return leat_error_set(err, LEAT_UNKNOWN, 0, "could not tell whether it was written");
 	pthread_mutex_lock(&ledger.lock);
+	if (!pass_fence(book, delivery, &status, err)) {
+		pthread_mutex_unlock(&ledger.lock);
+		return status;
+	}
 	ledger.n_deliveries++;
 	for (k = 0; k < delivery->n; k++) {
 		memcpy(&entry, delivery->effect[k].bytes, sizeof entry);
@@ -417,7 +452,13 @@ static enum leat_status ledger_deliver(void *self, const struct leat_delivery *d
 	if (ledger.n_read - ledger.n_effects / ledger.copies > ledger.max_in_flight)
 		ledger.max_in_flight = ledger.n_read - ledger.n_effects / ledger.copies;
 	pthread_mutex_unlock(&ledger.lock);
-	return LEAT_OK;
+	return is_lost ? leat_error_set(err, LEAT_UNKNOWN, 0, "could not tell whether it was written") : LEAT_OK;
+}
+
+static enum leat_guarantee ledger_guarantee(const void *self)
+{
+	(void)self;
+	return LEAT_TRANSACTIONAL;
 }
 
 static const struct leat_sink_ops ledger_ops = {
@@ -426,6 +467,7 @@ static const struct leat_sink_ops ledger_ops = {
 	.options = ledger_options,
 	.create = ledger_create,
 	.encode = ledger_encode,
+	.guarantee = ledger_guarantee,
 	.claim = ledger_claim,
 	.deliver = ledger_deliver,
 };
@@ -449,18 +491,41 @@ static void *watch(void *opaque)
 	return NULL;
 }
 
+struct leat_fence *run_kit_fence(const char *sink)
+{
+	size_t i = 0;
+
+	while (i + 1 < LEDGER_FENCES && ledger.fenced[i][0] != '\0' && strcmp(ledger.fenced[i], sink) != 0)
+		i++;
+	(void)snprintf(ledger.fenced[i], sizeof ledger.fenced[i], "%s", sink);
+	return &ledger.fence[i];
+}
+
 void run_kit_start(struct run_kit *kit, const char *yaml, const struct leat_run_options *options)
+{
+	memset(ledger.seen, 0, sizeof ledger.seen);
+	memset(ledger.committed, 0, sizeof ledger.committed);
+	memset(ledger.fence, 0, sizeof ledger.fence);
+	ledger.n_effects = ledger.n_deliveries = ledger.n_dead = ledger.out_of_order = ledger.max_in_flight = ledger.n_ended = ledger.n_early = 0;
+	ledger.n_read = ledger.n_fired = ledger.n_ticks = ledger.n_clashes = ledger.n_polls = 0;
+	run_kit_restart(kit, yaml, options);
+}
+
+void run_kit_restart(struct run_kit *kit, const char *yaml, const struct leat_run_options *options)
+{
+	struct leat_error err;
+
+	if (run_kit_try(kit, yaml, options, &err) != LEAT_OK)
+		ck_abort_msg("%s", err.text);
+}
+
+enum leat_status run_kit_try(struct run_kit *kit, const char *yaml, const struct leat_run_options *options, struct leat_error *err)
 {
 	static const struct leat_description_options none = { .dead_letters = NULL };
 	struct leat_report *report = leat_report_create();
 	char *path = leat_format_text("/tmp/leat-run-kit-%d.yaml", (int)getpid());
 	FILE *out = fopen(path, "w");
-	struct leat_error err;
 
-	memset(ledger.seen, 0, sizeof ledger.seen);
-	memset(ledger.committed, 0, sizeof ledger.committed);
-	ledger.n_effects = ledger.n_deliveries = ledger.n_dead = ledger.out_of_order = ledger.max_in_flight = ledger.n_ended = ledger.n_early = 0;
-	ledger.n_read = ledger.n_fired = ledger.n_ticks = ledger.n_clashes = ledger.n_polls = 0;
 	ledger.copies = ledger.copies == 0 ? 1 : ledger.copies;
 	ck_assert_ptr_nonnull(out);
 	fputs(yaml, out);
@@ -482,8 +547,7 @@ void run_kit_start(struct run_kit *kit, const char *yaml, const struct leat_run_
 	kit->is_watching = run_kit_is_watched;
 	if (run_kit_is_watched)
 		ck_assert_int_eq(pthread_create(&kit->watch, NULL, watch, kit), 0);
-	if (leat_pipeline_start(kit->pipeline, &err) != LEAT_OK)
-		ck_abort_msg("%s", err.text);
+	return leat_pipeline_start(kit->pipeline, err);
 }
 
 void run_kit_finish(struct run_kit *kit)

@@ -12,7 +12,7 @@
  * `misfit` breaks its contract, in any role; see misfit.c.
  */
 
-enum { LEDGER_PARTITIONS = 8, LEDGER_RECORDS = 200000 };
+enum { LEDGER_PARTITIONS = 8, LEDGER_RECORDS = 200000, LEDGER_FENCES = 4 };
 
 /* What all `ledger` sinks together have seen. Reset by run_kit_start(). */
 struct ledger {
@@ -30,6 +30,8 @@ struct ledger {
 	_Atomic uint64_t n_ticks; /* delivered emissions of timers */
 	_Atomic uint64_t n_clashes; /* create() of a relay while its worker was in process() of another */
 	_Atomic uint64_t n_polls;
+	struct leat_fence fence[LEDGER_FENCES]; /* of each sink, as its system would keep them: a restart does not touch them */
+	char fenced[LEDGER_FENCES][32];
 };
 extern struct ledger ledger;
 
@@ -48,6 +50,11 @@ extern const struct leat_plugin run_kit_misfit;
 
 /* Reads and starts the pipeline in `yaml`. Ends the test when the file is refused. */
 void run_kit_start(struct run_kit *kit, const char *yaml, const struct leat_run_options *options);
+/* The same without forgetting what came before. */
+void run_kit_restart(struct run_kit *kit, const char *yaml, const struct leat_run_options *options);
+/* The same, and it may fail. */
+enum leat_status run_kit_try(struct run_kit *kit, const char *yaml, const struct leat_run_options *options, struct leat_error *err);
+struct leat_fence *run_kit_fence(const char *sink); /* under ledger.lock while it runs */
 void run_kit_finish(struct run_kit *kit);
 
 #endif

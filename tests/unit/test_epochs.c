@@ -1,0 +1,370 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Epochs with a sink made for it: what is ended in the middle of things goes on where its last epoch was, once. */
+#define _XOPEN_SOURCE 700 /* nftw() */
+#include <ftw.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "state/store.h"
+#include "unit/run_kit.h"
+#include "unit/unit.h"
+
+static const int64_t PATIENCE_US = 50000000;
+
+static char folder[64];
+
+static int remove_one(const char *path, const struct stat *st, int type, struct FTW *at)
+{
+	(void)st;
+	(void)type;
+	(void)at;
+	return remove(path);
+}
+
+static void make_folder(void)
+{
+	(void)snprintf(folder, sizeof folder, "/tmp/leat-test-epochs-XXXXXX");
+	ck_assert_ptr_nonnull(mkdtemp(folder));
+}
+
+static void remove_folder(void)
+{
+	(void)nftw(folder, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+}
+
+static struct leat_run_options options_of(uint32_t workers)
+{
+	return (struct leat_run_options){ .workers = workers, .ring_capacity = 2, .in_flight_bytes = 256 << 10, .batch_bytes = 4096,
+		                              .state_dir = folder };
+}
+
+static void rest_ms(int ms)
+{
+	(void)nanosleep(&(struct timespec){ .tv_sec = ms / 1000, .tv_nsec = (long)(ms % 1000) * 1000000 }, NULL);
+}
+
+static void expect_all(int partitions, int count, unsigned times)
+{
+	for (int p = 0; p < partitions; p++)
+		for (int i = 0; i < count; i++)
+			ck_assert_msg(ledger.seen[p][i] == times, "record %d of partition %d was delivered %u times, not %u", i, p,
+			              ledger.seen[p][i], times);
+}
+
+static void expect_done(struct run_kit *kit)
+{
+	struct leat_error err = { .text = "" };
+	enum leat_run_state state = leat_pipeline_wait(kit->pipeline, PATIENCE_US);
+
+	(void)leat_pipeline_error(kit->pipeline, &err);
+	ck_assert_msg(state == LEAT_RUN_DONE, "state %d: %s", (int)state, err.text);
+}
+
+static void expect_stopped(struct run_kit *kit, const char *part)
+{
+	struct leat_error err = { .text = "" };
+
+	ck_assert_int_eq(leat_pipeline_wait(kit->pipeline, PATIENCE_US), LEAT_RUN_STOPPED);
+	ck_assert(leat_pipeline_error(kit->pipeline, &err));
+	ck_assert_msg(strstr(err.text, part) != NULL, "\"%s\" does not say \"%s\"", err.text, part);
+}
+
+static bool add_row(void *opaque, const struct leat_delta_op *op)
+{
+	int64_t n;
+
+	/* An entry's bytes: when it was changed, then its fields. */
+	ck_assert_uint_ge(op->value_n, 2 * sizeof n);
+	memcpy(&n, op->value + op->value_n - sizeof n, sizeof n);
+	*(int64_t *)opaque += n;
+	return true;
+}
+
+/* The counts that operator `hop` has in its state, over all keys and shards. */
+static int64_t stored_counts(const char *pipeline, uint32_t n_shards)
+{
+	struct leat_store_table table = { .node = "hop", .table = "count", .version = 1, .kind = LEAT_TABLE_FIXED, .n_shards = n_shards };
+	struct leat_store *store;
+	struct leat_error err;
+	char path[128];
+	int64_t sum = 0;
+
+	(void)snprintf(path, sizeof path, "%s/%s.state", folder, pipeline);
+	ck_assert_msg(leat_store_open(path, pipeline, &store, &err) == LEAT_OK, "%s", err.text);
+	(void)leat_store_use_table(store, &table, &err); /* for its number; the layout is another matter */
+	for (uint32_t shard = 0; shard < n_shards; shard++)
+		ck_assert_msg(leat_store_rows(store, table.number, shard, add_row, &sum, &err) == LEAT_OK, "%s", err.text);
+	leat_store_close(store);
+	return sum;
+}
+
+static const char endless[] = "pipeline: p\n"
+                              "sources: {in: {type: numbers, partitions: 3, count: 5000, per_poll: 7, keys: 60, endless: true}}\n"
+                              "operators: {hop: {type: relay, input: in, key: k, shards: 5}}\n"
+                              "sinks:\n"
+                              "  one: {type: ledger, input: in, slow: 2ms, jitter: 3ms, lose_every: 7}\n"
+                              "  two: {type: ledger, input: hop, jitter: 9ms, lose_every: 5}\n";
+
+START_TEST(what_is_ended_anywhere_goes_on_and_counts_each_record_once)
+{
+	const struct leat_run_options options = options_of(2);
+	struct run_kit kit;
+	int n_ends = 0;
+
+	make_folder();
+	ledger.copies = 2;
+	run_kit_start(&kit, endless, &options);
+	for (; n_ends < 12 && ledger.n_effects < 29000; n_ends++) {
+		rest_ms(20 + 45 * (n_ends % 5));
+		leat_pipeline_abort(kit.pipeline);
+		ck_assert_int_eq(leat_pipeline_wait(kit.pipeline, PATIENCE_US), LEAT_RUN_STOPPED);
+		run_kit_finish(&kit);
+		run_kit_restart(&kit, endless, &options);
+	}
+	for (int i = 0; i < 4000 && ledger.n_effects < 30000; i++)
+		rest_ms(10);
+	leat_pipeline_drain(kit.pipeline);
+	expect_done(&kit);
+	run_kit_finish(&kit);
+	ck_assert_int_ge(n_ends, 3);
+	expect_all(3, 5000, 2);
+	ck_assert_uint_eq(ledger.out_of_order, 0);
+	ck_assert_int_eq(stored_counts("p", 5), 15000);
+	ledger.copies = 1;
+	remove_folder();
+}
+END_TEST
+
+START_TEST(state_goes_on_counting_after_a_drain)
+{
+	static const char first[] = "pipeline: p\nsources: {in: {type: numbers, partitions: 2, count: 1000}}\n"
+	                            "operators: {hop: {type: relay, input: in, key: k}}\nsinks: {out: {type: ledger, input: hop}}\n";
+	static const char second[] = "pipeline: p\nsources: {in: {type: numbers, partitions: 2, count: 3000}}\n"
+	                             "operators: {hop: {type: relay, input: in, key: k}}\nsinks: {out: {type: ledger, input: hop}}\n";
+	const struct leat_run_options options = options_of(2);
+	struct run_kit kit;
+
+	make_folder();
+	run_kit_start(&kit, first, &options);
+	expect_done(&kit);
+	ck_assert_int_eq(ledger.committed[1], 1000);
+	run_kit_finish(&kit);
+	ck_assert_int_eq(stored_counts("p", 8), 2000);
+	run_kit_restart(&kit, second, &options);
+	expect_done(&kit);
+	run_kit_finish(&kit);
+	expect_all(2, 3000, 1);
+	ck_assert_int_eq(stored_counts("p", 8), 6000);
+	remove_folder();
+}
+END_TEST
+
+static const char plain[] = "pipeline: p\nsources: {in: {type: numbers, count: 2000, endless: true}}\n"
+                            "operators: {hop: {type: relay, input: in, key: k}}\nsinks: {out: {type: ledger, input: hop}}\n";
+
+static void run_plain_to_its_end(const struct leat_run_options *options, bool is_first)
+{
+	struct run_kit kit;
+
+	if (is_first)
+		run_kit_start(&kit, plain, options);
+	else
+		run_kit_restart(&kit, plain, options);
+	for (int i = 0; i < 4000 && (ledger.n_effects < 2000 || leat_pipeline_state(kit.pipeline) < LEAT_RUN_RUNNING); i++)
+		rest_ms(5);
+	leat_pipeline_drain(kit.pipeline);
+	expect_done(&kit);
+	run_kit_finish(&kit);
+}
+
+START_TEST(a_time_without_events_makes_no_epochs)
+{
+	const struct leat_run_options options = options_of(1);
+	uint64_t epoch;
+
+	make_folder();
+	run_plain_to_its_end(&options, true);
+	epoch = run_kit_fence("out")->epoch;
+	ck_assert_uint_gt(epoch, 0);
+	run_plain_to_its_end(&options, false);
+	ck_assert_uint_eq(run_kit_fence("out")->epoch, epoch);
+	ck_assert_uint_eq(ledger.n_effects, 2000);
+	remove_folder();
+}
+END_TEST
+
+/* E5 */
+START_TEST(a_sink_that_is_not_where_the_store_has_it_is_told)
+{
+	static const struct {
+		int64_t epochs;
+		uint64_t digest;
+		const char *said;
+	} table[] = {
+		{ 1000, 0, "sink \"out\": it is ahead: it has epoch" },
+		{ 0, 12345, "sink \"out\": it has other effects: digest" },
+		{ -1, 0, "sink \"out\": it is behind: it has epoch" },
+	};
+	const struct leat_run_options options = options_of(1);
+	struct leat_fence right;
+	struct run_kit kit;
+
+	make_folder();
+	run_plain_to_its_end(&options, true);
+	right = *run_kit_fence("out");
+	for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+		run_kit_fence("out")->epoch = right.epoch + (uint64_t)table[i].epochs;
+		run_kit_fence("out")->digest = right.digest + table[i].digest;
+		run_kit_restart(&kit, plain, &options);
+		expect_stopped(&kit, table[i].said);
+		run_kit_finish(&kit);
+	}
+	*run_kit_fence("out") = (struct leat_fence){ 0 };
+	run_kit_restart(&kit, plain, &options);
+	expect_stopped(&kit, "sink \"out\": its fence is missing");
+	run_kit_finish(&kit);
+	right.incarnation = run_kit_fence("out")->incarnation;
+	*run_kit_fence("out") = right;
+	run_plain_to_its_end(&options, false);
+	ck_assert_uint_eq(ledger.n_effects, 2000);
+	remove_folder();
+}
+END_TEST
+
+/* E4 */
+START_TEST(a_larger_incarnation_in_a_sink_is_outbid_at_the_start)
+{
+	const struct leat_run_options options = options_of(1);
+
+	make_folder();
+	run_plain_to_its_end(&options, true);
+	run_kit_fence("out")->incarnation = 1000;
+	run_plain_to_its_end(&options, false);
+	ck_assert_uint_eq(run_kit_fence("out")->incarnation, 1001);
+	run_plain_to_its_end(&options, false);
+	ck_assert_uint_eq(run_kit_fence("out")->incarnation, 1002);
+	remove_folder();
+}
+END_TEST
+
+/* E6 */
+START_TEST(a_sink_that_another_instance_has_claimed_is_left_to_it)
+{
+	static const char slow[] = "pipeline: p\nsources: {in: {type: numbers, count: 100000, per_poll: 5}}\n"
+	                           "sinks: {out: {type: ledger, input: in, slow: 2ms, lose_every: 20}}\n";
+	const struct leat_run_options options = options_of(1);
+	uint64_t n_before;
+	struct run_kit kit;
+
+	make_folder();
+	run_kit_start(&kit, slow, &options);
+	while (ledger.n_effects < 100)
+		rest_ms(1);
+	pthread_mutex_lock(&ledger.lock);
+	run_kit_fence("out")->incarnation += 5;
+	n_before = ledger.n_effects;
+	pthread_mutex_unlock(&ledger.lock);
+	ck_assert_int_eq(leat_pipeline_wait(kit.pipeline, PATIENCE_US), LEAT_RUN_STOPPED);
+	ck_assert_uint_eq(ledger.n_effects, n_before);
+	run_kit_finish(&kit);
+	remove_folder();
+}
+END_TEST
+
+START_TEST(state_has_one_user_and_one_pipeline)
+{
+	const struct leat_run_options options = options_of(1);
+	struct run_kit first, second;
+	struct leat_error err;
+
+	make_folder();
+	run_kit_start(&first, plain, &options);
+	ck_assert_int_eq(run_kit_try(&second, plain, &options, &err), LEAT_FATAL);
+	ck_assert_msg(strstr(err.text, "is in use by another process") != NULL, "%s", err.text);
+	run_kit_finish(&second);
+	run_kit_finish(&first);
+	remove_folder();
+}
+END_TEST
+
+START_TEST(state_of_a_node_that_is_gone_is_dropped_only_when_told)
+{
+	static const char without[] = "pipeline: p\nsources: {in: {type: numbers, count: 2000}}\nsinks: {out: {type: ledger, input: in}}\n";
+	static const char more_shards[] = "pipeline: p\nsources: {in: {type: numbers, count: 2000}}\n"
+	                                  "operators: {hop: {type: relay, input: in, key: k, shards: 3}}\n"
+	                                  "sinks: {out: {type: ledger, input: hop}}\n";
+	static const char *const hop[] = { "hop", NULL };
+	struct leat_run_options options = options_of(1);
+	struct leat_error err;
+	struct run_kit kit;
+
+	make_folder();
+	run_plain_to_its_end(&options, true);
+	ck_assert_int_eq(run_kit_try(&kit, without, &options, &err), LEAT_FATAL);
+	ck_assert_msg(strstr(err.text, "no longer has \"hop\"") != NULL && strstr(err.text, "--drop") != NULL, "%s", err.text);
+	run_kit_finish(&kit);
+	ck_assert_int_eq(run_kit_try(&kit, more_shards, &options, &err), LEAT_FATAL);
+	ck_assert_msg(strstr(err.text, "operator \"hop\" has 3 shards, its state") != NULL, "%s", err.text);
+	run_kit_finish(&kit);
+	options.drop = hop;
+	run_kit_restart(&kit, without, &options);
+	expect_done(&kit);
+	run_kit_finish(&kit);
+	options.drop = NULL;
+	run_kit_restart(&kit, without, &options);
+	expect_done(&kit);
+	run_kit_finish(&kit);
+	remove_folder();
+}
+END_TEST
+
+START_TEST(timers_come_back)
+{
+	static const char ticking[] = "pipeline: p\nsources: {in: {type: numbers, count: 300, endless: true}}\n"
+	                              "operators: {hop: {type: relay, input: in, key: k, shards: 2, delay: 1500ms}}\n"
+	                              "sinks: {out: {type: ledger, input: hop}}\n";
+	const struct leat_run_options options = options_of(1);
+	struct run_kit kit;
+
+	make_folder();
+	run_kit_start(&kit, ticking, &options);
+	while (ledger.n_effects < 300)
+		rest_ms(1);
+	leat_pipeline_drain(kit.pipeline);
+	expect_done(&kit);
+	run_kit_finish(&kit);
+	ck_assert_uint_eq(ledger.n_fired, 0);
+	run_kit_restart(&kit, ticking, &options);
+	for (int i = 0; i < 1000 && ledger.n_fired < 300; i++)
+		rest_ms(10);
+	ck_assert_uint_eq(ledger.n_fired, 300);
+	leat_pipeline_drain(kit.pipeline);
+	expect_done(&kit);
+	run_kit_finish(&kit);
+	run_kit_restart(&kit, ticking, &options);
+	rest_ms(200);
+	leat_pipeline_drain(kit.pipeline);
+	expect_done(&kit);
+	run_kit_finish(&kit);
+	ck_assert_uint_eq(ledger.n_fired, 300);
+	remove_folder();
+}
+END_TEST
+
+int main(void)
+{
+	return leat_test_main("epochs", (const TTest *[]){
+		what_is_ended_anywhere_goes_on_and_counts_each_record_once,
+		state_goes_on_counting_after_a_drain,
+		a_time_without_events_makes_no_epochs,
+		a_sink_that_is_not_where_the_store_has_it_is_told,
+		a_larger_incarnation_in_a_sink_is_outbid_at_the_start,
+		a_sink_that_another_instance_has_claimed_is_left_to_it,
+		state_has_one_user_and_one_pipeline,
+		state_of_a_node_that_is_gone_is_dropped_only_when_told,
+		timers_come_back,
+		NULL });
+}
