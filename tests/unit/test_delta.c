@@ -140,7 +140,12 @@ START_TEST(operations_come_back_in_order)
 	size_t at = 0;
 
 	ck_assert(!leat_delta_next(&delta, &at, &op));
-	leat_delta_add(&delta, &(struct leat_delta_op){ .kind = LEAT_DELTA_PUT, .table = 7, .key = "k\0y", .key_n = 3, .value = "value", .value_n = 5 });
+	leat_delta_add(&delta, &(struct leat_delta_op){ .kind = LEAT_DELTA_PUT,
+	                                                .table = 7,
+	                                                .key = "k\0y",
+	                                                .key_n = 3,
+	                                                .value = "value",
+	                                                .value_n = 5 });
 	leat_delta_add(&other, &(struct leat_delta_op){ .kind = LEAT_DELTA_ERASE, .table = LEAT_DELTA_TIMERS, .key = "x", .key_n = 1 });
 	leat_delta_add(&other, &(struct leat_delta_op){ .kind = LEAT_DELTA_ERASE_PREFIX });
 	leat_delta_append(&delta, &other);
