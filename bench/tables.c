@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What an event costs in the state tables: begin, get by a text key, commit, in nanoseconds; and the longest single call
- * while a table grows. `bench/tables [keys] [events]`; under `valgrind --tool=callgrind --toggle-collect=measure` it
- * counts instructions.
+ * while a table grows. Then the same with what a checkpoint needs: changes are noted, and taken once an epoch.
+ * `bench/tables [keys] [events]`; under `valgrind --tool=callgrind --toggle-collect=measure` (or =measure_tracked) it counts
+ * instructions.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,7 +24,7 @@ static const struct leat_table_spec specs[] = {
 	{ 0 },
 };
 
-enum { BATCH = 256 };
+enum { BATCH = 256, EPOCH = 4 /* batches */ };
 
 static void add(struct leat_tables *t, const struct leat_value *key, int64_t now_us)
 {
@@ -76,6 +77,30 @@ double measure(struct leat_tables *t, const struct leat_record *record, size_t n
 	return (double)(leat_clock_cpu_ns() - before) / (double)events;
 }
 
+__attribute__((noinline)) double measure_tracked(struct leat_tables *t, const struct leat_record *record, size_t n, size_t events,
+                                                 size_t *bytes);
+
+double measure_tracked(struct leat_tables *t, const struct leat_record *record, size_t n, size_t events, size_t *bytes)
+{
+	uint64_t before = leat_clock_cpu_ns();
+	struct leat_delta delta = { 0 };
+	uint64_t seed = 1;
+
+	*bytes = 0;
+	leat_tables_track(t);
+	for (size_t done = 0; done < events; done++) {
+		seed = seed * UINT64_C(6364136223846793005) + 1442695040888963407;
+		add(t, &record[(seed >> 33) % n].key, 3);
+		if (done % (EPOCH * BATCH) != EPOCH * BATCH - 1)
+			continue;
+		leat_delta_clear(&delta);
+		leat_tables_take(t, &delta);
+		*bytes += delta.bytes.n;
+	}
+	leat_delta_finish(&delta);
+	return (double)(leat_clock_cpu_ns() - before) / (double)events;
+}
+
 int main(int argc, char **argv)
 {
 	size_t n = argc > 1 ? strtoul(argv[1], NULL, 10) : 10000;
@@ -84,6 +109,7 @@ int main(int argc, char **argv)
 	char *text = leat_allocate_zeroed(n, 16);
 	struct leat_tables *t = leat_tables_create(specs, NULL);
 	uint64_t longest_ns;
+	size_t bytes;
 
 	for (size_t i = 0; i < n; i++) {
 		int length = snprintf(text + 16 * i, 16, "user-%08zu", i % 100000000);
@@ -96,6 +122,8 @@ int main(int argc, char **argv)
 	(void)printf("prefetch  %6.1f ns an event\n", measure(t, record, n, events, true));
 	(void)printf("longest   %6.1f us for one new key while the table grew\n", (double)longest_ns / 1000);
 	(void)printf("memory    %6.1f bytes a key\n", (double)leat_tables_bytes(t) / (double)n);
+	(void)printf("tracked   %6.1f ns an event, taken every %d\n", measure_tracked(t, record, n, events, &bytes), EPOCH * BATCH);
+	(void)printf("delta     %6.1f bytes an event\n", (double)bytes / (double)events);
 	leat_tables_destroy(t);
 	free(record);
 	free(text);

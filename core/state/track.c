@@ -91,7 +91,7 @@ void leat_track_dirty(struct leat_table *tab, struct leat_entry *e, uint32_t num
 	e->is_dirty = 1;
 }
 
-void leat_track_dead(struct leat_tables *t, uint32_t table, struct leat_entry *e)
+void leat_track_dead(struct leat_tables *t, uint32_t table, const struct leat_entry *e)
 {
 	bool is_ordered = t->table[table].kind == LEAT_TABLE_ORDERED;
 
@@ -99,11 +99,10 @@ void leat_track_dead(struct leat_tables *t, uint32_t table, struct leat_entry *e
 		return;
 	begin_row(t, e);
 	add_op(t, &t->changes, is_ordered ? LEAT_DELTA_ERASE_PREFIX : LEAT_DELTA_ERASE, table, t->row.n);
-	e->is_stored = 0;
 }
 
 /* As it is now: if it was changed again in this event, that stands later in the log, and says the same or erases it. */
-static void put_item(struct leat_tables *t, const struct leat_undo *undo, struct leat_entry *e, const struct leat_ordered_entry *item)
+static void put_item(struct leat_tables *t, uint32_t table, struct leat_entry *e, const struct leat_ordered_entry *item)
 {
 	const struct leat_ordered_entry *now = leat_run_find(leat_entry_data(e), item->order, item->sequence);
 	size_t key_n;
@@ -114,20 +113,20 @@ static void put_item(struct leat_tables *t, const struct leat_undo *undo, struct
 	append_item_key(&t->row, now->order, now->sequence);
 	key_n = t->row.n;
 	leat_pack_value(&now->value, &t->row);
-	add_op(t, &t->changes, LEAT_DELTA_PUT, undo->table, key_n);
+	add_op(t, &t->changes, LEAT_DELTA_PUT, table, key_n);
 	e->is_stored = 1;
 }
 
-static void erase_items(struct leat_tables *t, const struct leat_undo *undo, const struct leat_entry *e, const struct leat_piece *piece)
+static void erase_items(struct leat_tables *t, uint32_t table, const struct leat_entry *e, const struct leat_piece *piece, size_t n)
 {
 	size_t packed_n;
 
 	begin_row(t, e);
 	packed_n = t->row.n;
-	for (size_t i = 0; i < undo->n; i++) {
+	for (size_t i = 0; i < n; i++) {
 		t->row.n = packed_n;
 		append_item_key(&t->row, piece[i].item.order, piece[i].item.sequence);
-		add_op(t, &t->changes, LEAT_DELTA_ERASE, undo->table, t->row.n);
+		add_op(t, &t->changes, LEAT_DELTA_ERASE, table, t->row.n);
 	}
 }
 
@@ -142,11 +141,11 @@ void leat_track_settled(struct leat_tables *t, const struct leat_undo *undo, con
 	case LEAT_UNDO_PUT:
 	case LEAT_UNDO_REPLACED:
 		if (e->is_live) /* else all its rows go when the log comes to that */
-			put_item(t, undo, e, &piece->item);
+			put_item(t, undo->table, e, &piece->item);
 		break;
 	case LEAT_UNDO_REMOVED:
 		if (e->is_live && e->is_stored)
-			erase_items(t, undo, e, piece);
+			erase_items(t, undo->table, e, piece, undo->n);
 		break;
 	case LEAT_UNDO_CREATED:
 	case LEAT_UNDO_TOUCHED:
