@@ -34,7 +34,20 @@ static enum leat_status deliver(void *self, const struct leat_delivery *delivery
 	return LEAT_OK;
 }
 
-static const struct leat_sink_ops ops = { .size = sizeof ops, .encode = encode, .claim = claim, .deliver = deliver };
+/* Nothing twice is as nothing once. */
+static enum leat_guarantee guarantee(const void *self)
+{
+	(void)self;
+	return LEAT_IDEMPOTENT;
+}
+
+static const struct leat_sink_ops ops = {
+	.size = sizeof ops,
+	.guarantee = guarantee,
+	.encode = encode,
+	.claim = claim,
+	.deliver = deliver,
+};
 
 LEAT_PLUGIN(.name = "discard", .version = "1.0", .summary = "Takes events and forgets them.", .licence = "Apache-2.0",
             .sink = &ops);

@@ -265,6 +265,13 @@ int64_t leat_ends_lag(struct leat_ends *ends)
 
 /* ---- sinks ------------------------------------------------------------------------------------------------------- */
 
+enum leat_guarantee leat_ends_guarantee(const struct leat_ends *ends)
+{
+	const struct leat_sink_ops *ops = ends->node->plugin->sink;
+
+	return ops->guarantee == NULL ? LEAT_AT_LEAST_ONCE : ops->guarantee(ends->instance->self);
+}
+
 static enum leat_status encode(struct leat_ends *ends, const char *json, struct leat_buffer *effect)
 {
 	struct leat_record record = { .time_us = LEAT_NO_TIME, .arrival_us = ends->now_us };
@@ -278,14 +285,14 @@ static enum leat_status encode(struct leat_ends *ends, const char *json, struct 
 	return ends->node->plugin->sink->encode(ends->instance->self, &record, effect, &ends->instance->context, &ends->err);
 }
 
-enum leat_status leat_ends_deliver(struct leat_ends *ends, const char *const *json)
+static enum leat_status deliver(struct leat_ends *ends, struct leat_delivery delivery, const char *const *json)
 {
 	struct leat_effect effect[64];
 	struct leat_buffer bytes[64] = { { 0 } };
-	struct leat_delivery delivery = { .effect = effect };
 	enum leat_status status = LEAT_OK;
 
 	enter(ends);
+	delivery.effect = effect;
 	for (; json[delivery.n] != NULL && status == LEAT_OK; delivery.n++) {
 		status = encode(ends, json[delivery.n], &bytes[delivery.n]);
 		effect[delivery.n] = (struct leat_effect){ bytes[delivery.n].data, bytes[delivery.n].n };
@@ -295,4 +302,25 @@ enum leat_status leat_ends_deliver(struct leat_ends *ends, const char *const *js
 	for (size_t i = 0; i < 64; i++)
 		leat_buffer_finish(&bytes[i]);
 	return status;
+}
+
+enum leat_status leat_ends_deliver(struct leat_ends *ends, const char *const *json)
+{
+	return deliver(ends, (struct leat_delivery){ .is_fenced = false }, json);
+}
+
+enum leat_status leat_ends_deliver_fenced(struct leat_ends *ends, const struct leat_fence *expected, const struct leat_fence *next,
+                                          const char *const *json)
+{
+	return deliver(ends, (struct leat_delivery){ .is_fenced = true, .expected = *expected, .next = *next }, json);
+}
+
+enum leat_status leat_ends_claim(struct leat_ends *ends, uint64_t incarnation, struct leat_fence *found)
+{
+	struct leat_claim claim = { .pipeline = "ends", .sink = "out", .is_fenced = found != NULL, .incarnation = incarnation };
+	struct leat_fence unused;
+
+	enter(ends);
+	return ends->node->plugin->sink->claim(ends->instance->self, &claim, found != NULL ? found : &unused, &ends->instance->context,
+	                                       &ends->err);
 }

@@ -39,7 +39,13 @@ int64_t leat_ends_lag(struct leat_ends *ends);
 
 /* ---- sinks ------------------------------------------------------------------------------------------------------- */
 
+enum leat_guarantee leat_ends_guarantee(const struct leat_ends *ends);
 /* Encodes records in JSON, NULL at the end, and delivers them as one delivery. */
 enum leat_status leat_ends_deliver(struct leat_ends *ends, const char *const *json);
+/* The same, fenced. */
+enum leat_status leat_ends_deliver_fenced(struct leat_ends *ends, const struct leat_fence *expected, const struct leat_fence *next,
+                                          const char *const *json);
+/* Of pipeline "ends" and sink "out"; `found` NULL: not fenced. */
+enum leat_status leat_ends_claim(struct leat_ends *ends, uint64_t incarnation, struct leat_fence *found);
 
 #endif

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The file source and sink on real files: ends of lines, renames, cuts, rotation, a full disk. */
 #include <errno.h>
+#include <inttypes.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/memory.h"
@@ -21,7 +24,8 @@ static void enter_folder(void)
 
 static void leave_folder(void)
 {
-	static const char *const names[] = { "in", "in.1", "in.2", "out", "out.1", "out.2", "out.3", "a.jsonl", "b.jsonl" };
+	static const char *const names[] = { "in", "in.1", "in.2", "out", "out.1", "out.2", "out.3", "out.fence", "out.fence.new",
+		                             "out.lock", "a.jsonl", "b.jsonl" };
 
 	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
 		(void)unlink(names[i]);
@@ -374,6 +378,485 @@ START_TEST(a_folder_that_is_not_there_is_waited_for)
 }
 END_TEST
 
+/* ---- sink, exactly once ------------------------------------------------------------------------------------------ */
+
+static struct leat_fence fence(uint64_t incarnation, uint64_t epoch)
+{
+	return (struct leat_fence){ .incarnation = incarnation, .epoch = epoch, .digest = epoch * UINT64_C(0x9e3779b97f4a7c15) };
+}
+
+static void expect_fence(const struct leat_fence *found, uint64_t incarnation, uint64_t epoch)
+{
+	struct leat_fence expected = fence(incarnation, epoch);
+
+	ck_assert_uint_eq(found->incarnation, expected.incarnation);
+	ck_assert_uint_eq(found->epoch, expected.epoch);
+	ck_assert_uint_eq(found->digest, expected.digest);
+}
+
+static void expect_error(const struct leat_ends *ends, const char *part)
+{
+	ck_assert_msg(strstr(leat_ends_error(ends)->text, part) != NULL, "\"%s\" is not in \"%s\"", part, leat_ends_error(ends)->text);
+}
+
+/* A sink that has claimed its file and found `epoch` of the incarnation before. */
+static struct leat_ends *claim_sink(const char *more, uint64_t incarnation, uint64_t epoch)
+{
+	struct leat_ends *ends = open_sink(more);
+	struct leat_fence found;
+
+	ck_assert_msg(leat_ends_claim(ends, incarnation, &found) == LEAT_OK, "%s", leat_ends_error(ends)->text);
+	expect_fence(&found, epoch == 0 ? 0 : incarnation - 1, epoch);
+	return ends;
+}
+
+/* {"n":epoch}, after the epoch before it. */
+static enum leat_status deliver_epoch(struct leat_ends *ends, uint64_t incarnation, uint64_t epoch)
+{
+	struct leat_fence expected = fence(incarnation, epoch - 1), next = fence(incarnation, epoch);
+	char event[32];
+
+	(void)snprintf(event, sizeof event, "{\"n\":%d}", (int)epoch);
+	return leat_ends_deliver_fenced(ends, &expected, &next, (const char *const[]){ event, NULL });
+}
+
+START_TEST(a_delivery_that_comes_again_is_there_once)
+{
+	struct leat_ends *ends;
+
+	enter_folder();
+	ends = claim_sink("", 1, 0);
+	ck_assert_int_eq(leat_ends_guarantee(ends), LEAT_TRANSACTIONAL);
+	ck_assert_int_eq(deliver_epoch(ends, 1, 1), LEAT_OK);
+	ck_assert_int_eq(deliver_epoch(ends, 1, 1), LEAT_OK);
+	ck_assert_str_eq(read_file("out"), "{\"n\":1}\n");
+	ck_assert_int_eq(deliver_epoch(ends, 1, 2), LEAT_OK);
+	ck_assert_int_eq(deliver_epoch(ends, 1, 2), LEAT_OK);
+	leat_ends_destroy(ends);
+	ends = claim_sink("", 2, 2);
+	ck_assert_int_eq(deliver_epoch(ends, 2, 3), LEAT_OK);
+	ck_assert_str_eq(read_file("out"), "{\"n\":1}\n{\"n\":2}\n{\"n\":3}\n");
+	leat_ends_destroy(ends);
+	leave_folder();
+}
+END_TEST
+
+START_TEST(what_is_beyond_the_fence_is_cut_off_by_the_claim)
+{
+	struct leat_ends *ends;
+
+	enter_folder();
+	ends = claim_sink("", 1, 0);
+	write_file("out", "a", "{\"n\":1}\n");
+	leat_ends_destroy(ends);
+	ends = open_sink("");
+	ck_assert_int_eq(leat_ends_claim(ends, 2, &(struct leat_fence){ 0 }), LEAT_OK);
+	ck_assert_str_eq(read_file("out"), "");
+	ck_assert_int_eq(deliver_epoch(ends, 2, 1), LEAT_OK);
+	leat_ends_destroy(ends);
+	write_file("out", "a", "{\"n\":2}\n{\"n\"");
+	ends = claim_sink("", 3, 1);
+	ck_assert_str_eq(read_file("out"), "{\"n\":1}\n");
+	ck_assert_int_eq(deliver_epoch(ends, 3, 2), LEAT_OK);
+	ck_assert_str_eq(read_file("out"), "{\"n\":1}\n{\"n\":2}\n");
+	leat_ends_destroy(ends);
+	leave_folder();
+}
+END_TEST
+
+START_TEST(what_was_there_before_the_first_claim_stays)
+{
+	struct leat_ends *ends;
+	struct leat_fence found;
+
+	enter_folder();
+	write_file("out", "w", "{\"a\":1}\n{\"b\"");
+	ends = claim_sink("", 1, 0);
+	ck_assert_int_eq(leat_ends_claim(ends, 1, &found), LEAT_OK);
+	expect_fence(&found, 1, 0);
+	ck_assert_int_eq(deliver_epoch(ends, 1, 1), LEAT_OK);
+	ck_assert_str_eq(read_file("out"), "{\"a\":1}\n{\"b\"\n{\"n\":1}\n");
+	leat_ends_destroy(ends);
+	leave_folder();
+}
+END_TEST
+
+START_TEST(a_fence_that_is_not_the_expected_one_is_told_and_nothing_is_written)
+{
+	struct leat_ends *ends;
+	struct leat_fence other = fence(1, 2), next = fence(1, 3), digest = fence(1, 1);
+
+	enter_folder();
+	ends = claim_sink("", 1, 0);
+	ck_assert_int_eq(deliver_epoch(ends, 1, 1), LEAT_OK);
+	ck_assert_int_eq(deliver_epoch(ends, 1, 3), LEAT_FATAL);
+	expect_error(ends, "out\" is at incarnation 1, epoch 1, digest 9e3779b97f4a7c15, expected 1, 2, 3c6ef372fe94f82a");
+	digest.digest++;
+	ck_assert_int_eq(leat_ends_deliver_fenced(ends, &digest, &other, (const char *const[]){ "{}", NULL }), LEAT_FATAL);
+	ck_assert_int_eq(leat_ends_deliver_fenced(ends, &other, &next, (const char *const[]){ "{}", NULL }), LEAT_FATAL);
+	ck_assert_str_eq(read_file("out"), "{\"n\":1}\n");
+	ck_assert_int_eq(deliver_epoch(ends, 1, 2), LEAT_OK);
+	leat_ends_destroy(ends);
+	leave_folder();
+}
+END_TEST
+
+START_TEST(an_older_incarnation_changes_nothing_and_cannot_deliver)
+{
+	struct leat_ends *ends;
+	struct leat_fence found;
+	char *before;
+
+	enter_folder();
+	ends = claim_sink("", 7, 0);
+	ck_assert_int_eq(deliver_epoch(ends, 7, 1), LEAT_OK);
+	leat_ends_destroy(ends);
+	write_file("out", "a", "torn");
+	before = strdup(read_file("out.fence"));
+	ends = open_sink("");
+	ck_assert_int_eq(leat_ends_claim(ends, 6, &found), LEAT_OK);
+	expect_fence(&found, 7, 1);
+	ck_assert_int_eq(deliver_epoch(ends, 6, 2), LEAT_FATAL);
+	ck_assert_str_eq(read_file("out"), "{\"n\":1}\ntorn");
+	ck_assert_str_eq(read_file("out.fence"), before);
+	free(before);
+	leat_ends_destroy(ends);
+	leave_folder();
+}
+END_TEST
+
+/* Two on copies of the state folder, one after the other without the lock: as when a copied folder comes back. */
+START_TEST(an_owner_that_was_overtaken_is_told_before_it_writes)
+{
+	struct leat_ends *zombie, *ends;
+
+	enter_folder();
+	zombie = claim_sink("", 1, 0);
+	ck_assert_int_eq(deliver_epoch(zombie, 1, 1), LEAT_OK);
+	ck_assert_int_eq(unlink("out.lock"), 0);
+	ends = claim_sink("", 2, 1);
+	ck_assert_int_eq(deliver_epoch(zombie, 1, 2), LEAT_FATAL);
+	expect_error(zombie, "is at incarnation 2, epoch 1");
+	expect_error(zombie, "another instance owns it");
+	ck_assert_int_eq(deliver_epoch(ends, 2, 2), LEAT_OK);
+	ck_assert_str_eq(read_file("out"), "{\"n\":1}\n{\"n\":2}\n");
+	leat_ends_destroy(zombie);
+	leat_ends_destroy(ends);
+	leave_folder();
+}
+END_TEST
+
+START_TEST(a_second_process_waits_until_the_first_is_gone)
+{
+	struct leat_ends *first, *second;
+	struct leat_fence found;
+	pid_t child;
+	int code;
+
+	enter_folder();
+	first = claim_sink("", 1, 0);
+	ck_assert_int_eq(deliver_epoch(first, 1, 1), LEAT_OK);
+	child = fork();
+	if (child == 0) {
+		second = open_sink("");
+		_exit(leat_ends_claim(second, 2, &found) == LEAT_RETRY && strstr(leat_ends_error(second)->text, "another process writes it") ? 7
+		                                                                                                                          : 1);
+	}
+	ck_assert_int_eq(waitpid(child, &code, 0), child);
+	ck_assert_int_eq(code, 7 << 8);
+	second = open_sink("");
+	ck_assert_int_eq(leat_ends_claim(second, 2, &found), LEAT_RETRY);
+	leat_ends_destroy(first);
+	ck_assert_int_eq(leat_ends_claim(second, 2, &found), LEAT_OK);
+	expect_fence(&found, 1, 1);
+	leat_ends_destroy(second);
+	leave_folder();
+}
+END_TEST
+
+static void expect_no_claim(const char *more, const char *part)
+{
+	struct leat_ends *ends = open_sink(more);
+	struct leat_fence found;
+
+	ck_assert_int_eq(leat_ends_claim(ends, 2, &found), LEAT_FATAL);
+	expect_error(ends, part);
+	leat_ends_destroy(ends);
+}
+
+START_TEST(lines_that_are_lost_or_changed_are_told)
+{
+	struct leat_ends *ends;
+
+	enter_folder();
+	ends = claim_sink("", 1, 0);
+	ck_assert_int_eq(deliver_epoch(ends, 1, 1), LEAT_OK);
+	ck_assert_int_eq(deliver_epoch(ends, 1, 2), LEAT_OK);
+	leat_ends_destroy(ends);
+	write_file("out", "w", "{\"n\":1}\n");
+	expect_no_claim("", "out\" has 8 bytes, expected 16: lines that were delivered are lost");
+	ck_assert_str_eq(read_file("out"), "{\"n\":1}\n");
+	ck_assert_int_eq(unlink("out"), 0);
+	expect_no_claim("", "out\" has 0 bytes, expected 16");
+	ck_assert_int_ne(access("out", F_OK), 0);
+	write_file("out", "w", "{\"m\":1}\n{\"m\":2}\n{\"m\":3}\n");
+	expect_no_claim("", "out\" has other lines before byte 16 than were delivered");
+	ck_assert_str_eq(read_file("out"), "{\"m\":1}\n{\"m\":2}\n{\"m\":3}\n");
+	leave_folder();
+}
+END_TEST
+
+/* The fence as it is, with `old` in it made `new`, and the right hash. */
+static void change_fence(const char *old, const char *new)
+{
+	char line[512], *text = read_file("out.fence"), *at = strstr(text, old);
+	uint64_t h = UINT64_C(14695981039346656037);
+
+	ck_assert_ptr_nonnull(at);
+	*strrchr(text, ' ') = '\0';
+	(void)snprintf(line, sizeof line, "%.*s%s%s", (int)(at - text), text, new, at + strlen(old));
+	for (const char *c = line; *c != '\0'; c++)
+		h = (h ^ (unsigned char)*c) * UINT64_C(1099511628211);
+	(void)snprintf(line + strlen(line), sizeof line - strlen(line), " %016" PRIx64 "\n", h);
+	write_file("out.fence", "w", line);
+}
+
+START_TEST(a_fence_that_is_damaged_or_of_another_sink_is_told)
+{
+	struct leat_ends *ends;
+	char *line, *good;
+
+	enter_folder();
+	ends = claim_sink("", 1, 0);
+	ck_assert_int_eq(deliver_epoch(ends, 1, 1), LEAT_OK);
+	leat_ends_destroy(ends);
+	ck_assert_ptr_eq(strstr(read_file("out.fence"), "leat-fence 1 1 1 9e3779b97f4a7c15 8 "), read_file("out.fence"));
+	good = strdup(read_file("out.fence"));
+	line = strdup(good);
+	*strstr(line, " 8 ") = '9';
+	write_file("out.fence", "w", line);
+	expect_no_claim("", "out.fence\": it is damaged");
+	write_file("out.fence", "w", "");
+	expect_no_claim("", "out.fence\": it is damaged");
+	write_file("out.fence", "w", good);
+	change_fence("ends/out", "ends/other");
+	expect_no_claim("", "out\" belongs to sink \"ends/other\", expected \"ends/out\"");
+	free(line);
+	free(good);
+	leave_folder();
+}
+END_TEST
+
+START_TEST(a_file_that_others_touch_while_it_is_claimed_is_told)
+{
+	struct leat_ends *ends;
+
+	enter_folder();
+	ends = claim_sink("", 1, 0);
+	ck_assert_int_eq(deliver_epoch(ends, 1, 1), LEAT_OK);
+	write_file("out", "a", "{\"m\":1}\n");
+	ck_assert_int_eq(deliver_epoch(ends, 1, 2), LEAT_FATAL);
+	expect_error(ends, "out\" has 16 bytes, expected 8");
+	ck_assert_int_eq(truncate("out", 8), 0);
+	ck_assert_int_eq(deliver_epoch(ends, 1, 2), LEAT_OK);
+	ck_assert_int_eq(rename("out", "out.1"), 0);
+	write_file("out", "w", "");
+	ck_assert_int_eq(deliver_epoch(ends, 1, 3), LEAT_FATAL);
+	expect_error(ends, "out\" was moved away or replaced");
+	ck_assert_int_eq(rename("out.1", "out"), 0);
+	ck_assert_int_eq(unlink("out.fence"), 0);
+	ck_assert_int_eq(deliver_epoch(ends, 1, 3), LEAT_FATAL);
+	expect_error(ends, "the fence of file");
+	leat_ends_destroy(ends);
+	leave_folder();
+}
+END_TEST
+
+START_TEST(a_file_with_a_fence_is_not_written_at_least_once)
+{
+	struct leat_ends *ends;
+
+	enter_folder();
+	ends = claim_sink("", 1, 0);
+	leat_ends_destroy(ends);
+	ends = open_sink("");
+	ck_assert_int_eq(leat_ends_claim(ends, 2, NULL), LEAT_FATAL);
+	expect_error(ends, "out.fence\" to change that");
+	ck_assert_int_eq(unlink("out.fence"), 0);
+	ck_assert_int_eq(leat_ends_claim(ends, 2, NULL), LEAT_OK);
+	ck_assert_int_eq(deliver(ends, "{\"a\":1}", NULL), LEAT_OK);
+	leat_ends_destroy(ends);
+	leave_folder();
+}
+END_TEST
+
+START_TEST(a_fenced_delivery_that_does_not_fit_leaves_nothing_behind)
+{
+	struct rlimit limit = { 12, RLIM_INFINITY }, old;
+	struct leat_ends *ends;
+	char *before;
+
+	enter_folder();
+	ends = claim_sink("", 1, 0);
+	ck_assert_int_eq(deliver_epoch(ends, 1, 1), LEAT_OK);
+	before = strdup(read_file("out.fence"));
+	signal(SIGXFSZ, SIG_IGN);
+	ck_assert_int_eq(getrlimit(RLIMIT_FSIZE, &old), 0);
+	ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
+	ck_assert_int_eq(deliver_epoch(ends, 1, 2), LEAT_RETRY);
+	ck_assert_int_eq(leat_ends_error(ends)->code, EFBIG);
+	ck_assert_str_eq(read_file("out"), "{\"n\":1}\n");
+	/* The lines fit, the fence does not. */
+	limit.rlim_cur = 40;
+	ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
+	ck_assert_int_eq(deliver_epoch(ends, 1, 2), LEAT_RETRY);
+	expect_error(ends, "could not write to");
+	expect_error(ends, "out.fence.new");
+	ck_assert_str_eq(read_file("out"), "{\"n\":1}\n");
+	ck_assert_str_eq(read_file("out.fence"), before);
+	ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &old), 0);
+	ck_assert_int_eq(deliver_epoch(ends, 1, 2), LEAT_OK);
+	ck_assert_str_eq(read_file("out"), "{\"n\":1}\n{\"n\":2}\n");
+	free(before);
+	leat_ends_destroy(ends);
+	leave_folder();
+}
+END_TEST
+
+/* What a crash leaves behind of the rotation that epoch 7 begins, by the steps of plugins/file/fenced.c. */
+enum crash {
+	BEFORE,
+	MARKED,
+	ONE_MOVED,
+	OLDER_MOVED,
+	ALL_MOVED,
+	MADE_ANEW,
+	DONE,
+	LINES_WRITTEN,
+	N_CRASHES
+};
+
+static void crash_rotation(enum crash crash)
+{
+	if (crash >= MARKED)
+		change_fence("steady", "rotating");
+	if (crash >= ONE_MOVED)
+		ck_assert_int_eq(rename("out.2", "out.3"), 0);
+	if (crash >= OLDER_MOVED)
+		ck_assert_int_eq(rename("out.1", "out.2"), 0);
+	if (crash >= ALL_MOVED)
+		ck_assert_int_eq(rename("out", "out.1"), 0);
+	if (crash >= MADE_ANEW)
+		write_file("out", "w", "");
+	if (crash >= DONE) {
+		char tail[32];
+
+		change_fence("rotating", "steady");
+		(void)snprintf(tail, sizeof tail, " 16 %.16s", strstr(read_file("out.fence"), " 16 ") + 4);
+		change_fence(tail, " 0 cbf29ce484222325");
+	}
+	if (crash >= LINES_WRITTEN)
+		write_file("out", "a", "{\"n\":7}\n");
+}
+
+static void deliver_epochs(struct leat_ends *ends, uint64_t incarnation, uint64_t from, uint64_t to)
+{
+	for (; from <= to; from++)
+		ck_assert_msg(deliver_epoch(ends, incarnation, from) == LEAT_OK, "%s", leat_ends_error(ends)->text);
+}
+
+START_TEST(a_rotation_goes_on_after_a_crash_at_any_step)
+{
+	static const char options[] = "    rotate_size: 16\n    rotate_keep: 3\n";
+	struct leat_ends *ends;
+
+	for (enum crash crash = BEFORE; crash < N_CRASHES; crash++) {
+		enter_folder();
+		ends = claim_sink(options, 1, 0);
+		deliver_epochs(ends, 1, 1, 6);
+		leat_ends_destroy(ends);
+		crash_rotation(crash);
+		ends = claim_sink(options, 2, 6);
+		deliver_epochs(ends, 2, 7, 7);
+		ck_assert_str_eq(read_file("out"), "{\"n\":7}\n");
+		ck_assert_str_eq(read_file("out.1"), "{\"n\":5}\n{\"n\":6}\n");
+		ck_assert_str_eq(read_file("out.2"), "{\"n\":3}\n{\"n\":4}\n");
+		ck_assert_str_eq(read_file("out.3"), "{\"n\":1}\n{\"n\":2}\n");
+		deliver_epochs(ends, 2, 8, 9);
+		ck_assert_str_eq(read_file("out.3"), "{\"n\":3}\n{\"n\":4}\n");
+		ck_assert_str_eq(read_file("out.1"), "{\"n\":7}\n{\"n\":8}\n");
+		leat_ends_destroy(ends);
+		leave_folder();
+	}
+}
+END_TEST
+
+START_TEST(a_rotation_that_was_stopped_by_an_error_goes_on_with_the_next_try)
+{
+	struct leat_ends *ends;
+
+	enter_folder();
+	ends = claim_sink("    rotate_size: 16\n    rotate_keep: 1\n", 1, 0);
+	deliver_epochs(ends, 1, 1, 2);
+	/* A folder cannot be overwritten by a file. */
+	ck_assert_int_eq(mkdir("out.1", 0700), 0);
+	ck_assert_int_ne(deliver_epoch(ends, 1, 3), LEAT_OK);
+	ck_assert_str_eq(read_file("out"), "{\"n\":1}\n{\"n\":2}\n");
+	ck_assert_int_eq(rmdir("out.1"), 0);
+	deliver_epochs(ends, 1, 3, 3);
+	ck_assert_str_eq(read_file("out"), "{\"n\":3}\n");
+	ck_assert_str_eq(read_file("out.1"), "{\"n\":1}\n{\"n\":2}\n");
+	leat_ends_destroy(ends);
+	leave_folder();
+}
+END_TEST
+
+START_TEST(a_rotation_that_lost_its_file_is_told)
+{
+	struct leat_ends *ends;
+
+	enter_folder();
+	ends = claim_sink("", 1, 0);
+	deliver_epochs(ends, 1, 1, 2);
+	leat_ends_destroy(ends);
+	change_fence("steady", "rotating");
+	ck_assert_int_eq(rename("out", "out.2"), 0);
+	expect_no_claim("", "out.1\" has 0 bytes, expected 16");
+	write_file("out.1", "w", "{}\n");
+	expect_no_claim("", "out.1\" has 3 bytes, expected 16");
+	write_file("out", "w", "{}\n");
+	expect_no_claim("", "out\" has 3 bytes, expected 16");
+	ck_assert_str_eq(read_file("out"), "{}\n");
+	leave_folder();
+}
+END_TEST
+
+START_TEST(without_old_files_a_rotation_goes_on_as_well)
+{
+	static const char options[] = "    rotate_size: 16\n    rotate_keep: 0\n";
+	struct leat_ends *ends;
+
+	for (int crash = 0; crash < 4; crash++) {
+		enter_folder();
+		ends = claim_sink(options, 1, 0);
+		deliver_epochs(ends, 1, 1, 2);
+		leat_ends_destroy(ends);
+		if (crash >= 1)
+			change_fence("steady", "removing");
+		if (crash >= 2)
+			ck_assert_int_eq(unlink("out"), 0);
+		if (crash >= 3)
+			write_file("out", "w", "");
+		ends = claim_sink(options, 2, 2);
+		deliver_epochs(ends, 2, 3, 3);
+		ck_assert_str_eq(read_file("out"), "{\"n\":3}\n");
+		ck_assert_int_ne(access("out.1", F_OK), 0);
+		leat_ends_destroy(ends);
+		leave_folder();
+	}
+}
+END_TEST
+
 int main(void)
 {
 	return leat_test_main("file", (const TTest *[]){ each_line_is_an_event_also_the_last_without_a_newline,
@@ -390,5 +873,21 @@ int main(void)
 	                                                 a_file_that_somebody_moved_away_is_made_anew,
 	                                                 a_delivery_that_does_not_fit_leaves_nothing_behind,
 	                                                 a_folder_that_is_not_there_is_waited_for,
-	                                                 NULL });
+	                                                 a_delivery_that_comes_again_is_there_once,
+                                                 what_is_beyond_the_fence_is_cut_off_by_the_claim,
+                                                 what_was_there_before_the_first_claim_stays,
+                                                 a_fence_that_is_not_the_expected_one_is_told_and_nothing_is_written,
+                                                 an_older_incarnation_changes_nothing_and_cannot_deliver,
+                                                 an_owner_that_was_overtaken_is_told_before_it_writes,
+                                                 a_second_process_waits_until_the_first_is_gone,
+                                                 lines_that_are_lost_or_changed_are_told,
+                                                 a_fence_that_is_damaged_or_of_another_sink_is_told,
+                                                 a_file_that_others_touch_while_it_is_claimed_is_told,
+                                                 a_file_with_a_fence_is_not_written_at_least_once,
+                                                 a_fenced_delivery_that_does_not_fit_leaves_nothing_behind,
+                                                 a_rotation_goes_on_after_a_crash_at_any_step,
+                                                 a_rotation_that_was_stopped_by_an_error_goes_on_with_the_next_try,
+                                                 a_rotation_that_lost_its_file_is_told,
+                                                 without_old_files_a_rotation_goes_on_as_well,
+                                                 NULL });
 }
