@@ -128,10 +128,10 @@ static enum leat_status connect_to(struct redis *redis, struct leat_error *err)
 	return LEAT_OK;
 }
 
-/* A command of the greeting. */
-static enum leat_status greet(struct redis *redis, const struct leat_buffer *request, const char *what, struct leat_error *err)
+enum leat_status redis_ask(struct redis *redis, const struct leat_buffer *request, const char *what, int64_t timeout_us,
+                           redisReply **out, struct leat_error *err)
 {
-	int64_t deadline_us = redis_clock_us() + redis->options->connect_timeout_us;
+	int64_t deadline_us = redis_clock_us() + timeout_us;
 	redisReply *reply = redis_write(redis, request->data, request->n, deadline_us) ? redis_read(redis, deadline_us) : NULL;
 	enum leat_status status = LEAT_OK;
 
@@ -140,10 +140,20 @@ static enum leat_status greet(struct redis *redis, const struct leat_buffer *req
 	if (reply->type == REDIS_REPLY_ERROR) {
 		status = redis_reply_error(reply, what, NULL, err);
 		if (status == LEAT_REJECT)
-			status = LEAT_FATAL;
-		if (err != NULL)
-			err->status = status;
+			status = redis_fatal(err);
+		freeReplyObject(reply);
+	} else {
+		*out = reply;
 	}
+	return status;
+}
+
+/* A command of the greeting. */
+static enum leat_status greet(struct redis *redis, const struct leat_buffer *request, const char *what, struct leat_error *err)
+{
+	redisReply *reply = NULL;
+	enum leat_status status = redis_ask(redis, request, what, redis->options->connect_timeout_us, &reply, err);
+
 	freeReplyObject(reply);
 	return status;
 }

@@ -28,6 +28,18 @@ static enum leat_status append_template(const struct encoding *e, const struct l
 	return status;
 }
 
+/* The fence of a delivery must not be among its effects. */
+static enum leat_status append_key(const struct encoding *e)
+{
+	size_t mark = request_open_argument(e->out), n = sizeof FENCE_PREFIX - 1;
+	enum leat_status status = leat_render(e->ctx, e->sink->key, e->record, e->out, e->err);
+
+	if (status == LEAT_OK && e->out->n - mark >= n && memcmp(e->out->data + mark, FENCE_PREFIX, n) == 0)
+		status = leat_error_set(e->err, LEAT_REJECT, 0, "keys that begin with \"%s\" are kept for fences", FENCE_PREFIX);
+	request_close_argument(e->out, mark);
+	return status;
+}
+
 static enum leat_status append_value(const struct encoding *e, const struct leat_value *value)
 {
 	size_t mark = request_open_argument(e->out);
@@ -50,14 +62,14 @@ static enum leat_status begin_command(const struct encoding *e, const char *name
 	if (e->sink->ttl_us == 0) {
 		request_begin(e->out, 2 + n);
 		request_text(e->out, name);
-		return append_template(e, e->sink->key);
+		return append_key(e);
 	}
 	(void)snprintf(ttl_ms, sizeof ttl_ms, "%lld", (long long)((e->sink->ttl_us + 999) / 1000));
 	request_begin(e->out, 6 + n);
 	request_text(e->out, "EVAL");
 	request_text(e->out, expire_script);
 	request_text(e->out, "1");
-	status = append_template(e, e->sink->key);
+	status = append_key(e);
 	request_text(e->out, ttl_ms);
 	request_text(e->out, name);
 	return status;
@@ -154,7 +166,7 @@ static enum leat_status encode_value(const struct encoding *e)
 
 	request_begin(e->out, expires ? 5 : 3);
 	request_text(e->out, e->sink->command == COMMAND_SET ? "SET" : "PUBLISH");
-	status = append_template(e, e->sink->key);
+	status = append_key(e);
 	if (status != LEAT_OK)
 		return status;
 	if (e->sink->value != NULL) {

@@ -58,6 +58,13 @@ enum leat_status redis_status(const char *error)
 	return LEAT_REJECT;
 }
 
+enum leat_status redis_fatal(struct leat_error *err)
+{
+	if (err != NULL)
+		err->status = LEAT_FATAL;
+	return LEAT_FATAL;
+}
+
 enum leat_status redis_reply_error(const redisReply *reply, const char *what, const char *at, struct leat_error *err)
 {
 	enum leat_status status = redis_status(reply->str);

@@ -51,6 +51,8 @@ enum leat_status redis_status(const char *error);
 /* Sets `err` from an error reply: "could not deliver: redis at HOST:PORT: LOADING ...". What one command is to blame for names no
  * server: "cannot deliver: WRONGTYPE ...". `at` may be NULL, where `what` has it. */
 enum leat_status redis_reply_error(const redisReply *reply, const char *what, const char *at, struct leat_error *err);
+/* For a LEAT_REJECT from above where there is no record to blame. Returns LEAT_FATAL. */
+enum leat_status redis_fatal(struct leat_error *err);
 
 /* ---- connection.c ---- */
 
@@ -63,6 +65,9 @@ int64_t redis_clock_us(void); /* monotonic */
 bool redis_write(struct redis *redis, const char *bytes, size_t n, int64_t deadline_us);
 /* The next reply, for freeReplyObject(). NULL as above. */
 redisReply *redis_read(struct redis *redis, int64_t deadline_us);
+/* A request and its reply, which the caller frees, when nothing else is under way. An error reply: "cannot WHAT: NOPERM ...". */
+enum leat_status redis_ask(struct redis *redis, const struct leat_buffer *request, const char *what, int64_t timeout_us,
+                           redisReply **out, struct leat_error *err);
 /* The words for a false or NULL from above; closes the connection. LEAT_UNKNOWN when commands that write are under way. */
 enum leat_status redis_lost(struct redis *redis, bool is_unknown, struct leat_error *err);
 

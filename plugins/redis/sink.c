@@ -2,7 +2,7 @@
 /*
  * The sink. Requests were written by encode(); deliver() puts them behind each other, in chunks, and reads the replies.
  * Nothing here is atomic over several commands: a connection that breaks leaves the outcome unknown, and what is not
- * idempotent may then be done twice.
+ * idempotent may then be done twice. Fenced deliveries go another way, in fence.c.
  */
 #include "sink.h"
 
@@ -112,9 +112,12 @@ static void forget_progress(struct sink *sink)
 static enum leat_status deliver(void *self, const struct leat_delivery *d, struct leat_context *ctx, struct leat_error *err)
 {
 	struct sink *sink = (struct sink *)self;
-	enum leat_status status = redis_open(&sink->redis, ctx, err);
+	enum leat_status status;
 	size_t until, i;
 
+	if (d->is_fenced)
+		return fence_deliver(sink, d, ctx, err);
+	status = redis_open(&sink->redis, ctx, err);
 	while (status == LEAT_OK && sink->n_settled < d->n) {
 		until = fill_chunk(sink, d, sink->n_settled);
 		if (redis_write(&sink->redis, sink->chunk.data, sink->chunk.n, redis_clock_us() + sink->connection.timeout_us))
@@ -159,13 +162,12 @@ static enum leat_status claim(void *self, const struct leat_claim *claim, struct
                               struct leat_error *err)
 {
 	struct sink *sink = (struct sink *)self;
+	enum leat_status status;
 
-	(void)found;
-	if (claim->is_fenced)
-		return leat_error_set(err, LEAT_FATAL, 0, "exactly-once delivery to redis is not available in this version");
 	redis_close(&sink->redis);
 	forget_progress(sink);
-	return redis_open(&sink->redis, ctx, err);
+	status = redis_open(&sink->redis, ctx, err);
+	return status == LEAT_OK && claim->is_fenced ? fence_claim(sink, claim, found, ctx, err) : status;
 }
 
 static enum leat_status check(void *self, struct leat_context *ctx, struct leat_error *err)
@@ -179,9 +181,8 @@ static enum leat_status check(void *self, struct leat_context *ctx, struct leat_
 
 static enum leat_guarantee guarantee(const void *self)
 {
-	const struct sink *sink = (const struct sink *)self;
-
-	return sink->command == COMMAND_HSET || sink->command == COMMAND_SET ? LEAT_IDEMPOTENT : LEAT_AT_LEAST_ONCE;
+	(void)self;
+	return LEAT_TRANSACTIONAL;
 }
 
 static void destroy(void *self)
@@ -190,6 +191,7 @@ static void destroy(void *self)
 
 	redis_close(&sink->redis);
 	leat_buffer_finish(&sink->chunk);
+	leat_buffer_finish(&sink->fence_key);
 	free(sink->refusal);
 }
 

@@ -8,6 +8,9 @@
 enum { EFFECT_VERSION = 1 };
 enum command { COMMAND_HSET, COMMAND_SET, COMMAND_INCRBY, COMMAND_XADD, COMMAND_PUBLISH };
 
+/* Of the keys that hold fences; records write none. */
+#define FENCE_PREFIX "leat:fence:"
+
 struct refusal {
 	size_t effect;
 	struct leat_error error;
@@ -32,6 +35,10 @@ struct sink {
 	struct refusal *refusal;
 	size_t n_refusals;
 	size_t refusal_capacity;
+	/* Fenced: what the last claim left. */
+	struct leat_buffer fence_key;
+	char script[48]; /* its hash */
+	int64_t claims;
 };
 
 /* ---- encode.c ---- */
@@ -39,5 +46,12 @@ struct sink {
 enum leat_status sink_encode(const void *self, const struct leat_record *record, struct leat_buffer *effect,
                              struct leat_context *ctx,
                              struct leat_error *err);
+
+/* ---- fence.c ---- */
+
+/* Both on an open connection, or one that fence_deliver() opens again. */
+enum leat_status fence_claim(struct sink *sink, const struct leat_claim *claim, struct leat_fence *found,
+                             struct leat_context *ctx, struct leat_error *err);
+enum leat_status fence_deliver(struct sink *sink, const struct leat_delivery *d, struct leat_context *ctx, struct leat_error *err);
 
 #endif

@@ -25,12 +25,18 @@ const char *leat_driver_reason(const struct leat_driver *d);
 /* ---- sinks ---- */
 
 enum leat_status leat_driver_claim(struct leat_driver *d);
+/* A fenced claim under a pipeline's name that is the test's own, so that nobody else has its fence. */
+enum leat_status leat_driver_claim_fenced(struct leat_driver *d, const char *pipeline, uint64_t incarnation,
+                                          struct leat_fence *found);
 /* Another effect for the next delivery. */
 enum leat_status leat_driver_encode(struct leat_driver *d, const char *json);
 /* The same, of a map with that one field. */
 enum leat_status leat_driver_encode_value(struct leat_driver *d, const char *name, struct leat_value value);
 /* Everything encoded since the last LEAT_OK. */
 enum leat_status leat_driver_deliver(struct leat_driver *d);
+enum leat_status leat_driver_deliver_fenced(struct leat_driver *d, struct leat_fence expected, struct leat_fence next);
+/* Forgets them instead. */
+void leat_driver_drop(struct leat_driver *d);
 size_t leat_driver_refusals(const struct leat_driver *d);
 /* Why that effect was refused, NULL when it was not. */
 const char *leat_driver_refusal(const struct leat_driver *d, size_t effect);
