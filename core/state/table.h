@@ -221,7 +221,7 @@ void leat_run_undo_remove(struct leat_tables *t, struct leat_run *run, const str
 
 void leat_track_dirty(struct leat_table *table, struct leat_entry *e, uint32_t number);
 /* The entry is gone for good: committed or swept. */
-void leat_track_dead(struct leat_tables *t, uint32_t table, struct leat_entry *e);
+void leat_track_dead(struct leat_tables *t, uint32_t table, const struct leat_entry *e);
 /* For each entry of the log of an event that is committed, in order, while what the log holds on to is there. */
 void leat_track_settled(struct leat_tables *t, const struct leat_undo *undo, const struct leat_piece *piece);
 

@@ -216,13 +216,12 @@ static void mark_dirty(struct leat_timers *timers, uint32_t number)
 /* It was popped, or cancelled for good. */
 static void note_gone(struct leat_timers *timers, uint32_t number)
 {
-	struct item *item = item_of(timers, number);
+	const struct item *item = item_of(timers, number);
 
 	if (!timers->is_tracked || !item->is_stored)
 		return;
 	begin_row(timers, item);
 	add_op(timers, &timers->changes, LEAT_DELTA_ERASE, timers->row.n);
-	item->is_stored = 0;
 }
 
 void leat_timers_track(struct leat_timers *timers)

@@ -91,7 +91,7 @@ void leat_track_dirty(struct leat_table *tab, struct leat_entry *e, uint32_t num
 	e->is_dirty = 1;
 }
 
-void leat_track_dead(struct leat_tables *t, uint32_t table, struct leat_entry *e)
+void leat_track_dead(struct leat_tables *t, uint32_t table, const struct leat_entry *e)
 {
 	bool is_ordered = t->table[table].kind == LEAT_TABLE_ORDERED;
 
@@ -99,7 +99,6 @@ void leat_track_dead(struct leat_tables *t, uint32_t table, struct leat_entry *e
 		return;
 	begin_row(t, e);
 	add_op(t, &t->changes, is_ordered ? LEAT_DELTA_ERASE_PREFIX : LEAT_DELTA_ERASE, table, t->row.n);
-	e->is_stored = 0;
 }
 
 /* As it is now: if it was changed again in this event, that stands later in the log, and says the same or erases it. */
@@ -118,7 +117,8 @@ static void put_item(struct leat_tables *t, uint32_t table, struct leat_entry *e
 	e->is_stored = 1;
 }
 
-static void erase_items(struct leat_tables *t, uint32_t table, const struct leat_entry *e, const struct leat_piece *piece, size_t n)
+static void erase_items(struct leat_tables *t, uint32_t table, const struct leat_entry *e, const struct leat_piece *piece,
+                        size_t n)
 {
 	size_t packed_n;
 

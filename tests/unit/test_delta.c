@@ -307,6 +307,34 @@ START_TEST(a_number_that_is_used_again_is_one_row_of_the_new_entry)
 }
 END_TEST
 
+START_TEST(a_number_that_is_used_again_was_not_stored)
+{
+	struct leat_timer due;
+
+	open_all(NULL);
+	begin(1);
+	get("a")->count = 1;
+	set_timer("a", 1);
+	commit();
+	assert_taken("put 0, put 65535");
+	begin(2);
+	erase(FIXED, "a");
+	commit();
+	ck_assert(leat_timers_pop(timers, LEAT_EVENT_TIME, 1, &due));
+	ck_assert(!leat_timers_pop(timers, LEAT_EVENT_TIME, 1, &due));
+	begin(3);
+	get("b")->count = 1;
+	set_timer("b", 1);
+	commit();
+	begin(4);
+	erase(FIXED, "b");
+	leat_timers_cancel(timers, &(struct leat_timer){ .due_us = 1, .key = key_of("b") });
+	commit();
+	assert_taken("erase 0, erase 65535");
+	close_all();
+}
+END_TEST
+
 START_TEST(a_run_is_noted_item_by_item)
 {
 	open_all(NULL);
@@ -465,6 +493,35 @@ START_TEST(damaged_rows_are_refused)
 }
 END_TEST
 
+/* R4: its erase would miss the row. And a bool of another value is none. */
+START_TEST(rows_that_we_would_not_write_are_refused)
+{
+	static const char long_integer[] = "\xcc\1", fields[8 + 8 + 1 + 5 + 8 + 4] = { 0 };
+	static const char timer[1 + 8 + 8 + 2] = "\0\x80\0\0\0\0\0\0\1\x80\0\0\0\0\0\0\0\xcc\1", clock[1 + 8 + 8 + 1] = "\2";
+	struct leat_delta_op put = { .table = FIXED, .key = long_integer, .key_n = 2, .value = fields, .value_n = sizeof fields };
+	char odd[sizeof fields] = { 0 };
+
+	open_all(NULL);
+	ck_assert(!leat_tables_restore(tables, NULL, &put));
+	put.key = "\1";
+	put.key_n = 1;
+	odd[16] = 2;
+	put.value = odd;
+	ck_assert(!leat_tables_restore(tables, NULL, &put));
+	put.value = fields;
+	put.table = 3;
+	ck_assert(!leat_tables_restore(tables, NULL, &put));
+	put.table = FIXED;
+	ck_assert(leat_tables_restore(tables, NULL, &put));
+	put = (struct leat_delta_op){ .table = LEAT_DELTA_TIMERS, .key = timer, .key_n = sizeof timer, .value = fields, .value_n = 8 };
+	ck_assert(!leat_timers_restore(timers, NULL, &put));
+	put.key = clock;
+	put.key_n = sizeof clock;
+	ck_assert(!leat_timers_restore(timers, NULL, &put));
+	close_all();
+}
+END_TEST
+
 /* "a" had expired when "b" was changed, but was not swept yet. */
 START_TEST(what_had_expired_stays_so_when_the_clock_is_set_back)
 {
@@ -505,12 +562,14 @@ int main(void)
 		an_erased_key_that_comes_back_is_put_after_it_was_erased,
 		an_aborted_event_leaves_nothing_to_erase,
 		a_number_that_is_used_again_is_one_row_of_the_new_entry,
+		a_number_that_is_used_again_was_not_stored,
 		a_run_is_noted_item_by_item,
 		what_expires_is_erased,
 		a_fixed_row_holds_the_declared_fields_and_no_padding,
 		rows_of_a_key_are_sorted_as_its_items,
 		no_packed_key_is_the_beginning_of_another,
 		damaged_rows_are_refused,
+		rows_that_we_would_not_write_are_refused,
 		what_had_expired_stays_so_when_the_clock_is_set_back,
 		NULL,
 	});
