@@ -117,7 +117,8 @@ static void put_item(struct leat_tables *t, uint32_t table, struct leat_entry *e
 	e->is_stored = 1;
 }
 
-static void erase_items(struct leat_tables *t, uint32_t table, const struct leat_entry *e, const struct leat_piece *piece, size_t n)
+static void erase_items(struct leat_tables *t, uint32_t table, const struct leat_entry *e, const struct leat_piece *piece,
+                        size_t n)
 {
 	size_t packed_n;
 
