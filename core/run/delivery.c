@@ -422,8 +422,6 @@ void leat_sink_destroy(struct leat_sink *sink)
 	if (sink == NULL)
 		return;
 	leat_check(!sink->is_started);
-	/* What the coordinator still had in hand when the sink was stopped. */
-	let_go(sink, sink->queue.first);
 	let_go(sink, sink->open[0].first);
 	let_go(sink, sink->open[1].first);
 	let_go(sink, sink->closed.first);

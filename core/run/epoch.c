@@ -418,15 +418,18 @@ void leat_epochs_start(struct leat_epochs *e)
 
 void leat_epochs_stop(struct leat_epochs *e)
 {
-	struct leat_error err;
-
 	if (!e->is_started)
 		return;
 	leat_check(is_stopping(e));
 	leat_epochs_wake(e);
 	pthread_join(e->thread, NULL);
 	e->is_started = false;
-	/* What was delivered last is noted, so that the next start finds an empty outbox. */
+}
+
+void leat_epochs_finish(struct leat_epochs *e)
+{
+	struct leat_error err;
+
 	for (uint32_t i = 0; i < e->pipeline->description->n_nodes; i++)
 		if (e->pipeline->node[i].sink != NULL)
 			leat_sink_put_delivered(e->pipeline->node[i].sink, e->store);

@@ -24,8 +24,10 @@ struct leat_sink;
 /* Opens the store, takes a new incarnation (E4) and checks that what it holds fits the plan. */
 enum leat_status leat_epochs_create(struct leat_pipeline *p, struct leat_epochs **out, struct leat_error *err);
 void leat_epochs_start(struct leat_epochs *epochs);
-/* Ends the coordinator; what is not durable by then is not. Workers and sinks have been stopped. */
+/* Ends the coordinator; what is not durable by then is not. The workers have been stopped. */
 void leat_epochs_stop(struct leat_epochs *epochs);
+/* Then, when the sinks have been stopped too: notes what they delivered last, so that the next start finds an empty outbox. */
+void leat_epochs_finish(struct leat_epochs *epochs);
 void leat_epochs_destroy(struct leat_epochs *epochs); /* accepts NULL */
 struct leat_store *leat_epochs_store(const struct leat_epochs *epochs);
 

@@ -405,11 +405,13 @@ void leat_pipeline_take_down(struct leat_pipeline *p)
 	leat_check(atomic_load(&p->is_stopping));
 	for (i = 0; i < p->n_workers; i++)
 		leat_worker_stop(&p->worker[i]);
+	if (p->epochs != NULL)
+		leat_epochs_stop(p->epochs);
 	for (i = 0; i < p->description->n_nodes; i++)
 		if (p->node[i].sink != NULL)
 			leat_sink_stop(p->node[i].sink);
 	if (p->epochs != NULL)
-		leat_epochs_stop(p->epochs);
+		leat_epochs_finish(p->epochs);
 }
 
 void leat_pipeline_destroy(struct leat_pipeline *p)

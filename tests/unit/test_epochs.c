@@ -72,6 +72,16 @@ static void expect_stopped(struct run_kit *kit, const char *part)
 	ck_assert_msg(strstr(err.text, part) != NULL, "\"%s\" does not say \"%s\"", err.text, part);
 }
 
+static uint64_t effects(void)
+{
+	uint64_t n;
+
+	pthread_mutex_lock(&ledger.lock);
+	n = ledger.n_effects;
+	pthread_mutex_unlock(&ledger.lock);
+	return n;
+}
+
 static bool add_row(void *opaque, const struct leat_delta_op *op)
 {
 	int64_t n;
@@ -117,14 +127,14 @@ START_TEST(what_is_ended_anywhere_goes_on_and_counts_each_record_once)
 	make_folder();
 	ledger.copies = 2;
 	run_kit_start(&kit, endless, &options);
-	for (; n_ends < 12 && ledger.n_effects < 29000; n_ends++) {
+	for (; n_ends < 12 && effects() < 29000; n_ends++) {
 		rest_ms(20 + 45 * (n_ends % 5));
 		leat_pipeline_abort(kit.pipeline);
 		ck_assert_int_eq(leat_pipeline_wait(kit.pipeline, PATIENCE_US), LEAT_RUN_STOPPED);
 		run_kit_finish(&kit);
 		run_kit_restart(&kit, endless, &options);
 	}
-	for (int i = 0; i < 4000 && ledger.n_effects < 30000; i++)
+	for (int i = 0; i < 4000 && effects() < 30000; i++)
 		rest_ms(10);
 	leat_pipeline_drain(kit.pipeline);
 	expect_done(&kit);
@@ -173,7 +183,7 @@ static void run_plain_to_its_end(const struct leat_run_options *options, bool is
 		run_kit_start(&kit, plain, options);
 	else
 		run_kit_restart(&kit, plain, options);
-	for (int i = 0; i < 4000 && (ledger.n_effects < 2000 || leat_pipeline_state(kit.pipeline) < LEAT_RUN_RUNNING); i++)
+	for (int i = 0; i < 4000 && (effects() < 2000 || leat_pipeline_state(kit.pipeline) < LEAT_RUN_RUNNING); i++)
 		rest_ms(5);
 	leat_pipeline_drain(kit.pipeline);
 	expect_done(&kit);
@@ -191,7 +201,7 @@ START_TEST(a_time_without_events_makes_no_epochs)
 	ck_assert_uint_gt(epoch, 0);
 	run_plain_to_its_end(&options, false);
 	ck_assert_uint_eq(run_kit_fence("out")->epoch, epoch);
-	ck_assert_uint_eq(ledger.n_effects, 2000);
+	ck_assert_uint_eq(effects(), 2000);
 	remove_folder();
 }
 END_TEST
@@ -229,7 +239,7 @@ START_TEST(a_sink_that_is_not_where_the_store_has_it_is_told)
 	right.incarnation = run_kit_fence("out")->incarnation;
 	*run_kit_fence("out") = right;
 	run_plain_to_its_end(&options, false);
-	ck_assert_uint_eq(ledger.n_effects, 2000);
+	ck_assert_uint_eq(effects(), 2000);
 	remove_folder();
 }
 END_TEST
@@ -261,14 +271,14 @@ START_TEST(a_sink_that_another_instance_has_claimed_is_left_to_it)
 
 	make_folder();
 	run_kit_start(&kit, slow, &options);
-	while (ledger.n_effects < 100)
+	while (effects() < 100)
 		rest_ms(1);
 	pthread_mutex_lock(&ledger.lock);
 	run_kit_fence("out")->incarnation += 5;
 	n_before = ledger.n_effects;
 	pthread_mutex_unlock(&ledger.lock);
 	ck_assert_int_eq(leat_pipeline_wait(kit.pipeline, PATIENCE_US), LEAT_RUN_STOPPED);
-	ck_assert_uint_eq(ledger.n_effects, n_before);
+	ck_assert_uint_eq(effects(), n_before);
 	run_kit_finish(&kit);
 	remove_folder();
 }
@@ -331,7 +341,7 @@ START_TEST(timers_come_back)
 
 	make_folder();
 	run_kit_start(&kit, ticking, &options);
-	while (ledger.n_effects < 300)
+	while (effects() < 300)
 		rest_ms(1);
 	leat_pipeline_drain(kit.pipeline);
 	expect_done(&kit);
