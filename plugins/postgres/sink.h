@@ -58,6 +58,11 @@ struct sink {
 	struct leat_buffer *argument; /* for each target */
 	const char **value;           /* for each target */
 	struct leat_buffer scratch;
+
+	/* of the last fenced claim */
+	char *fence_pipeline;
+	char *fence_sink;
+	uint64_t fence_claims;
 };
 
 /* The rows of a delivery. */
@@ -92,6 +97,18 @@ bool statement_send(struct sink *sink, const struct shape *shape, const struct r
                     const bool *skip);
 /* Appends a row in COPY's text form. */
 void statement_copy_row(struct sink *sink, const struct shape *shape, const struct cell *row, struct leat_buffer *out);
+
+/* ---- fence.c ---- */
+
+/* Takes the fence, in a transaction of its own; makes the table for it when there is none. The connection is new and open. */
+enum leat_status fence_claim(struct sink *sink, const struct leat_claim *claim, struct leat_fence *found, struct leat_error *err);
+/* Queues the compare-and-set, the first statement of a transaction. The server's answer is an error of the kind that means
+ * LEAT_REJECT when the fence is not as expected; then roll back and ask fence_settle(). False: libpq refused it. */
+bool fence_send(struct sink *sink, const struct leat_delivery *delivery);
+/* The same outside of a pipeline, with the answer. */
+enum leat_status fence_move(struct sink *sink, const struct leat_delivery *delivery, struct leat_error *err);
+/* LEAT_OK: the fence is where this delivery sets it, so an earlier attempt has worked. */
+enum leat_status fence_settle(struct sink *sink, const struct leat_delivery *delivery, struct leat_error *err);
 
 /* ---- deliver.c ---- */
 

@@ -267,6 +267,14 @@ enum leat_status leat_driver_claim(struct leat_driver *d)
 	return d->node->plugin->sink->claim(d->self, &claim, &found, &d->instance->context, &d->err);
 }
 
+enum leat_status leat_driver_claim_fenced(struct leat_driver *d, uint64_t incarnation, struct leat_fence *found)
+{
+	const struct leat_claim claim = { .pipeline = "driver", .sink = "it", .is_fenced = true, .incarnation = incarnation };
+
+	memset(found, 0xff, sizeof *found);
+	return d->node->plugin->sink->claim(d->self, &claim, found, &d->instance->context, &d->err);
+}
+
 static struct leat_record make_record(struct leat_driver *d, const char *json)
 {
 	struct leat_record record = { .time_us = LEAT_NO_TIME, .arrival_us = d->now_us };
@@ -310,10 +318,9 @@ enum leat_status leat_driver_encode_value(struct leat_driver *d, const char *nam
 	return encode(d, &record);
 }
 
-enum leat_status leat_driver_deliver(struct leat_driver *d)
+static enum leat_status deliver(struct leat_driver *d, struct leat_delivery delivery)
 {
 	struct leat_effect *effect = leat_allocate_zeroed(d->n_effects + 1, sizeof *effect);
-	const struct leat_delivery delivery = { .n = d->n_effects, .effect = effect };
 	enum leat_status status;
 	size_t i;
 
@@ -322,6 +329,8 @@ enum leat_status leat_driver_deliver(struct leat_driver *d)
 	d->n_delivered = d->n_effects;
 	for (i = 0; i < d->n_effects; i++)
 		effect[i] = (struct leat_effect){ .bytes = d->bytes.data + d->effect[i].at, .n = d->effect[i].n };
+	delivery.n = d->n_effects;
+	delivery.effect = effect;
 	status = d->node->plugin->sink->deliver(d->self, &delivery, &d->instance->context, &d->err);
 	free(effect);
 	ck_assert_ptr_null(d->instance->breach);
@@ -332,6 +341,16 @@ enum leat_status leat_driver_deliver(struct leat_driver *d)
 		ck_assert_uint_eq(leat_driver_refusals(d), 0);
 	}
 	return status;
+}
+
+enum leat_status leat_driver_deliver(struct leat_driver *d)
+{
+	return deliver(d, (struct leat_delivery){ .is_fenced = false });
+}
+
+enum leat_status leat_driver_deliver_fenced(struct leat_driver *d, struct leat_fence expected, struct leat_fence next)
+{
+	return deliver(d, (struct leat_delivery){ .is_fenced = true, .expected = expected, .next = next });
 }
 
 size_t leat_driver_refusals(const struct leat_driver *d)

@@ -25,12 +25,15 @@ const char *leat_driver_reason(const struct leat_driver *d);
 /* ---- sinks ---- */
 
 enum leat_status leat_driver_claim(struct leat_driver *d);
+/* *found is set to all ones before, so a sink that forgets to fill it shows. */
+enum leat_status leat_driver_claim_fenced(struct leat_driver *d, uint64_t incarnation, struct leat_fence *found);
 /* Another effect for the next delivery. */
 enum leat_status leat_driver_encode(struct leat_driver *d, const char *json);
 /* The same, of a map with that one field. */
 enum leat_status leat_driver_encode_value(struct leat_driver *d, const char *name, struct leat_value value);
 /* Everything encoded since the last LEAT_OK. */
 enum leat_status leat_driver_deliver(struct leat_driver *d);
+enum leat_status leat_driver_deliver_fenced(struct leat_driver *d, struct leat_fence expected, struct leat_fence next);
 size_t leat_driver_refusals(const struct leat_driver *d);
 /* Why that effect was refused, NULL when it was not. */
 const char *leat_driver_refusal(const struct leat_driver *d, size_t effect);
