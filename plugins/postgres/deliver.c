@@ -466,6 +466,8 @@ enum leat_status sink_deliver(void *self, const struct leat_delivery *delivery, 
 	enum leat_status status = table_open(sink, ctx, err);
 	size_t i;
 
+	if (status == LEAT_OK && delivery->is_fenced)
+		status = fence_prepare(sink, err);
 	if (status != LEAT_OK)
 		return status;
 	read_effects(&w);

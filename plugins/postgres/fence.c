@@ -38,6 +38,7 @@ static const char *const take_sql[] = {
 static const char *const read_sql[] = {
 	"SELECT incarnation, epoch, digest FROM ", " WHERE pipeline = $1 AND sink = $2", NULL,
 };
+static const char move_name[] = "leat_fence";
 /* The words are what an administrator finds in the server's log, as text that is no integer. */
 static const char *const move_sql[] = {
 	"WITH moved AS (UPDATE ", " SET incarnation = $3, epoch = $4, digest = $5 WHERE pipeline = $1 AND sink = $2"
@@ -218,7 +219,8 @@ static enum leat_status take_row(struct sink *sink, const struct leat_claim *cla
 		return status;
 	sink->fence_claims = PQntuples(result) == 1 ? number_at(result, 0) : 0;
 	PQclear(result);
-	return command(sink, "COMMIT", err);
+	status = command(sink, "COMMIT", err);
+	return status == LEAT_OK ? fence_prepare(sink, err) : status;
 }
 
 static void take_names(struct sink *sink, const struct leat_claim *claim)
@@ -264,17 +266,27 @@ static void fill_move(struct arguments *a, const struct sink *sink, const struct
 	add_number(a, sink->fence_claims);
 }
 
+enum leat_status fence_prepare(struct sink *sink, struct leat_error *err)
+{
+	struct leat_buffer sql = { 0 };
+	enum leat_status status;
+
+	if (sink->fence_generation == sink->pg.generation)
+		return LEAT_OK;
+	write_sql(sink, &sql, move_sql);
+	status = statement_prepare(sink, move_name, sql.data, err);
+	leat_buffer_finish(&sql);
+	if (status == LEAT_OK)
+		sink->fence_generation = sink->pg.generation;
+	return status;
+}
+
 bool fence_send(struct sink *sink, const struct leat_delivery *delivery)
 {
 	struct arguments a;
-	struct leat_buffer sql = { 0 };
-	bool is_sent;
 
 	fill_move(&a, sink, delivery);
-	write_sql(sink, &sql, move_sql);
-	is_sent = PQsendQueryParams(sink->pg.conn, sql.data, a.n, NULL, a.value, NULL, NULL, 0) == 1;
-	leat_buffer_finish(&sql);
-	return is_sent;
+	return PQsendQueryPrepared(sink->pg.conn, move_name, a.n, a.value, NULL, NULL, 0) == 1;
 }
 
 enum leat_status fence_move(struct sink *sink, const struct leat_delivery *delivery, struct leat_error *err)

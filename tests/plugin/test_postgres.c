@@ -772,6 +772,23 @@ START_TEST(a_claim_waits_for_a_former_owner_in_the_middle)
 }
 END_TEST
 
+START_TEST(a_claim_that_has_waited_finds_what_was_committed_meanwhile)
+{
+	struct leat_driver *d;
+
+	if (!begin())
+		return;
+	(void)query("create table t (id int)");
+	d = claimed_fenced("table: t", 1, fence(0, 0));
+	(void)query("begin; update leat_fences set epoch = 1, digest = %lld", (long long)(int64_t)fence(1, 1).digest);
+	later(conn, "select pg_sleep(0.3); commit");
+	claim_fenced(d, 2, fence(1, 1));
+	finish_later(conn);
+	leat_driver_destroy(d);
+	end();
+}
+END_TEST
+
 /* The former owner's transaction has begun, and waits for the row that the claim has. */
 START_TEST(a_former_owner_that_waits_for_the_fence_is_refused)
 {
@@ -834,6 +851,24 @@ START_TEST(refused_rows_leave_the_others_and_the_fence_in_one_transaction)
 }
 END_TEST
 
+/* Its commits take that long for each row. */
+static void create_slow_table(double seconds)
+{
+	(void)query("create table t (id int, n int); create function slow() returns trigger language plpgsql as"
+	            " $$ begin perform pg_sleep(%f); return null; end $$;"
+	            "create constraint trigger slow after insert on t deferrable initially deferred for each row execute function slow()",
+	            seconds);
+}
+
+static const char *cut_after(double seconds)
+{
+	static char sql[320];
+
+	(void)snprintf(sql, sizeof sql, "do $$ begin perform pg_sleep(%f); perform pg_terminate_backend(pid) from pg_stat_activity"
+	               " where application_name = 'leat driver/it'; end $$", seconds);
+	return sql;
+}
+
 /* The server goes on with a commit whose client has gone, and the claim waits until it is through. */
 START_TEST(a_commit_that_outlives_its_connection_is_found_by_the_claim)
 {
@@ -844,9 +879,7 @@ START_TEST(a_commit_that_outlives_its_connection_is_found_by_the_claim)
 
 	if (!begin())
 		return;
-	(void)query("create table t (id int); create function slow() returns trigger language plpgsql as"
-	            " $$ begin perform pg_sleep(0.7); return null; end $$;"
-	            "create constraint trigger slow after insert on t deferrable initially deferred for each row execute function slow()");
+	create_slow_table(0.7);
 	d = claimed_fenced("table: t\ntimeout: 300ms", 1, fence(0, 0));
 	encode(d, "{\"id\": 1}");
 	ck_assert_int_eq(leat_driver_deliver_fenced(d, fence(1, 0), fence(1, 1)), LEAT_UNKNOWN);
@@ -855,6 +888,27 @@ START_TEST(a_commit_that_outlives_its_connection_is_found_by_the_claim)
 	ck_assert_int_eq(status, LEAT_OK);
 	ck_assert_int_gt(i, 0);
 	expect_fence(found, fence(1, 1));
+	deliver_fenced(d, fence(1, 0), fence(1, 1));
+	ck_assert_str_eq(query("select id from t"), "1");
+	leat_driver_destroy(d);
+	end();
+}
+END_TEST
+
+/* Its answer to COMMIT would be the same if that had been done. */
+START_TEST(a_server_that_ends_the_connection_in_a_commit_is_not_believed)
+{
+	struct leat_driver *d;
+
+	if (!begin())
+		return;
+	create_slow_table(0.6);
+	d = claimed_fenced("table: t", 1, fence(0, 0));
+	encode(d, "{\"id\": 1}");
+	later(conn, cut_after(0.2));
+	ck_assert_int_eq(leat_driver_deliver_fenced(d, fence(1, 0), fence(1, 1)), LEAT_UNKNOWN);
+	finish_later(conn);
+	claim_fenced(d, 1, fence(1, 0));
 	deliver_fenced(d, fence(1, 0), fence(1, 1));
 	ck_assert_str_eq(query("select id from t"), "1");
 	leat_driver_destroy(d);
@@ -893,23 +947,19 @@ START_TEST(connections_cut_at_any_time_leave_each_row_there_once)
 	enum { ROUNDS = 40 };
 	struct leat_driver *d;
 	PGconn *cutter;
-	char sql[320], json[64];
+	char json[64];
 	int i, n_unknown = 0;
 
 	if (!begin())
 		return;
-	(void)query("create table t (id int, n int); create function slow() returns trigger language plpgsql as"
-	            " $$ begin perform pg_sleep(0.002); return null; end $$;"
-	            "create constraint trigger slow after insert on t deferrable initially deferred for each row execute function slow()");
+	create_slow_table(0.005);
 	d = claimed_fenced("table: t", 1, fence(0, 0));
 	cutter = connect_again();
 	for (i = 1; i <= ROUNDS; i++) {
 		(void)snprintf(json, sizeof json, "{\"id\": %d, \"n\": 1}", i);
 		encode(d, json);
 		encode(d, json);
-		(void)snprintf(sql, sizeof sql, "do $$ begin perform pg_sleep(%f); perform pg_terminate_backend(pid) from pg_stat_activity"
-		               " where application_name = 'leat driver/it'; end $$", i * 0.0003);
-		later(cutter, sql);
+		later(cutter, cut_after(i * 0.0005));
 		n_unknown += insist(d, fence(1, (uint64_t)i - 1), fence(1, (uint64_t)i));
 		finish_later(cutter);
 	}
@@ -1163,9 +1213,9 @@ END_TEST
 
 /* ---- how fast ---- */
 
-static void measure(const char *name, const char *options)
+static void measure(const char *name, const char *options, bool is_fenced)
 {
-	struct leat_driver *d = claimed(options);
+	struct leat_driver *d = is_fenced ? claimed_fenced(options, 1, fence(0, 0)) : claimed(options);
 	double started, busy = 0;
 	char json[160];
 	int i, round;
@@ -1178,7 +1228,10 @@ static void measure(const char *name, const char *options)
 			encode(d, json);
 		}
 		started = leat_driver_seconds();
-		deliver(d);
+		if (is_fenced)
+			deliver_fenced(d, fence(1, (uint64_t)round), fence(1, (uint64_t)round + 1));
+		else
+			deliver(d);
 		busy += leat_driver_seconds() - started;
 	}
 	ck_assert_str_eq(query("select count(*) from t"), "20000");
@@ -1192,10 +1245,11 @@ START_TEST(deliveries_of_a_thousand_rows_are_measured)
 	if (!begin())
 		return;
 	(void)query("create table t (id bigint primary key, who text, amount numeric, at timestamptz)");
-	measure("insert", "table: t");
-	measure("upsert", "table: t\nupsert: id");
-	measure("copy", "table: t\nmode: copy");
-	measure("insert, a statement per row", "table: t\nbatch: 1");
+	measure("insert", "table: t", false);
+	measure("insert, fenced", "table: t", true);
+	measure("upsert", "table: t\nupsert: id", false);
+	measure("copy", "table: t\nmode: copy", false);
+	measure("insert, a statement per row", "table: t\nbatch: 1", false);
 	end();
 }
 END_TEST
@@ -1214,10 +1268,11 @@ int main(void)
 		many_shapes_are_more_than_are_kept, a_claim_finds_nothing_and_then_what_was_delivered,
 		a_delivery_that_is_repeated_is_applied_once, another_fence_than_expected_is_fatal_and_nothing_is_applied,
 		a_former_owner_is_refused_after_another_claim, an_attempt_of_before_a_claim_is_refused_even_with_our_incarnation,
-		a_claim_waits_for_a_former_owner_in_the_middle, a_former_owner_that_waits_for_the_fence_is_refused,
+		a_claim_waits_for_a_former_owner_in_the_middle, a_claim_that_has_waited_finds_what_was_committed_meanwhile,
+		a_former_owner_that_waits_for_the_fence_is_refused,
 		refused_rows_leave_the_others_and_the_fence_in_one_transaction,
 		a_commit_that_outlives_its_connection_is_found_by_the_claim,
-		connections_cut_at_any_time_leave_each_row_there_once, a_serialization_failure_is_retried,
+		a_server_that_ends_the_connection_in_a_commit_is_not_believed, connections_cut_at_any_time_leave_each_row_there_once, a_serialization_failure_is_retried,
 		a_role_without_the_right_to_create_needs_the_table_of_the_readme, two_claims_may_create_the_table_at_once,
 		a_lookup_adds_the_columns_of_its_row,
 		a_lookup_asks_the_server_once_until_the_answer_is_old, a_lookup_without_a_row_can_reject_or_drop,
