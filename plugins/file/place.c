@@ -25,13 +25,15 @@ static bool hash_before(int fd, int64_t at, uint32_t *hash)
 /* "f1" names this form; with files of less than 2^48 bytes in all it fits. */
 void file_place_print(int fd, uint64_t inode, int64_t base, int64_t at, char note[56])
 {
+	char text[56] = "";
 	uint32_t hash;
-	int n = 0;
+	int n;
 
-	if (hash_before(fd, at, &hash))
-		n = snprintf(note, 56, "f1 %" PRIx64 " %" PRIx64 " %" PRIx64 " %08" PRIx32, inode, (uint64_t)base, (uint64_t)at, hash);
-	if (n <= 0 || n >= 56)
-		note[0] = '\0';
+	if (!hash_before(fd, at, &hash))
+		return;
+	n = snprintf(text, sizeof text, "f1 %" PRIx64 " %" PRIx64 " %" PRIx64 " %08" PRIx32, inode, (uint64_t)base, (uint64_t)at, hash);
+	if (n > 0 && (size_t)n < sizeof text)
+		memcpy(note, text, sizeof text);
 }
 
 bool file_place_parse(const char *note, struct file_place *place)

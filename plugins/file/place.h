@@ -17,7 +17,7 @@ struct file_place {
 	uint32_t hash; /* of some bytes before it */
 };
 
-/* "" when it cannot be told. */
+/* Leaves the note as it was when the bytes are gone: then that one says so later. */
 void file_place_print(int fd, uint64_t inode, int64_t base, int64_t at, char note[56]);
 bool file_place_parse(const char *note, struct file_place *place);
 /* The same inode, and the same bytes before `at`? */

@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -864,6 +865,41 @@ START_TEST(a_fenced_delivery_that_does_not_fit_leaves_nothing_behind)
 }
 END_TEST
 
+START_TEST(a_full_disk_is_waited_for_and_nothing_is_there_twice)
+{
+	struct leat_ends *ends;
+	FILE *filler;
+
+	enter_folder();
+	ck_assert_int_eq(chdir("/"), 0);
+	/* Without the right to mount, RLIMIT_FSIZE above has to do. */
+	if (mount("tmpfs", folder, "tmpfs", 0, "size=16k") != 0) {
+		ck_assert_int_eq(rmdir(folder), 0);
+		return;
+	}
+	ck_assert_int_eq(chdir(folder), 0);
+	ends = claim_sink("", 1, 0);
+	ck_assert_int_eq(deliver_epoch(ends, 1, 1), LEAT_OK);
+	filler = fopen("in", "w");
+	setbuf(filler, NULL);
+	while (fputc('x', filler) != EOF)
+		;
+	(void)fclose(filler);
+	for (int i = 0; i < 2; i++) {
+		ck_assert_int_eq(deliver_epoch(ends, 1, 2), LEAT_RETRY);
+		ck_assert_int_eq(leat_ends_error(ends)->code, ENOSPC);
+		ck_assert_str_eq(read_file("out"), "{\"n\":1}\n");
+	}
+	ck_assert_int_eq(unlink("in"), 0);
+	ck_assert_int_eq(deliver_epoch(ends, 1, 2), LEAT_OK);
+	ck_assert_str_eq(read_file("out"), "{\"n\":1}\n{\"n\":2}\n");
+	leat_ends_destroy(ends);
+	ck_assert_int_eq(chdir("/"), 0);
+	ck_assert_int_eq(umount(folder), 0);
+	ck_assert_int_eq(rmdir(folder), 0);
+}
+END_TEST
+
 /* What a crash leaves behind of the rotation that epoch 7 begins, by the steps of plugins/file/fenced.c. */
 enum crash {
 	BEFORE,
@@ -1029,6 +1065,7 @@ int main(void)
                                                  a_file_that_others_touch_while_it_is_claimed_is_told,
                                                  a_file_with_a_fence_is_not_written_at_least_once,
                                                  a_fenced_delivery_that_does_not_fit_leaves_nothing_behind,
+                                                 a_full_disk_is_waited_for_and_nothing_is_there_twice,
                                                  a_rotation_goes_on_after_a_crash_at_any_step,
                                                  a_rotation_that_was_stopped_by_an_error_goes_on_with_the_next_try,
                                                  a_rotation_that_lost_its_file_is_told,
