@@ -57,8 +57,8 @@ static enum leat_status understand(const struct kafka_sink *s, const rd_kafka_to
 		memcpy(text, stored->metadata, stored->metadata_size);
 	if (kafka_fence_read(text, found))
 		return LEAT_OK;
-	return leat_error_set(err, LEAT_FATAL, 0, "group \"%s\" at %s holds something else than a fence for topic \"%s\": \"%s\"", s->group,
-	                      s->common.brokers, s->common.topic, text);
+	return leat_error_set(err, LEAT_FATAL, 0, "group \"%s\" at %s holds something else than a fence for topic \"%s\": \"%s\"",
+	                      s->group, s->common.brokers, s->common.topic, text);
 }
 
 enum leat_status kafka_fence_find(const struct kafka_sink *s, struct kafka_client *reader, struct leat_fence *found,
@@ -72,8 +72,14 @@ enum leat_status kafka_fence_find(const struct kafka_sink *s, struct kafka_clien
 	code = rd_kafka_committed(reader->rk, list, KAFKA_PATIENCE_MS);
 	if (code == RD_KAFKA_RESP_ERR_NO_ERROR)
 		code = list->elems[0].err;
-	status = code == RD_KAFKA_RESP_ERR_NO_ERROR ? understand(s, &list->elems[0], found, err) :
-	                                              kafka_client_error(reader, code, "read the fence", err);
+	if (code == RD_KAFKA_RESP_ERR_NO_ERROR)
+		status = understand(s, &list->elems[0], found, err);
+	else if (code == RD_KAFKA_RESP_ERR__TIMED_OUT) /* librdkafka asks again as long as it is told that offsets are unstable */
+		status = leat_error_set(err, LEAT_RETRY, code,
+		                        "could not read the fence of topic \"%s\" at %s: no answer in time, or it is still being changed",
+		                        s->common.topic, s->common.brokers);
+	else
+		status = kafka_client_error(reader, code, "read the fence", err);
 	rd_kafka_topic_partition_list_destroy(list);
 	return status;
 }

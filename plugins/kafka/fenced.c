@@ -264,7 +264,8 @@ static bool is_same(const struct leat_fence *a, const struct leat_fence *b)
 }
 
 /* What came of the messages from begin to end: the worst that happened to one. LEAT_REJECT: some were refused. */
-static enum leat_status settle(const struct kafka_sink *s, struct kafka_producer *p, size_t begin, size_t end, struct leat_error *err)
+static enum leat_status settle(const struct kafka_sink *s, struct kafka_producer *p, size_t begin, size_t end,
+                               struct leat_error *err)
 {
 	int64_t patience_ms = smaller(s->timeout_us / 1000, MESSAGE_MS) + KAFKA_PATIENCE_MS;
 	rd_kafka_resp_err_t code = RD_KAFKA_RESP_ERR_NO_ERROR;
@@ -341,7 +342,8 @@ static enum leat_status find_refused(struct kafka_sink *s, const struct leat_del
 }
 
 /* The end of a run of messages that fit into one batch, so that they are not refused together. */
-static size_t end_of_run(const struct kafka_sink *s, const struct leat_delivery *d, const rd_kafka_resp_err_t *verdict, size_t begin)
+static size_t end_of_run(const struct kafka_sink *s, const struct leat_delivery *d, const rd_kafka_resp_err_t *verdict,
+                         size_t begin)
 {
 	size_t budget = (size_t)atomic_load(&s->limit) / 2;
 	size_t end = begin + 1;

@@ -275,7 +275,8 @@ void kafka_fence_write(const struct leat_fence *fence, char text[KAFKA_FENCE_TEX
 bool kafka_fence_read(const char *text, struct leat_fence *fence);
 /* A consumer that joins no group, as librdkafka's producers cannot read offsets. `is_stable`: it waits for offsets in
  * transactions that are under way. */
-enum leat_status kafka_fence_open(const struct kafka_sink *sink, bool is_stable, struct kafka_client *reader, struct leat_error *err);
+enum leat_status kafka_fence_open(const struct kafka_sink *sink, bool is_stable, struct kafka_client *reader,
+                                  struct leat_error *err);
 /* All zero when there is none. LEAT_RETRY: nobody answers, or a transaction is still under way. */
 enum leat_status kafka_fence_find(const struct kafka_sink *sink, struct kafka_client *reader, struct leat_fence *found,
                                   struct leat_error *err);
