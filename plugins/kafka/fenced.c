@@ -18,7 +18,9 @@
 enum {
 	TRANSACTION_MS = 15000, /* after that the brokers abort it, and until then nobody reads beyond it */
 	MESSAGE_MS = 10000,
-	INIT_MS = 10000, /* to end what a former owner has begun takes the brokers a moment */
+	PATIENCE_MS = 12000, /* a message has its result before */
+	CAUSE_MS = 100,      /* until it is told which message has made a transaction fail */
+	INIT_MS = 10000,     /* to end what a former owner has begun takes the brokers a moment */
 	COMMIT_MS = 5000,
 	ABORT_MS = 5000,
 	PROBE_MS = 5000, /* within TRANSACTION_MS, with all else that may happen in it */
@@ -264,10 +266,8 @@ static bool is_same(const struct leat_fence *a, const struct leat_fence *b)
 }
 
 /* What came of the messages from begin to end: the worst that happened to one. LEAT_REJECT: some were refused. */
-static enum leat_status settle(const struct kafka_sink *s, struct kafka_producer *p, size_t begin, size_t end,
-                               struct leat_error *err)
+static enum leat_status settle(struct kafka_producer *p, size_t begin, size_t end, int64_t patience_ms, struct leat_error *err)
 {
-	int64_t patience_ms = smaller(s->timeout_us / 1000, MESSAGE_MS) + KAFKA_PATIENCE_MS;
 	rd_kafka_resp_err_t code = RD_KAFKA_RESP_ERR_NO_ERROR;
 
 	if (!kafka_producer_wait(p, patience_ms, true))
@@ -290,11 +290,9 @@ static enum leat_status deliver_all(struct kafka_sink *s, struct kafka_producer 
 		return status;
 	kafka_producer_put(p, d->effect, 0, d->n);
 	status = put_fence(s, p, &d->next, err); /* while the messages are under way */
-	if (status == LEAT_OK || p->n_pending > 0 || p->has_failed) {
-		written = settle(s, p, 0, d->n, err);
-		if (written != LEAT_OK)
-			status = written; /* the cause of the other */
-	}
+	written = settle(p, 0, d->n, status == LEAT_OK ? PATIENCE_MS : CAUSE_MS, err);
+	if (status == LEAT_OK || written >= LEAT_REJECT) /* which is the cause of the other */
+		status = written;
 	if (status == LEAT_REJECT)
 		return abort_transaction(p, err) == LEAT_OK ? LEAT_REJECT : LEAT_UNKNOWN;
 	return status == LEAT_OK ? commit(p, err) : status;
@@ -329,7 +327,7 @@ static enum leat_status find_refused(struct kafka_sink *s, const struct leat_del
 				break;
 		}
 		kafka_producer_put(&probe, d->effect, i, i + 1);
-		status = settle(s, &probe, i, i + 1, err);
+		status = settle(&probe, i, i + 1, PATIENCE_MS, err);
 		if (status == LEAT_REJECT)
 			verdict[i] = probe.result[i];
 		if (status == LEAT_REJECT || (status == LEAT_OK && (i + 1 == d->n || kafka_now_ms() - began_ms > PROBE_MS))) {
@@ -365,7 +363,7 @@ static enum leat_status deliver_rest(struct kafka_sink *s, struct kafka_producer
 			continue;
 		end = end_of_run(s, d, verdict, i);
 		kafka_producer_put(p, d->effect, i, end);
-		status = settle(s, p, i, end, err);
+		status = settle(p, i, end, PATIENCE_MS, err);
 	}
 	if (status == LEAT_OK)
 		status = put_fence(s, p, &d->next, err);

@@ -169,6 +169,6 @@ int main(void)
 {
 	return leat_test_main("kafka_errors", (const TTest *[]){ each_error_has_its_status,
 	                                                         words_about_a_connection_are_cut_to_the_reason,
-	                                                         start_is_a_word_or_a_time, an_anchor_survives_its_note, a_fence_survives_its_text,
-	                                                         NULL });
+	                                                         start_is_a_word_or_a_time, an_anchor_survives_its_note,
+	                                                         a_fence_survives_its_text, NULL });
 }
