@@ -51,6 +51,7 @@ struct leat_epochs {
 	int64_t round_us;      /* when the last one began */
 	bool has_delivered;    /* a delivery is not noted in the store yet */
 	struct leat_buffer scratch; /* coordinator */
+	uint64_t n_written;         /* rounds that are durable, as far as there was anything to write; coordinator */
 	int64_t disk_us;            /* when the disk was looked at last; coordinator */
 	uint64_t disk_low;
 	_Atomic bool is_disk_low;
@@ -372,12 +373,11 @@ static void write_epoch(struct leat_epochs *e, uint64_t round)
 {
 	struct leat_pipeline *p = e->pipeline;
 	uint64_t epoch = leat_store_epoch(e->store) + 1;
-	bool has_changed = false, has_delivered;
+	bool has_changed = false;
 	int64_t start_us;
 	struct leat_error err;
 
 	pthread_mutex_lock(&e->lock);
-	has_delivered = e->has_delivered;
 	e->has_delivered = false;
 	pthread_mutex_unlock(&e->lock);
 	for (size_t i = 0; i < p->n_shards; i++)
@@ -385,7 +385,8 @@ static void write_epoch(struct leat_epochs *e, uint64_t round)
 	for (uint32_t i = 0; i < p->description->n_nodes; i++)
 		if (p->node[i].sink != NULL)
 			has_changed = leat_sink_put_epoch(p->node[i].sink, e->store, round, epoch, &e->scratch) || has_changed;
-	if (!has_changed && !has_delivered)
+	e->n_written = round + 1;
+	if (!leat_store_has_changes(e->store))
 		return;
 	leat_fault("store-write-before");
 	leat_counter_add(&e->n_bytes, leat_store_batch_bytes(e->store));
@@ -517,7 +518,7 @@ void leat_epochs_finish(struct leat_epochs *e)
 
 	for (uint32_t i = 0; i < e->pipeline->description->n_nodes; i++)
 		if (e->pipeline->node[i].sink != NULL)
-			leat_sink_put_delivered(e->pipeline->node[i].sink, e->store);
+			leat_sink_put_delivered(e->pipeline->node[i].sink, e->store, e->n_written);
 	if (leat_store_has_changes(e->store) && leat_store_commit(e->store, leat_store_epoch(e->store), &err) != LEAT_OK)
 		die(e, &err);
 }

@@ -77,9 +77,12 @@ static enum leat_status judge_first(struct leat_sink *sink, const struct leat_fe
 		if (!search.is_there)
 			return refuse(found, &delivered, &head, leat_store_folder(store), err);
 	}
-	sink->fence = *found;
+	/* What lies between has been delivered, and the store was not told: delivering it again applies nothing, and tells what
+	 * was refused of it (E7). */
+	sink->repeat_until = is_at(found, &delivered) ? 0 : found->epoch;
+	sink->fence = delivered;
 	sink->fence.incarnation = sink->incarnation;
-	return leat_sink_recover(sink, found->epoch, err);
+	return leat_sink_recover(sink, delivered.epoch, err);
 }
 
 /* In the middle of things: an outcome was unknown. It is ours, and either where it was or where it should be. In both cases
