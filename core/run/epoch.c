@@ -412,7 +412,7 @@ static bool sinks_are_idle(const struct leat_epochs *e)
 	return true;
 }
 
-/* Until when to wait, with the lock held; 0: no longer. While sinks are busy with earlier epochs there is no hurry, and a
+/* Until when to wait, with the lock held. While sinks are busy with earlier epochs there is no hurry, and a
  * longer one costs less. */
 static int64_t wait_until_us(const struct leat_epochs *e)
 {

@@ -85,6 +85,9 @@ bool leat_sink_put_epoch(struct leat_sink *sink, struct leat_store *store, uint6
 void leat_sink_release(struct leat_sink *sink)
 {
 	leat_fault("release-before");
+	/* An epoch that is nothing to this sink does not wake its thread. */
+	if (sink->closed.first == NULL && sink->noted_epoch == sink->noting_epoch)
+		return;
 	pthread_mutex_lock(&sink->lock);
 	sink->noted_epoch = sink->noting_epoch;
 	if (sink->closed.first != NULL)
