@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "run/sink.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/check.h"
 #include "base/clock.h"
+#include "base/condition.h"
 #include "base/fault.h"
 #include "base/memory.h"
 #include "run/epoch.h"
@@ -44,7 +43,6 @@ static void prepare_epochs(struct leat_sink *sink)
 struct leat_sink *leat_sink_create(struct leat_pipeline *p, const struct leat_node *node)
 {
 	struct leat_sink *sink = leat_allocate_zeroed(1, sizeof *sink);
-	pthread_condattr_t attributes;
 
 	sink->pipeline = p;
 	sink->node = node;
@@ -54,10 +52,7 @@ struct leat_sink *leat_sink_create(struct leat_pipeline *p, const struct leat_no
 	leat_group_list_init(&sink->closed);
 	prepare_epochs(sink);
 	pthread_mutex_init(&sink->lock, NULL);
-	pthread_condattr_init(&attributes);
-	pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-	pthread_cond_init(&sink->changed, &attributes);
-	pthread_condattr_destroy(&attributes);
+	leat_condition_init(&sink->changed);
 	sink->effect_capacity = MAX_EFFECTS;
 	sink->effect = leat_allocate_zeroed(MAX_EFFECTS, sizeof *sink->effect);
 	sink->record = leat_allocate_zeroed(MAX_EFFECTS, sizeof *sink->record);
@@ -99,10 +94,9 @@ static bool is_stopping(const struct leat_sink *sink)
 static void pause_for(struct leat_sink *sink, int64_t us)
 {
 	int64_t until_us = leat_clock_monotonic_us() + us;
-	struct timespec until = { .tv_sec = until_us / 1000000, .tv_nsec = until_us % 1000000 * 1000 };
 
 	pthread_mutex_lock(&sink->lock);
-	while (!is_stopping(sink) && pthread_cond_timedwait(&sink->changed, &sink->lock, &until) != ETIMEDOUT)
+	while (!is_stopping(sink) && leat_condition_wait(&sink->changed, &sink->lock, until_us))
 		;
 	pthread_mutex_unlock(&sink->lock);
 }

@@ -2,15 +2,14 @@
 /* The coordinator. Its lock order: layout, then lock; it holds layout for a whole round. */
 #include "run/epoch.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <sys/statvfs.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/check.h"
 #include "base/clock.h"
+#include "base/condition.h"
 #include "base/fault.h"
 #include "base/log.h"
 #include "base/memory.h"
@@ -131,17 +130,13 @@ enum leat_status leat_epochs_create(struct leat_pipeline *p, struct leat_epochs 
 {
 	char *folder = leat_format_text("%s/%s.state", p->options.state_dir == NULL ? "." : p->options.state_dir, p->description->name);
 	struct leat_epochs *e = leat_allocate_zeroed(1, sizeof *e);
-	pthread_condattr_t attributes;
 	enum leat_status status;
 
 	e->pipeline = p;
 	e->node = leat_allocate_zeroed(p->description->n_nodes + 1, sizeof *e->node);
 	pthread_mutex_init(&e->layout, NULL);
 	pthread_mutex_init(&e->lock, NULL);
-	pthread_condattr_init(&attributes);
-	pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-	pthread_cond_init(&e->changed, &attributes);
-	pthread_condattr_destroy(&attributes);
+	leat_condition_init(&e->changed);
 	status = leat_store_open(folder, p->description->name, &e->store, err);
 	if (status == LEAT_OK)
 		set_disk_low(e);
@@ -425,16 +420,6 @@ static int64_t wait_until_us(const struct leat_epochs *e)
 	return due_us;
 }
 
-static void wait_for_news(struct leat_epochs *e, int64_t until_us)
-{
-	struct timespec until = { .tv_sec = until_us / 1000000, .tv_nsec = until_us % 1000000 * 1000 };
-
-	if (until_us == INT64_MAX)
-		pthread_cond_wait(&e->changed, &e->lock);
-	else
-		(void)pthread_cond_timedwait(&e->changed, &e->lock, &until);
-}
-
 /* False: everything stops. */
 static bool wait_for_work(struct leat_epochs *e)
 {
@@ -450,7 +435,7 @@ static bool wait_for_work(struct leat_epochs *e)
 		}
 		if (until_us <= leat_clock_monotonic_us())
 			break;
-		wait_for_news(e, until_us);
+		(void)leat_condition_wait(&e->changed, &e->lock, until_us);
 	}
 	e->is_in_round = !is_stopping(e);
 	e->round_us = leat_clock_monotonic_us();

@@ -6,14 +6,13 @@
  */
 #include "run/pipeline.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/check.h"
 #include "base/clock.h"
+#include "base/condition.h"
 #include "base/hash.h"
 #include "base/log.h"
 #include "base/memory.h"
@@ -119,7 +118,6 @@ static void take_presets(struct leat_run_options *options)
 struct leat_pipeline *leat_pipeline_create(const struct leat_plan *plan, const struct leat_run_options *options)
 {
 	struct leat_pipeline *p = leat_allocate_zeroed(1, sizeof *p);
-	pthread_condattr_t attributes;
 	uint32_t i;
 
 	p->plan = plan;
@@ -131,10 +129,7 @@ struct leat_pipeline *leat_pipeline_create(const struct leat_plan *plan, const s
 	p->flow.eased = eased;
 	p->flow.opaque = p;
 	pthread_mutex_init(&p->lock, NULL);
-	pthread_condattr_init(&attributes);
-	pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-	pthread_cond_init(&p->changed, &attributes);
-	pthread_condattr_destroy(&attributes);
+	leat_condition_init(&p->changed);
 	p->n_workers = p->options.workers;
 	p->worker = leat_allocate_zeroed(p->n_workers, sizeof *p->worker);
 	for (i = 0; i < p->n_workers; i++)
@@ -370,17 +365,11 @@ enum leat_run_state leat_pipeline_state(const struct leat_pipeline *p)
 
 enum leat_run_state leat_pipeline_wait(struct leat_pipeline *p, int64_t timeout_us)
 {
-	int64_t until_us = leat_clock_monotonic_us() + timeout_us;
-	struct timespec until = { .tv_sec = until_us / 1000000, .tv_nsec = until_us % 1000000 * 1000 };
-	int rc = 0;
+	int64_t until_us = timeout_us < 0 ? INT64_MAX : leat_clock_monotonic_us() + timeout_us;
 
 	pthread_mutex_lock(&p->lock);
-	while (leat_pipeline_state(p) < LEAT_RUN_DONE && rc != ETIMEDOUT) {
-		if (timeout_us < 0)
-			pthread_cond_wait(&p->changed, &p->lock);
-		else
-			rc = pthread_cond_timedwait(&p->changed, &p->lock, &until);
-	}
+	while (leat_pipeline_state(p) < LEAT_RUN_DONE && leat_condition_wait(&p->changed, &p->lock, until_us))
+		;
 	pthread_mutex_unlock(&p->lock);
 	return leat_pipeline_state(p);
 }

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "run/supervisor.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/clock.h"
+#include "base/condition.h"
 #include "base/log.h"
 #include "plugin/setup.h"
 #include "run/epoch.h"
@@ -18,10 +17,9 @@ enum { DISCOVER_EVERY_US = 5000000, AT_LEAST_US = 100000 };
 static void rest(struct leat_pipeline *p, int64_t us)
 {
 	int64_t until_us = leat_clock_monotonic_us() + us;
-	struct timespec until = { .tv_sec = until_us / 1000000, .tv_nsec = until_us % 1000000 * 1000 };
 
 	pthread_mutex_lock(&p->lock);
-	while (!p->wants_attention && pthread_cond_timedwait(&p->changed, &p->lock, &until) != ETIMEDOUT)
+	while (!p->wants_attention && leat_condition_wait(&p->changed, &p->lock, until_us))
 		;
 	p->wants_attention = false;
 	pthread_mutex_unlock(&p->lock);

@@ -4,10 +4,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/check.h"
 #include "base/clock.h"
+#include "base/condition.h"
 #include "base/memory.h"
 #include "run/shard.h"
 
@@ -19,15 +19,10 @@ struct leat_mail {
 
 void leat_worker_init(struct leat_worker *w, uint32_t index)
 {
-	pthread_condattr_t attributes;
-
 	memset(w, 0, sizeof *w);
 	w->index = index;
 	pthread_mutex_init(&w->lock, NULL);
-	pthread_condattr_init(&attributes);
-	pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-	pthread_cond_init(&w->wake, &attributes);
-	pthread_condattr_destroy(&attributes);
+	leat_condition_init(&w->wake);
 }
 
 void leat_worker_finish(struct leat_worker *w)
@@ -49,18 +44,12 @@ void leat_worker_wake(struct leat_worker *w)
 
 static void sleep_until(struct leat_worker *w, int64_t deadline_us)
 {
-	struct timespec deadline = { .tv_sec = deadline_us / 1000000, .tv_nsec = deadline_us % 1000000 * 1000 };
-
 	atomic_store_explicit(&w->round_us, 0, memory_order_relaxed);
 	pthread_mutex_lock(&w->lock);
 	atomic_store(&w->is_asleep, true);
 	/* Whoever wakes us sets is_woken before looking at is_asleep, so one of us two sees the other. */
-	while (!atomic_load(&w->is_woken)) {
-		if (deadline_us == INT64_MAX)
-			pthread_cond_wait(&w->wake, &w->lock);
-		else if (pthread_cond_timedwait(&w->wake, &w->lock, &deadline) != 0)
-			break;
-	}
+	while (!atomic_load(&w->is_woken) && leat_condition_wait(&w->wake, &w->lock, deadline_us))
+		;
 	atomic_store(&w->is_asleep, false);
 	pthread_mutex_unlock(&w->lock);
 	atomic_fetch_add_explicit(&w->wakeups, 1, memory_order_relaxed);
