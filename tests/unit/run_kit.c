@@ -552,6 +552,23 @@ enum leat_status run_kit_try(struct run_kit *kit, const char *yaml, const struct
 	return leat_pipeline_start(kit->pipeline, err);
 }
 
+void run_kit_expect_all(int partitions, int count, unsigned times)
+{
+	for (int p = 0; p < partitions; p++)
+		for (int i = 0; i < count; i++)
+			ck_assert_msg(ledger.seen[p][i] == times, "record %d of partition %d was delivered %u times, not %u", i, p,
+			              ledger.seen[p][i], times);
+}
+
+void run_kit_expect_done(struct run_kit *kit)
+{
+	struct leat_error err = { .text = "" };
+	enum leat_run_state state = leat_pipeline_wait(kit->pipeline, RUN_KIT_PATIENCE_US);
+
+	(void)leat_pipeline_error(kit->pipeline, &err);
+	ck_assert_msg(state == LEAT_RUN_DONE, "state %d: %s", (int)state, err.text);
+}
+
 void run_kit_finish(struct run_kit *kit)
 {
 	if (run_kit_is_watched) {

@@ -35,6 +35,8 @@ struct ledger {
 };
 extern struct ledger ledger;
 
+enum { RUN_KIT_PATIENCE_US = 50000000 };
+
 /* Set: a thread reads the figures all the time, from before the start to the end. Run_kit_finish() clears it. */
 extern bool run_kit_is_watched;
 
@@ -55,6 +57,10 @@ void run_kit_restart(struct run_kit *kit, const char *yaml, const struct leat_ru
 /* The same, and it may fail. */
 enum leat_status run_kit_try(struct run_kit *kit, const char *yaml, const struct leat_run_options *options, struct leat_error *err);
 struct leat_fence *run_kit_fence(const char *sink); /* under ledger.lock while it runs */
+/* Each record of each partition was delivered so often. */
+void run_kit_expect_all(int partitions, int count, unsigned times);
+/* It comes to its end, and in time. */
+void run_kit_expect_done(struct run_kit *kit);
 void run_kit_finish(struct run_kit *kit);
 
 #endif

@@ -12,8 +12,6 @@
 #include "unit/run_kit.h"
 #include "unit/unit.h"
 
-static const int64_t PATIENCE_US = 50000000;
-
 static char folder[64];
 
 static int remove_one(const char *path, const struct stat *st, int type, struct FTW *at)
@@ -46,28 +44,11 @@ static void rest_ms(int ms)
 	(void)nanosleep(&(struct timespec){ .tv_sec = ms / 1000, .tv_nsec = (long)(ms % 1000) * 1000000 }, NULL);
 }
 
-static void expect_all(int partitions, int count, unsigned times)
-{
-	for (int p = 0; p < partitions; p++)
-		for (int i = 0; i < count; i++)
-			ck_assert_msg(ledger.seen[p][i] == times, "record %d of partition %d was delivered %u times, not %u", i, p,
-			              ledger.seen[p][i], times);
-}
-
-static void expect_done(struct run_kit *kit)
-{
-	struct leat_error err = { .text = "" };
-	enum leat_run_state state = leat_pipeline_wait(kit->pipeline, PATIENCE_US);
-
-	(void)leat_pipeline_error(kit->pipeline, &err);
-	ck_assert_msg(state == LEAT_RUN_DONE, "state %d: %s", (int)state, err.text);
-}
-
 static void expect_stopped(struct run_kit *kit, const char *part)
 {
 	struct leat_error err = { .text = "" };
 
-	ck_assert_int_eq(leat_pipeline_wait(kit->pipeline, PATIENCE_US), LEAT_RUN_STOPPED);
+	ck_assert_int_eq(leat_pipeline_wait(kit->pipeline, RUN_KIT_PATIENCE_US), LEAT_RUN_STOPPED);
 	ck_assert(leat_pipeline_error(kit->pipeline, &err));
 	ck_assert_msg(strstr(err.text, part) != NULL, "\"%s\" does not say \"%s\"", err.text, part);
 }
@@ -130,17 +111,17 @@ START_TEST(what_is_ended_anywhere_goes_on_and_counts_each_record_once)
 	for (; n_ends < 12 && effects() < 29000; n_ends++) {
 		rest_ms(20 + 45 * (n_ends % 5));
 		leat_pipeline_abort(kit.pipeline);
-		ck_assert_int_eq(leat_pipeline_wait(kit.pipeline, PATIENCE_US), LEAT_RUN_STOPPED);
+		ck_assert_int_eq(leat_pipeline_wait(kit.pipeline, RUN_KIT_PATIENCE_US), LEAT_RUN_STOPPED);
 		run_kit_finish(&kit);
 		run_kit_restart(&kit, endless, &options);
 	}
 	for (int i = 0; i < 4000 && effects() < 30000; i++)
 		rest_ms(10);
 	leat_pipeline_drain(kit.pipeline);
-	expect_done(&kit);
+	run_kit_expect_done(&kit);
 	run_kit_finish(&kit);
 	ck_assert_int_ge(n_ends, 3);
-	expect_all(3, 5000, 2);
+	run_kit_expect_all(3, 5000, 2);
 	ck_assert_uint_eq(ledger.out_of_order, 0);
 	ck_assert_int_eq(stored_counts("p", 5), 15000);
 	ledger.copies = 1;
@@ -166,7 +147,7 @@ START_TEST(what_a_sink_refuses_is_one_dead_letter_wherever_it_is_ended)
 	for (int i = 0; i < 14; i++) {
 		rest_ms(15 + 30 * (i % 4));
 		leat_pipeline_abort(kit.pipeline);
-		ck_assert_int_eq(leat_pipeline_wait(kit.pipeline, PATIENCE_US), LEAT_RUN_STOPPED);
+		ck_assert_int_eq(leat_pipeline_wait(kit.pipeline, RUN_KIT_PATIENCE_US), LEAT_RUN_STOPPED);
 		run_kit_finish(&kit);
 		run_kit_restart(&kit, refusing, &options);
 	}
@@ -177,7 +158,7 @@ START_TEST(what_a_sink_refuses_is_one_dead_letter_wherever_it_is_ended)
 		pthread_mutex_unlock(&ledger.lock);
 	}
 	leat_pipeline_drain(kit.pipeline);
-	expect_done(&kit);
+	run_kit_expect_done(&kit);
 	run_kit_finish(&kit);
 	ck_assert_uint_eq(ledger.n_dead, 600);
 	ck_assert_uint_eq(ledger.n_effects, 5400);
@@ -196,14 +177,14 @@ START_TEST(state_goes_on_counting_after_a_drain)
 
 	make_folder();
 	run_kit_start(&kit, first, &options);
-	expect_done(&kit);
+	run_kit_expect_done(&kit);
 	ck_assert_int_eq(ledger.committed[1], 1000);
 	run_kit_finish(&kit);
 	ck_assert_int_eq(stored_counts("p", 8), 2000);
 	run_kit_restart(&kit, second, &options);
-	expect_done(&kit);
+	run_kit_expect_done(&kit);
 	run_kit_finish(&kit);
-	expect_all(2, 3000, 1);
+	run_kit_expect_all(2, 3000, 1);
 	ck_assert_int_eq(stored_counts("p", 8), 6000);
 	remove_folder();
 }
@@ -223,7 +204,7 @@ static void run_plain_to_its_end(const struct leat_run_options *options, bool is
 	for (int i = 0; i < 4000 && (effects() < 2000 || leat_pipeline_state(kit.pipeline) < LEAT_RUN_RUNNING); i++)
 		rest_ms(5);
 	leat_pipeline_drain(kit.pipeline);
-	expect_done(&kit);
+	run_kit_expect_done(&kit);
 	run_kit_finish(&kit);
 }
 
@@ -314,7 +295,7 @@ START_TEST(a_sink_that_another_instance_has_claimed_is_left_to_it)
 	run_kit_fence("out")->incarnation += 5;
 	n_before = ledger.n_effects;
 	pthread_mutex_unlock(&ledger.lock);
-	ck_assert_int_eq(leat_pipeline_wait(kit.pipeline, PATIENCE_US), LEAT_RUN_STOPPED);
+	ck_assert_int_eq(leat_pipeline_wait(kit.pipeline, RUN_KIT_PATIENCE_US), LEAT_RUN_STOPPED);
 	ck_assert_uint_eq(effects(), n_before);
 	run_kit_finish(&kit);
 	remove_folder();
@@ -358,11 +339,11 @@ START_TEST(state_of_a_node_that_is_gone_is_dropped_only_when_told)
 	run_kit_finish(&kit);
 	options.drop = hop;
 	run_kit_restart(&kit, without, &options);
-	expect_done(&kit);
+	run_kit_expect_done(&kit);
 	run_kit_finish(&kit);
 	options.drop = NULL;
 	run_kit_restart(&kit, without, &options);
-	expect_done(&kit);
+	run_kit_expect_done(&kit);
 	run_kit_finish(&kit);
 	remove_folder();
 }
@@ -381,7 +362,7 @@ START_TEST(timers_come_back)
 	while (effects() < 300)
 		rest_ms(1);
 	leat_pipeline_drain(kit.pipeline);
-	expect_done(&kit);
+	run_kit_expect_done(&kit);
 	run_kit_finish(&kit);
 	ck_assert_uint_eq(ledger.n_fired, 0);
 	run_kit_restart(&kit, ticking, &options);
@@ -389,12 +370,12 @@ START_TEST(timers_come_back)
 		rest_ms(10);
 	ck_assert_uint_eq(ledger.n_fired, 300);
 	leat_pipeline_drain(kit.pipeline);
-	expect_done(&kit);
+	run_kit_expect_done(&kit);
 	run_kit_finish(&kit);
 	run_kit_restart(&kit, ticking, &options);
 	rest_ms(200);
 	leat_pipeline_drain(kit.pipeline);
-	expect_done(&kit);
+	run_kit_expect_done(&kit);
 	run_kit_finish(&kit);
 	ck_assert_uint_eq(ledger.n_fired, 300);
 	remove_folder();

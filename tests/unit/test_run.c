@@ -8,27 +8,6 @@
 #include <time.h>
 #include <unistd.h>
 
-static const int64_t PATIENCE_US = 50000000;
-
-static void expect_all(int partitions, int count, unsigned times)
-{
-	int p, i;
-
-	for (p = 0; p < partitions; p++)
-		for (i = 0; i < count; i++)
-			ck_assert_msg(ledger.seen[p][i] == times, "record %d of partition %d was delivered %u times, not %u", i, p,
-			              ledger.seen[p][i], times);
-}
-
-static void expect_done(struct run_kit *kit)
-{
-	struct leat_error err = { .text = "" };
-	enum leat_run_state state = leat_pipeline_wait(kit->pipeline, PATIENCE_US);
-
-	(void)leat_pipeline_error(kit->pipeline, &err);
-	ck_assert_msg(state == LEAT_RUN_DONE, "state %d: %s", (int)state, err.text);
-}
-
 START_TEST(every_record_of_every_partition_arrives_once_and_in_order)
 {
 	struct leat_run_options options = { .workers = 2 };
@@ -40,8 +19,8 @@ START_TEST(every_record_of_every_partition_arrives_once_and_in_order)
 	              "operators: {hop: {type: relay, input: in, key: k, shards: 8}}\n"
 	              "sinks: {out: {type: ledger, input: hop}}\n",
 	              &options);
-	expect_done(&kit);
-	expect_all(4, 20000, 1);
+	run_kit_expect_done(&kit);
+	run_kit_expect_all(4, 20000, 1);
 	ck_assert_uint_eq(ledger.out_of_order, 0);
 	ck_assert_int_eq(ledger.committed[0], 20000);
 	ck_assert_int_eq(ledger.committed[3], 20000);
@@ -65,8 +44,8 @@ START_TEST(tiny_rings_skewed_keys_and_a_slow_sink_neither_stop_it_nor_fill_memor
 	              "  c: {type: relay, input: [b, a], key: k, shards: 5}\n"
 	              "sinks: {out: {type: ledger, input: c, slow: 2ms}}\n",
 	              &options);
-	expect_done(&kit);
-	expect_all(5, 4000, 2);
+	run_kit_expect_done(&kit);
+	run_kit_expect_all(5, 4000, 2);
 	/* The budget is 256 KiB and a record takes over 100 bytes of it; without back-pressure all 20,000 would be in flight. */
 	ck_assert_uint_lt(ledger.max_in_flight, 5000);
 	ledger.copies = 1;
@@ -85,7 +64,7 @@ START_TEST(a_record_that_is_rejected_becomes_a_dead_letter_and_leaves_no_trace)
 	              "operators: {hop: {type: relay, input: in, key: k, copies: 1, reject_every: 7}}\n"
 	              "sinks: {out: {type: ledger, input: hop}, dead: {type: ledger, input: [in.dead, hop.dead], dead: true}}\n",
 	              NULL);
-	expect_done(&kit);
+	run_kit_expect_done(&kit);
 	/* 100 are no JSON; of the others those that divide by 7 and not by 10: 143 - 15. */
 	ck_assert_uint_eq(ledger.n_dead, 100 + 128);
 	ck_assert_uint_eq(ledger.n_effects, 1000 - 228);
@@ -109,7 +88,7 @@ START_TEST(a_record_without_its_key_is_buried)
 	              "operators: {hop: {type: relay, input: in, key: nothing}}\n"
 	              "sinks: {out: {type: ledger, input: hop}, dead: {type: ledger, input: hop.dead, dead: true}}\n",
 	              NULL);
-	expect_done(&kit);
+	run_kit_expect_done(&kit);
 	ck_assert_uint_eq(ledger.n_dead, 10);
 	ck_assert_uint_eq(ledger.n_effects, 0);
 	run_kit_finish(&kit);
@@ -127,7 +106,7 @@ START_TEST(systems_that_are_away_are_waited_for)
 	              "operators: {hop: {type: relay, input: in, key: k, shards: 2, away: 2}}\n"
 	              "sinks: {out: {type: ledger, input: hop, away: 2, lose_every: 3}}\n",
 	              NULL);
-	expect_done(&kit);
+	run_kit_expect_done(&kit);
 	ck_assert_uint_eq(ledger.n_effects, 1000);
 	leat_pipeline_figures(kit.pipeline, &figures);
 	ck_assert_uint_ge(figures.node[0].retries, 2);
@@ -147,7 +126,7 @@ START_TEST(what_a_sink_refuses_goes_to_its_dead_letters)
 	              "sources: {in: {type: numbers, count: 1000}}\n"
 	              "sinks: {out: {type: ledger, input: in, refuse_every: 4}, dead: {type: ledger, input: out.dead, dead: true}}\n",
 	              NULL);
-	expect_done(&kit);
+	run_kit_expect_done(&kit);
 	ck_assert_uint_eq(ledger.n_effects, 750);
 	ck_assert_uint_eq(ledger.n_dead, 250);
 	ck_assert_int_eq(ledger.committed[0], 1000);
@@ -166,7 +145,7 @@ START_TEST(a_fatal_error_stops_it_and_names_the_node)
 	              "operators: {hop: {type: relay, input: in, key: k, fail_at: 500}}\n"
 	              "sinks: {out: {type: ledger, input: hop, slow: 1ms}}\n",
 	              NULL);
-	ck_assert_int_eq(leat_pipeline_wait(kit.pipeline, PATIENCE_US), LEAT_RUN_STOPPED);
+	ck_assert_int_eq(leat_pipeline_wait(kit.pipeline, RUN_KIT_PATIENCE_US), LEAT_RUN_STOPPED);
 	ck_assert(leat_pipeline_error(kit.pipeline, &err));
 	ck_assert_str_eq(err.text, "operator \"hop\": cannot go on at 500");
 	/* The record that stopped it, and those behind it, are not acknowledged. */
@@ -189,7 +168,7 @@ START_TEST(a_drain_delivers_what_was_read_and_commits_it)
 	              NULL);
 	nanosleep(&pause, NULL);
 	leat_pipeline_drain(kit.pipeline);
-	expect_done(&kit);
+	run_kit_expect_done(&kit);
 	n_read = ledger.n_read;
 	ck_assert_uint_gt(n_read, 0);
 	ck_assert_uint_lt(n_read, 200000);
@@ -220,7 +199,7 @@ START_TEST(an_idle_pipeline_sleeps)
 	pthread_mutex_unlock(&ledger.lock);
 	ck_assert_int_lt((after.tv_sec - before.tv_sec) * 1000000000 + after.tv_nsec - before.tv_nsec, 10000000);
 	leat_pipeline_drain(kit.pipeline);
-	expect_done(&kit);
+	run_kit_expect_done(&kit);
 	run_kit_finish(&kit);
 }
 END_TEST
@@ -235,7 +214,7 @@ START_TEST(an_abort_ends_it_at_once)
 	              "sinks: {out: {type: ledger, input: in, slow: 10ms, away: 1000}}\n",
 	              NULL);
 	leat_pipeline_abort(kit.pipeline);
-	ck_assert_int_eq(leat_pipeline_wait(kit.pipeline, PATIENCE_US), LEAT_RUN_STOPPED);
+	ck_assert_int_eq(leat_pipeline_wait(kit.pipeline, RUN_KIT_PATIENCE_US), LEAT_RUN_STOPPED);
 	ck_assert_int_eq(ledger.committed[0], 0);
 	run_kit_finish(&kit);
 }
@@ -250,7 +229,7 @@ START_TEST(an_event_without_any_bytes_is_a_dead_letter_too)
 	              "sources: {in: {type: numbers, count: 100, per_poll: 1, empty_every: 10}}\n"
 	              "sinks: {out: {type: ledger, input: in}, dead: {type: ledger, input: in.dead, dead: true}}\n",
 	              NULL);
-	expect_done(&kit);
+	run_kit_expect_done(&kit);
 	ck_assert_uint_eq(ledger.n_dead, 10);
 	ck_assert_uint_eq(ledger.n_effects, 90);
 	run_kit_finish(&kit);
@@ -267,8 +246,8 @@ START_TEST(what_a_reader_pushed_before_it_stumbled_is_delivered)
 	              "sources: {in: {type: numbers, count: 100, per_poll: 10, stumble_every: 3}}\n"
 	              "sinks: {out: {type: ledger, input: in}}\n",
 	              NULL);
-	expect_done(&kit);
-	expect_all(1, 100, 1);
+	run_kit_expect_done(&kit);
+	run_kit_expect_all(1, 100, 1);
 	leat_pipeline_figures(kit.pipeline, &figures);
 	ck_assert_uint_ge(figures.node[0].retries, 3);
 	leat_pipeline_figures_finish(&figures);
@@ -289,8 +268,8 @@ START_TEST(a_source_that_pushes_nothing_and_says_it_did_does_not_spin)
 	nanosleep(&pause, NULL);
 	ck_assert_uint_lt(ledger.n_polls, 1000);
 	leat_pipeline_drain(kit.pipeline);
-	expect_done(&kit);
-	expect_all(1, 10, 1);
+	run_kit_expect_done(&kit);
+	run_kit_expect_all(1, 10, 1);
 	run_kit_finish(&kit);
 }
 END_TEST
@@ -310,7 +289,7 @@ START_TEST(a_commit_that_did_not_work_is_made_again)
 	ck_assert_int_eq(ledger.committed[0], 100);
 	pthread_mutex_unlock(&ledger.lock);
 	leat_pipeline_drain(kit.pipeline);
-	expect_done(&kit);
+	run_kit_expect_done(&kit);
 	run_kit_finish(&kit);
 }
 END_TEST
@@ -352,8 +331,8 @@ START_TEST(an_instance_is_made_on_the_thread_of_its_worker)
 	              "operators: {hop: {type: relay, input: in, work: 1ms}}\n"
 	              "sinks: {out: {type: ledger, input: hop}}\n",
 	              &options);
-	expect_done(&kit);
-	expect_all(4, 400, 1);
+	run_kit_expect_done(&kit);
+	run_kit_expect_all(4, 400, 1);
 	ck_assert_uint_eq(ledger.n_clashes, 0);
 	run_kit_finish(&kit);
 }
@@ -375,7 +354,7 @@ START_TEST(timers_and_ends_that_say_later_are_called_again)
 		nanosleep(&pause, NULL);
 	ck_assert_uint_eq(ledger.n_fired, 1000);
 	leat_pipeline_drain(kit.pipeline);
-	expect_done(&kit);
+	run_kit_expect_done(&kit);
 	run_kit_finish(&kit);
 	run_kit_start(&kit,
 	              "pipeline: p\ndelivery: at-least-once\n"
@@ -383,7 +362,7 @@ START_TEST(timers_and_ends_that_say_later_are_called_again)
 	              "operators: {hop: {type: relay, input: in, key: k, shards: 2, end_away: 2}}\n"
 	              "sinks: {out: {type: ledger, input: hop}}\n",
 	              NULL);
-	expect_done(&kit);
+	run_kit_expect_done(&kit);
 	ck_assert_uint_eq(ledger.n_ended, 2);
 	run_kit_finish(&kit);
 }
@@ -432,7 +411,7 @@ START_TEST(nothing_is_acknowledged_before_it_is_delivered)
 		pthread_mutex_unlock(&ledger.lock);
 	}
 	leat_pipeline_abort(kit.pipeline);
-	ck_assert_int_eq(leat_pipeline_wait(kit.pipeline, PATIENCE_US), LEAT_RUN_STOPPED);
+	ck_assert_int_eq(leat_pipeline_wait(kit.pipeline, RUN_KIT_PATIENCE_US), LEAT_RUN_STOPPED);
 	for (p = 0; p < 3; p++)
 		ck_assert_int_gt(ledger.committed[p], 0);
 	ck_assert_int_gt(n_undelivered, 0);
@@ -452,7 +431,7 @@ START_TEST(an_effect_refused_twice_is_one_dead_letter)
 	              "sources: {in: {type: numbers, count: 1000}}\n"
 	              "sinks: {out: {type: ledger, input: in, refuse_every: 1, twice: true}, dead: {type: ledger, input: out.dead, dead: true}}\n",
 	              NULL);
-	expect_done(&kit);
+	run_kit_expect_done(&kit);
 	ck_assert_uint_eq(ledger.n_dead, 1000);
 	leat_pipeline_figures(kit.pipeline, &figures);
 	ck_assert_uint_eq(figures.node[1].records_out, 0);
@@ -476,7 +455,7 @@ START_TEST(dead_letters_that_are_refused_in_turn_go_on_to_the_next_sink)
 	              "  third: {type: ledger, input: second.dead, no_encode: true}\n"
 	              "  last: {type: ledger, input: third.dead, dead: true}\n",
 	              NULL);
-	expect_done(&kit);
+	run_kit_expect_done(&kit);
 	/* 200 are no JSON; of the others 250 - 50 divide by four. */
 	ck_assert_uint_eq(ledger.n_effects, 600);
 	ck_assert_uint_eq(ledger.n_dead, 400);
@@ -495,7 +474,7 @@ START_TEST(a_dead_letter_that_cannot_be_kept_is_not_acknowledged)
 	              "sources: {in: {type: numbers, count: 200000, endless: true}}\n"
 	              "sinks: {out: {type: ledger, input: in, refuse_every: 1}, dead: {type: misfit, input: out.dead, in: encode, by: status 6}}\n",
 	              NULL);
-	ck_assert_int_eq(leat_pipeline_wait(kit.pipeline, PATIENCE_US), LEAT_RUN_STOPPED);
+	ck_assert_int_eq(leat_pipeline_wait(kit.pipeline, RUN_KIT_PATIENCE_US), LEAT_RUN_STOPPED);
 	ck_assert(leat_pipeline_error(kit.pipeline, &err));
 	ck_assert_ptr_nonnull(strstr(err.text, "plugin \"misfit\" gave no reason in its encode()"));
 	ck_assert_int_eq(ledger.committed[0], 0);
@@ -542,7 +521,7 @@ START_TEST(any_inputs_in_any_stage_get_every_record)
 	              "  letters: {type: relay, input: [in.dead, both.dead], key: node, reject_every: 1}\n"
 	              "sinks: {out: {type: ledger, input: [both, joined]}, dead: {type: ledger, input: letters.dead, dead: true}}\n",
 	              &options);
-	expect_done(&kit);
+	run_kit_expect_done(&kit);
 	{
 		int p, i;
 
@@ -570,8 +549,8 @@ START_TEST(order_per_key_holds_across_an_exchange_of_keyed_stages)
 	              "  c: {type: relay, input: b, key: [p, k], shards: 4}\n"
 	              "sinks: {out: {type: ledger, input: b}}\n",
 	              &options);
-	expect_done(&kit);
-	expect_all(3, 20000, 1);
+	run_kit_expect_done(&kit);
+	run_kit_expect_all(3, 20000, 1);
 	ck_assert_uint_eq(ledger.out_of_order, 0);
 	run_kit_finish(&kit);
 }
@@ -660,7 +639,7 @@ START_TEST(a_plugin_that_breaks_its_contract_stops_its_pipeline_and_nothing_else
 		               is_source ? in : "none", is_source ? by : "none", is_source || is_sink ? "none" : in,
 		               is_source || is_sink ? "none" : by, is_sink ? in : "none", is_sink ? by : "none");
 		run_kit_start(&kit, yaml, NULL);
-		state = leat_pipeline_wait(kit.pipeline, PATIENCE_US);
+		state = leat_pipeline_wait(kit.pipeline, RUN_KIT_PATIENCE_US);
 		(void)leat_pipeline_error(kit.pipeline, &err);
 		ck_assert_msg(state == LEAT_RUN_STOPPED && strstr(err.text, breaches[i].says) != NULL, "%s, %s(), %s: state %d, \"%s\"",
 		              breaches[i].role, in, by, (int)state, err.text);
@@ -685,7 +664,7 @@ START_TEST(a_flood_of_dead_letters_is_logged_by_node_and_adds_up)
 	              "operators: {hop: {type: relay, input: in, key: k, shards: 16, reject_every: 1}}\n"
 	              "sinks: {out: {type: ledger, input: hop}}\n",
 	              NULL);
-	expect_done(&kit);
+	run_kit_expect_done(&kit);
 	run_kit_finish(&kit);
 	rewind(log);
 	while (fgets(line, sizeof line, log) != NULL) {
@@ -726,7 +705,7 @@ START_TEST(a_worker_that_is_stuck_in_a_plugin_is_seen)
 	ck_assert_int_lt(figures.stalled_us, 100000); /* 0 but for the moment in which it looks whether to commit */
 	leat_pipeline_figures_finish(&figures);
 	leat_pipeline_drain(kit.pipeline);
-	expect_done(&kit);
+	run_kit_expect_done(&kit);
 	run_kit_finish(&kit);
 }
 END_TEST
@@ -761,7 +740,7 @@ static void storm(unsigned seed)
 	run_kit_start(&kit, yaml, &options);
 	nanosleep(&pause, NULL);
 	leat_pipeline_drain(kit.pipeline);
-	expect_done(&kit);
+	run_kit_expect_done(&kit);
 	for (p = 0; p < n_partitions; p++) {
 		n_read += (uint64_t)ledger.committed[p];
 		for (i = 0; i < 3000; i++) {
