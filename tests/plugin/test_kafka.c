@@ -288,6 +288,7 @@ START_TEST(a_commit_that_was_refused_is_made_again)
 	struct leat_position position = { .offset = 5, .note = "a note" };
 	rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
 	rd_kafka_conf_t *conf = rd_kafka_conf_new();
+	enum leat_status status;
 	rd_kafka_t *reader;
 	struct host *h;
 
@@ -296,7 +297,12 @@ START_TEST(a_commit_that_was_refused_is_made_again)
 	expect_ok(h, source_open_all(h));
 	for (int i = 0; i < REFUSALS; i++)
 		rd_kafka_mock_push_request_errors(cluster, OFFSET_COMMIT, 1, RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED);
-	expect_ok(h, plugin()->source->commit(h->self, h->reader[0], &position, &h->context, &h->err));
+	/* The answer may be there before the call returns; then it tells the refusal, and what is pending stays so. */
+	status = plugin()->source->commit(h->self, h->reader[0], &position, &h->context, &h->err);
+	if (status == LEAT_RETRY)
+		expect_text(h, "could not commit offsets of group \"g\"");
+	else
+		expect_ok(h, status);
 	for (int i = 0; i < REFUSALS + 2; i++) { /* there is nothing to read, and so no other commit */
 		expect_ok(h, source_read(h, 1, 600));
 		expect_ok(h, source_partitions(h));
