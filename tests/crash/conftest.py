@@ -63,6 +63,14 @@ class Trial:
         begin = self.count()
         (run or self.run).wait_until(lambda: self.count() >= begin + n, f"{n} more steps and postings")
 
+    def wait_for_rest(self):
+        """Feeds no more until feeder.is_paused is cleared, and waits until nothing more comes."""
+        self.feeder.is_paused.set()
+        last, now = None, self.count()
+        while now != last:
+            time.sleep(0.5)
+            last, now = now, self.count()
+
     def finish(self, run=None):
         """Feeds no more, lets everything through, ends leat, and looks at what there is."""
         run = run or self.run

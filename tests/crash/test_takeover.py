@@ -18,13 +18,19 @@ def copy_state(run, to):
     shutil.copytree(run.folder / "state", to, dirs_exist_ok=True)
 
 
+# At work it is most likely in the middle of a delivery. At rest it has nothing open that a server could end after a time.
+@pytest.mark.parametrize("is_at_rest", [False, True], ids=["at_work", "at_rest"])
 @pytest.mark.parametrize("systems", [("postgres",), ("redis",), ("kafka",)], ids=lambda systems: systems[0])
-def test_who_was_stopped_while_a_copy_took_over_is_refused(trial):
+def test_who_was_stopped_while_a_copy_took_over_is_refused(trial, is_at_rest):
     first, second = trial.run, trial.make_run()
     first.start()
     trial.wait_for_more()
-    time.sleep(trial.chance.random())
+    if is_at_rest:
+        trial.wait_for_rest()
+    else:
+        time.sleep(trial.chance.random())
     first.process.send_signal(signal.SIGSTOP)
+    trial.feeder.is_paused.clear()
     begin = time.monotonic()
     copy_state(first, second.folder / "state")
     second.start()

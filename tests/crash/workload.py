@@ -97,7 +97,7 @@ def generate(seed):
 
 
 class Feeder:
-    """Writes events at a steady pace, also while the broker is away, until stop()."""
+    """Writes events at a steady pace, also while the broker is away, until stop(). While it is paused it writes none."""
 
     EVERY_S = 0.01
 
@@ -105,7 +105,7 @@ class Feeder:
         self.kafka = kafka
         self.producer = kafka.producer(**{"enable.idempotence": True, "partitioner": "murmur2_random"})
         self.topic, self.events, self.rate, self.refused = topic, generate(seed), rate, []
-        self.is_over = threading.Event()
+        self.is_over, self.is_paused = threading.Event(), threading.Event()
         self.thread = threading.Thread(target=self.work)
         self.thread.start()
 
@@ -123,7 +123,8 @@ class Feeder:
         begin, written = time.monotonic(), 0
         while not self.is_over.wait(self.EVERY_S):
             due = int((time.monotonic() - begin) * self.rate) - written
-            self.write(due)
+            if not self.is_paused.is_set():
+                self.write(due)
             written += due
 
     def close(self):

@@ -6,6 +6,7 @@ import os
 import pathlib
 import signal
 import subprocess
+import time
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
@@ -32,9 +33,12 @@ class Services:
         self.run("stop", *names)
 
     def crash(self, *names):
+        """They are gone when it returns: a start that still saw one would wait for it."""
         for name in names:
             self.ended.append(name)
             os.kill(self.pid(name), signal.SIGKILL)
+            while self.pid(name):
+                time.sleep(0.05)
 
     def start(self, *names):
         self.run("start", *names)
