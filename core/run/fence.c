@@ -64,18 +64,17 @@ static enum leat_status judge_first(struct leat_sink *sink, const struct leat_fe
 {
 	const struct leat_store *store = leat_epochs_store(sink->pipeline->epochs);
 	struct search search = { .found = found };
-	struct leat_fence delivered, head;
+	const struct leat_fence delivered = sink->delivered;
 	enum leat_status status;
 
 	if (found->incarnation >= sink->incarnation)
 		return raise_incarnation(sink, found, err);
-	leat_store_sink(store, sink->number, &delivered, &head);
 	if (!is_at(found, &delivered)) {
 		status = leat_store_outbox(store, sink->number, delivered.epoch, compare_entry, &search, err);
 		if (status != LEAT_OK)
 			return status;
 		if (!search.is_there)
-			return refuse(found, &delivered, &head, leat_store_folder(store), err);
+			return refuse(found, &delivered, &sink->stored_head, leat_store_folder(store), err);
 	}
 	/* What lies between has been delivered, and the store was not told: delivering it again applies nothing, and tells what
 	 * was refused of it (E7). */
@@ -103,16 +102,10 @@ static enum leat_status judge_again(struct leat_sink *sink, const struct leat_fe
 enum leat_status leat_sink_judge_claim(struct leat_sink *sink, const struct leat_fence *found, struct leat_error *err)
 {
 	enum leat_status status;
-	struct leat_fence delivered, head;
 
 	if (sink->has_claimed)
 		return sink->is_fenced ? judge_again(sink, found, err) : LEAT_OK;
-	if (sink->is_fenced) {
-		status = judge_first(sink, found, err);
-	} else {
-		leat_store_sink(leat_epochs_store(sink->pipeline->epochs), sink->number, &delivered, &head);
-		status = leat_sink_recover(sink, delivered.epoch, err);
-	}
+	status = sink->is_fenced ? judge_first(sink, found, err) : leat_sink_recover(sink, sink->delivered.epoch, err);
 	sink->has_claimed = status == LEAT_OK;
 	return status;
 }

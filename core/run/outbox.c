@@ -136,11 +136,17 @@ static bool take_back(void *opaque, const struct leat_outbox_entry *entry)
 {
 	struct recovery *r = opaque;
 	struct leat_arena *arena;
-	struct leat_ticket *ticket = leat_flow_open(&r->sink->pipeline->flow, &arena);
-	struct leat_group *group = leat_arena_allocate(arena, sizeof *group);
-	struct leat_record *record = leat_arena_allocate(arena, sizeof *record);
+	struct leat_ticket *ticket;
+	struct leat_group *group;
+	struct leat_record *record;
 	bool is_good;
 
+	/* Timers and other sinks' dead letters wait for no claim: what became durable since the start is queued when it does. */
+	if (entry->epoch > r->sink->stored_head.epoch)
+		return true;
+	ticket = leat_flow_open(&r->sink->pipeline->flow, &arena);
+	group = leat_arena_allocate(arena, sizeof *group);
+	record = leat_arena_allocate(arena, sizeof *record);
 	memset(group, 0, sizeof *group);
 	*record = (struct leat_record){ .time_us = LEAT_NO_TIME, .arrival_us = leat_clock_now_us(), .origin.source = LEAT_NO_SOURCE };
 	is_good = pick_up(group, arena, record, entry);
