@@ -401,6 +401,47 @@ START_TEST(timers_come_back)
 }
 END_TEST
 
+/* The note of a commit tells a file or topic from another of the same name, so it has to come with the position. */
+START_TEST(a_position_comes_back_with_its_note)
+{
+	const struct leat_run_options options = options_of(1);
+	struct run_kit kit;
+
+	make_folder();
+	run_plain_to_its_end(&options, true);
+	ck_assert_str_eq(ledger.note[0], "");
+	run_kit_restart(&kit, plain, &options);
+	for (int i = 0; i < 4000 && leat_pipeline_state(kit.pipeline) < LEAT_RUN_RUNNING; i++)
+		rest_ms(5);
+	leat_pipeline_abort(kit.pipeline);
+	run_kit_finish(&kit);
+	ck_assert_str_eq(ledger.note[0], "at 2000");
+	remove_folder();
+}
+END_TEST
+
+START_TEST(a_note_is_stored_soon_although_nothing_follows)
+{
+	const struct leat_run_options options = options_of(1);
+	struct run_kit kit;
+
+	make_folder();
+	for (int run = 0; run < 2; run++) {
+		if (run == 0)
+			run_kit_start(&kit, plain, &options);
+		else
+			run_kit_restart(&kit, plain, &options);
+		for (int i = 0; i < 4000 && (effects() < 2000 || leat_pipeline_state(kit.pipeline) < LEAT_RUN_RUNNING); i++)
+			rest_ms(5);
+		rest_ms(run == 0 ? 1500 : 0);
+		leat_pipeline_abort(kit.pipeline);
+		run_kit_finish(&kit);
+	}
+	ck_assert_str_eq(ledger.note[0], "at 2000");
+	remove_folder();
+}
+END_TEST
+
 START_TEST(what_timers_make_before_a_sink_is_claimed_is_delivered_once)
 {
 	static const char ticking[] = "pipeline: p\nsources: {in: {type: numbers, count: 10, endless: true}}\n"
@@ -443,6 +484,8 @@ int main(void)
 		state_has_one_user_and_one_pipeline,
 		state_of_a_node_that_is_gone_is_dropped_only_when_told,
 		timers_come_back,
+		a_position_comes_back_with_its_note,
+		a_note_is_stored_soon_although_nothing_follows,
 		what_timers_make_before_a_sink_is_claimed_is_delivered_once,
 		NULL });
 }
