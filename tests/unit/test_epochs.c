@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -321,6 +322,32 @@ START_TEST(a_sink_that_another_instance_has_claimed_is_left_to_it)
 }
 END_TEST
 
+START_TEST(who_has_the_wrong_state_leaves_the_owner_alone)
+{
+	const struct leat_run_options options = options_of(1);
+	struct leat_run_options other = options;
+	struct run_kit owner, stranger;
+	char wrong[80];
+
+	make_folder();
+	(void)snprintf(wrong, sizeof wrong, "%s/other", folder);
+	ck_assert_int_eq(mkdir(wrong, 0700), 0);
+	other.state_dir = wrong;
+	run_plain_to_its_end(&options, true);
+	run_kit_restart(&owner, plain, &options);
+	for (int i = 0; i < 4000 && leat_pipeline_state(owner.pipeline) < LEAT_RUN_RUNNING; i++)
+		rest_ms(5);
+	run_kit_restart(&stranger, plain, &other);
+	expect_stopped(&stranger, "sink \"out\": it is ahead: it has epoch");
+	ck_assert_uint_eq(run_kit_fence("out")->incarnation, 2);
+	run_kit_finish(&stranger);
+	leat_pipeline_drain(owner.pipeline);
+	expect_done(&owner);
+	run_kit_finish(&owner);
+	remove_folder();
+}
+END_TEST
+
 START_TEST(state_has_one_user_and_one_pipeline)
 {
 	const struct leat_run_options options = options_of(1);
@@ -484,6 +511,7 @@ int main(void)
 		a_sink_that_is_not_where_the_store_has_it_is_told,
 		a_larger_incarnation_in_a_sink_is_outbid_at_the_start,
 		a_sink_that_another_instance_has_claimed_is_left_to_it,
+		who_has_the_wrong_state_leaves_the_owner_alone,
 		state_has_one_user_and_one_pipeline,
 		state_of_a_node_that_is_gone_is_dropped_only_when_told,
 		timers_come_back,
