@@ -38,7 +38,7 @@ static void prepare_epochs(struct leat_sink *sink)
 	sink->is_fenced = sink->node->guarantee == LEAT_TRANSACTIONAL;
 	sink->incarnation = leat_store_incarnation(store);
 	leat_store_sink(store, sink->number, &sink->delivered, &sink->head);
-	sink->stored_head = sink->head;
+	sink->start_head = sink->head;
 }
 
 struct leat_sink *leat_sink_create(struct leat_pipeline *p, const struct leat_node *node)

@@ -64,7 +64,7 @@ static enum leat_status judge_first(struct leat_sink *sink, const struct leat_fe
 {
 	const struct leat_store *store = leat_epochs_store(sink->pipeline->epochs);
 	struct search search = { .found = found };
-	const struct leat_fence delivered = sink->delivered;
+	const struct leat_fence delivered = sink->delivered, head = sink->start_head;
 	enum leat_status status;
 
 	/* Before outbidding anybody: who has the wrong state is not to take the sink from its owner. */
@@ -73,7 +73,7 @@ static enum leat_status judge_first(struct leat_sink *sink, const struct leat_fe
 		if (status != LEAT_OK)
 			return status;
 		if (!search.is_there)
-			return refuse(found, &delivered, &sink->stored_head, leat_store_folder(store), err);
+			return refuse(found, &delivered, &head, leat_store_folder(store), err);
 	}
 	if (found->incarnation >= sink->incarnation)
 		return raise_incarnation(sink, found, err);

@@ -141,8 +141,8 @@ static bool take_back(void *opaque, const struct leat_outbox_entry *entry)
 	struct leat_record *record;
 	bool is_good;
 
-	/* Timers and other sinks' dead letters wait for no claim: what became durable since the start is queued when it does. */
-	if (entry->epoch > r->sink->stored_head.epoch)
+	/* What has become durable since the start is in the queue, or on its way there. */
+	if (entry->epoch > r->sink->start_head.epoch)
 		return true;
 	ticket = leat_flow_open(&r->sink->pipeline->flow, &arena);
 	group = leat_arena_allocate(arena, sizeof *group);

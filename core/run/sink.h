@@ -33,12 +33,12 @@ struct leat_sink {
 	bool is_fenced;
 	bool has_claimed;               /* once in this process */
 	uint64_t incarnation;           /* that we claim with */
+	struct leat_fence start_head;   /* end of the chain as the store had it at the start */
 	struct leat_fence fence;        /* in the sink, as far as we know; its thread's */
 	struct leat_group_list open[2]; /* effects of epochs that are not durable, by round; under the lock */
 	struct leat_group_list closed;  /* of the epoch that is being written; the coordinator's */
 	uint64_t noting_epoch;          /* delivered, as the coordinator has put it last */
 	struct leat_fence head;         /* end of the chain of digests; the coordinator's */
-	struct leat_fence stored_head;  /* as it was at the start */
 	struct leat_fence delivered;    /* under the lock */
 	bool is_delivered_new;          /* it is not in the store yet; under the lock */
 	uint64_t delivered_round;       /* whose epoch has the dead letters of what was refused of it; under the lock */
@@ -89,7 +89,7 @@ static inline void leat_group_list_splice(struct leat_group_list *to, struct lea
  * that is now larger. On the first one, the sink goes on behind what it has: its undelivered effects are queued. */
 enum leat_status leat_sink_judge_claim(struct leat_sink *sink, const struct leat_fence *found, struct leat_error *err);
 
-/* outbox.c. Queues, in front, the store's effects behind that epoch, up to where the store was at the start. */
+/* outbox.c. Queues, in front, the store's effects behind that epoch. */
 enum leat_status leat_sink_recover(struct leat_sink *sink, uint64_t after, struct leat_error *err);
 
 #endif
