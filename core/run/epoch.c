@@ -504,6 +504,9 @@ void leat_epochs_finish(struct leat_epochs *e)
 	for (uint32_t i = 0; i < e->pipeline->description->n_nodes; i++)
 		if (e->pipeline->node[i].sink != NULL)
 			leat_sink_put_delivered(e->pipeline->node[i].sink, e->store, e->n_written);
+	for (size_t i = 0; i < e->pipeline->n_shards; i++)
+		if (e->pipeline->shard[i]->reader != NULL)
+			leat_reader_put_note(e->pipeline->shard[i]->reader, e->store);
 	if (leat_store_has_changes(e->store) && leat_store_commit(e->store, leat_store_epoch(e->store), &err) != LEAT_OK)
 		die(e, &err);
 }

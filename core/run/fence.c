@@ -67,8 +67,7 @@ static enum leat_status judge_first(struct leat_sink *sink, const struct leat_fe
 	const struct leat_fence delivered = sink->delivered, head = sink->start_head;
 	enum leat_status status;
 
-	if (found->incarnation >= sink->incarnation)
-		return raise_incarnation(sink, found, err);
+	/* Before outbidding anybody: who has the wrong state is not to take the sink from its owner. */
 	if (!is_at(found, &delivered)) {
 		status = leat_store_outbox(store, sink->number, delivered.epoch, compare_entry, &search, err);
 		if (status != LEAT_OK)
@@ -76,6 +75,8 @@ static enum leat_status judge_first(struct leat_sink *sink, const struct leat_fe
 		if (!search.is_there)
 			return refuse(found, &delivered, &head, leat_store_folder(store), err);
 	}
+	if (found->incarnation >= sink->incarnation)
+		return raise_incarnation(sink, found, err);
 	/* What lies between has been delivered, and the store was not told: delivering it again applies nothing, and tells what
 	 * was refused of it (E7). */
 	sink->repeat_until = is_at(found, &delivered) ? 0 : found->epoch;

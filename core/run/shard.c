@@ -240,6 +240,7 @@ void leat_shard_send_barrier(struct leat_shard *shard)
 
 	if (reader != NULL && reader->has_moved) {
 		reader->position.offset = reader->instance->next;
+		memcpy(reader->position.note, reader->note, sizeof reader->note);
 		reader->is_position_new = true;
 		reader->has_moved = false;
 	}

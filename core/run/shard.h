@@ -39,10 +39,14 @@ struct leat_reader_state {
 	_Atomic int64_t lag;
 
 	/* epochs */
-	bool has_moved;           /* since the last barrier */
-	struct leat_position position; /* as of the last barrier; its note is the source's newest */
+	bool has_moved;           /* since the last barrier, or its note has changed */
+	char note[sizeof((struct leat_position *)0)->note]; /* the source's newest */
+	bool is_note_new;         /* since the last epoch: it came with the last commit of all */
+	struct leat_position position; /* as of the last barrier */
 	bool is_position_new;     /* at the last barrier; the coordinator takes it */
 };
+
+struct leat_store;
 
 struct leat_parked {
 	struct leat_channel *channel;
@@ -115,6 +119,8 @@ void leat_reader_destroy(struct leat_reader_state *reader); /* closes it first *
 enum leat_status leat_reader_open(struct leat_reader_state *reader, struct leat_pipeline *p, struct leat_error *err);
 /* Coordinator: the position as of the last barrier is durable. */
 void leat_reader_durable(struct leat_reader_state *reader);
+/* When nothing runs any more: puts the note that came with the last commit. */
+void leat_reader_put_note(struct leat_reader_state *reader, struct leat_store *store);
 /* Fills the reader's instance with a batch in `arena`. LEAT_OK: there is one. LEAT_AGAIN: not now, see again_us. */
 enum leat_status leat_reader_poll(struct leat_reader_state *reader, struct leat_pipeline *p, struct leat_arena *arena, int64_t now_us,
                                   struct leat_error *err);

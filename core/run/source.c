@@ -58,6 +58,7 @@ enum leat_status leat_reader_open(struct leat_reader_state *reader, struct leat_
 	                                                           &reader->position);
 	enum leat_status status;
 
+	memcpy(reader->note, reader->position.note, sizeof reader->note);
 	leat_error_clear(err);
 	status = instance->node->plugin->source->open(instance->self, reader->partition, is_stored ? &reader->position : NULL, &reader->reader,
 	                                              &instance->context, err);
@@ -131,11 +132,24 @@ enum leat_status leat_reader_poll(struct leat_reader_state *reader, struct leat_
 	return instance->n_pushed > 0 ? LEAT_OK : LEAT_AGAIN;
 }
 
+/* It belongs to the position in the store, so it has to get there even if no record ever follows. */
+static void take_note(struct leat_reader_state *reader, struct leat_pipeline *p, const char *note, bool is_last)
+{
+	if (memcmp(reader->note, note, sizeof reader->note) == 0)
+		return;
+	memcpy(reader->note, note, sizeof reader->note);
+	if (p->epochs == NULL)
+		return;
+	reader->has_moved = true;
+	reader->is_note_new = is_last;
+	leat_epochs_note(p->epochs);
+}
+
 void leat_reader_commit(struct leat_reader_state *reader, struct leat_pipeline *p, bool is_last)
 {
 	struct leat_instance *instance = reader->instance;
 	const struct leat_source_ops *ops = instance->node->plugin->source;
-	struct leat_position position = reader->position;
+	struct leat_position position = { .offset = 0 };
 	struct leat_error err;
 	enum leat_status status;
 	int64_t now_us = leat_clock_monotonic_us();
@@ -145,6 +159,7 @@ void leat_reader_commit(struct leat_reader_state *reader, struct leat_pipeline *
 	reader->commit_us = now_us + COMMIT_EVERY_US;
 	if (!leat_tracker_take(&reader->tracker, &position.offset))
 		return;
+	memcpy(position.note, reader->note, sizeof position.note);
 	leat_error_clear(&err);
 	status = ops->commit(instance->self, reader->reader, &position, &instance->context, &err);
 	status = leat_instance_judge(instance, status, LEAT_MAY_WAIT, "commit", &err);
@@ -153,7 +168,7 @@ void leat_reader_commit(struct leat_reader_state *reader, struct leat_pipeline *
 		leat_counter_add(&instance->counters.errors, 1);
 		leat_tracker_put_back(&reader->tracker);
 	} else {
-		memcpy(reader->position.note, position.note, sizeof position.note);
+		take_note(reader, p, position.note, is_last);
 	}
 	if (instance->breach != NULL)
 		leat_pipeline_fail(p, instance->node, &err);
@@ -171,6 +186,15 @@ void leat_reader_durable(struct leat_reader_state *reader)
 	reader->is_position_new = false;
 	leat_tracker_advance(&reader->tracker, reader->position.offset);
 	leat_worker_wake(reader->waker.worker);
+}
+
+void leat_reader_put_note(struct leat_reader_state *reader, struct leat_store *store)
+{
+	if (!reader->is_note_new)
+		return;
+	memcpy(reader->position.note, reader->note, sizeof reader->note);
+	leat_store_put_position(store, reader->instance->node->name, reader->partition, &reader->position);
+	reader->is_note_new = false;
 }
 
 int64_t leat_reader_watch(struct leat_reader_state *reader, struct leat_pipeline *p)

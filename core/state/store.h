@@ -51,7 +51,7 @@ struct leat_store_table {
 #define LEAT_STORE_TIMERS 255u
 
 uint64_t leat_store_layout(const struct leat_table_spec *spec);
-/* Finds the table by its names, or enters it: then it is written with the next epoch. LEAT_FATAL: its rows are of another
+/* Finds the table by its names, or enters it: then it is written with the next epoch. LEAT_FATAL: it has rows, of another
  * version, kind, layout or number of shards, and which. */
 enum leat_status leat_store_use_table(struct leat_store *store, struct leat_store_table *table, struct leat_error *err);
 /* Finds the sink's number, or enters it. */

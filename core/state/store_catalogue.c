@@ -21,6 +21,61 @@ char *leat_store_text(const struct leat_store *store, const char *name, enum lea
 	return text;
 }
 
+/* ---- rows ------------------------------------------------------------------------------------------------------------ */
+
+static enum leat_status each_row(const struct leat_store *store, const char *prefix, size_t prefix_n,
+                                 bool (*take)(void *opaque, const struct leat_delta_op *op), void *opaque, struct leat_error *err)
+{
+	rocksdb_iterator_t *i = rocksdb_create_iterator_cf(store->db, store->read, store->family[STORE_STATE]);
+	enum leat_status status = LEAT_OK;
+	char *said = NULL;
+
+	for (rocksdb_iter_seek(i, prefix, prefix_n); status == LEAT_OK && rocksdb_iter_valid(i); rocksdb_iter_next(i)) {
+		struct leat_delta_op op = { .kind = LEAT_DELTA_PUT };
+		const char *key = rocksdb_iter_key(i, &op.key_n);
+
+		if (op.key_n < 8 || memcmp(key, prefix, prefix_n) != 0)
+			break;
+		op.key = key + 8;
+		op.key_n -= 8;
+		op.value = rocksdb_iter_value(i, &op.value_n);
+		if (!take(opaque, &op))
+			status = leat_error_set(err, LEAT_FATAL, 0, "state in \"%s\" is damaged: a row", store->folder);
+	}
+	rocksdb_iter_get_error(i, &said);
+	rocksdb_iter_destroy(i);
+	if (said != NULL)
+		return leat_store_error(store, "read", said, err);
+	return status;
+}
+
+enum leat_status leat_store_rows(const struct leat_store *store, uint32_t number, uint32_t shard,
+                                 bool (*take)(void *opaque, const struct leat_delta_op *op), void *opaque, struct leat_error *err)
+{
+	char prefix[8];
+
+	leat_store_big32(prefix, number);
+	leat_store_big32(prefix + 4, shard);
+	return each_row(store, prefix, sizeof prefix, take, opaque, err);
+}
+
+static bool stop(void *opaque, const struct leat_delta_op *op)
+{
+	(void)opaque;
+	(void)op;
+	return false;
+}
+
+/* Also when that cannot be read. */
+static bool has_rows(const struct leat_store *store, uint32_t number)
+{
+	struct leat_error err;
+	char prefix[4];
+
+	leat_store_big32(prefix, number);
+	return each_row(store, prefix, sizeof prefix, stop, NULL, &err) != LEAT_OK;
+}
+
 /* ---- tables ---------------------------------------------------------------------------------------------------------- */
 
 uint64_t leat_store_layout(const struct leat_table_spec *spec)
@@ -57,16 +112,37 @@ static struct store_table *find_table(const struct leat_store *store, const char
 	return NULL;
 }
 
+static void put_table(struct leat_store *store, const struct leat_store_table *is)
+{
+	char name[32];
+
+	(void)snprintf(name, sizeof name, "table/%" PRIu32, is->number);
+	leat_store_put_text(store, name, "%" PRIu32 " %" PRIu32 " %016" PRIx64 " %" PRIu32 " %s %s", is->version, is->kind, is->layout,
+	                    is->n_shards, is->node, is->table);
+}
+
 static void enter_table(struct leat_store *store, struct leat_store_table *table)
 {
 	struct store_table *new = add_table(store, table, leat_copy_text(table->node), leat_copy_text(table->table));
-	char name[32];
 
 	new->is_used = true;
 	table->number = new->is.number;
-	(void)snprintf(name, sizeof name, "table/%" PRIu32, table->number);
-	leat_store_put_text(store, name, "%" PRIu32 " %" PRIu32 " %016" PRIx64 " %" PRIu32 " %s %s", table->version, table->kind,
-	                    table->layout, table->n_shards, table->node, table->table);
+	put_table(store, &new->is);
+}
+
+/* It has no rows, which would have to be of the same kind. */
+static void change_table(struct leat_store *store, struct store_table *to, const struct leat_store_table *from)
+{
+	to->is.version = from->version;
+	to->is.kind = from->kind;
+	to->is.layout = from->layout;
+	to->is.n_shards = from->n_shards;
+	put_table(store, &to->is);
+}
+
+static bool is_same_table(const struct leat_store_table *a, const struct leat_store_table *b)
+{
+	return a->version == b->version && a->kind == b->kind && a->layout == b->layout && a->n_shards == b->n_shards;
 }
 
 enum leat_status leat_store_use_table(struct leat_store *store, struct leat_store_table *table, struct leat_error *err)
@@ -79,6 +155,8 @@ enum leat_status leat_store_use_table(struct leat_store *store, struct leat_stor
 	}
 	found->is_used = true;
 	table->number = found->is.number;
+	if (!is_same_table(&found->is, table) && !has_rows(store, table->number))
+		change_table(store, found, table);
 	if (found->is.n_shards != table->n_shards)
 		return leat_error_set(err, LEAT_FATAL, 0, "operator \"%s\" has %" PRIu32 " shards, its state in \"%s\" has %" PRIu32, table->node,
 		                      table->n_shards, store->folder, found->is.n_shards);
@@ -219,63 +297,7 @@ bool leat_store_position(const struct leat_store *store, const char *source, int
 	return is_found;
 }
 
-/* ---- rows ------------------------------------------------------------------------------------------------------------ */
-
-static enum leat_status each_row(const struct leat_store *store, const char *prefix, size_t prefix_n,
-                                 bool (*take)(void *opaque, const struct leat_delta_op *op), void *opaque, struct leat_error *err)
-{
-	rocksdb_iterator_t *i = rocksdb_create_iterator_cf(store->db, store->read, store->family[STORE_STATE]);
-	enum leat_status status = LEAT_OK;
-	char *said = NULL;
-
-	for (rocksdb_iter_seek(i, prefix, prefix_n); status == LEAT_OK && rocksdb_iter_valid(i); rocksdb_iter_next(i)) {
-		struct leat_delta_op op = { .kind = LEAT_DELTA_PUT };
-		const char *key = rocksdb_iter_key(i, &op.key_n);
-
-		if (op.key_n < 8 || memcmp(key, prefix, prefix_n) != 0)
-			break;
-		op.key = key + 8;
-		op.key_n -= 8;
-		op.value = rocksdb_iter_value(i, &op.value_n);
-		if (!take(opaque, &op))
-			status = leat_error_set(err, LEAT_FATAL, 0, "state in \"%s\" is damaged: a row", store->folder);
-	}
-	rocksdb_iter_get_error(i, &said);
-	rocksdb_iter_destroy(i);
-	if (said != NULL)
-		return leat_store_error(store, "read", said, err);
-	return status;
-}
-
-enum leat_status leat_store_rows(const struct leat_store *store, uint32_t number, uint32_t shard,
-                                 bool (*take)(void *opaque, const struct leat_delta_op *op), void *opaque, struct leat_error *err)
-{
-	char prefix[8];
-
-	leat_store_big32(prefix, number);
-	leat_store_big32(prefix + 4, shard);
-	return each_row(store, prefix, sizeof prefix, take, opaque, err);
-}
-
 /* ---- what is no longer used ------------------------------------------------------------------------------------------- */
-
-static bool stop(void *opaque, const struct leat_delta_op *op)
-{
-	(void)op;
-	*(bool *)opaque = true;
-	return false;
-}
-
-static bool has_rows(const struct leat_store *store, uint32_t number)
-{
-	struct leat_error err;
-	bool has = false;
-	char prefix[4];
-
-	leat_store_big32(prefix, number);
-	(void)each_row(store, prefix, sizeof prefix, stop, &has, &err);
-	return has;
-}
 
 static bool is_listed(const char *const *names, const char *name)
 {

@@ -81,6 +81,7 @@ static enum leat_status numbers_open(void *self, int32_t partition, const struct
 	*reader = leat_allocate_zeroed(1, sizeof **reader);
 	(*reader)->partition = partition;
 	(*reader)->next = from != NULL ? from->offset : 0;
+	(void)snprintf(ledger.note[partition], sizeof ledger.note[partition], "%s", from != NULL ? from->note : "");
 	return LEAT_OK;
 }
 
@@ -125,6 +126,7 @@ static enum leat_status numbers_commit(void *self, struct leat_reader *reader, s
 		ledger.n_early += ledger.seen[reader->partition][i] < ledger.copies;
 	ledger.committed[reader->partition] = position->offset;
 	pthread_mutex_unlock(&ledger.lock);
+	(void)snprintf(position->note, sizeof position->note, "at %lld", (long long)position->offset);
 	return LEAT_OK;
 }
 

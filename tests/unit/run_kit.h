@@ -21,6 +21,7 @@ struct ledger {
 	uint16_t seen[LEDGER_PARTITIONS][LEDGER_RECORDS]; /* how often each record was delivered */
 	uint64_t out_of_order; /* by key and partition */
 	int64_t committed[LEDGER_PARTITIONS]; /* positions that the source was told */
+	char note[LEDGER_PARTITIONS][56]; /* that the source was opened with last */
 	uint64_t copies; /* how often each record arrives, for max_in_flight; 1 unless a test says otherwise */
 	uint64_t max_in_flight; /* read and not yet delivered, at its largest, in records */
 	_Atomic uint64_t n_read;

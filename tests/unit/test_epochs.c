@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -302,6 +303,32 @@ START_TEST(a_sink_that_another_instance_has_claimed_is_left_to_it)
 }
 END_TEST
 
+START_TEST(who_has_the_wrong_state_leaves_the_owner_alone)
+{
+	const struct leat_run_options options = options_of(1);
+	struct leat_run_options other = options;
+	struct run_kit owner, stranger;
+	char wrong[80];
+
+	make_folder();
+	(void)snprintf(wrong, sizeof wrong, "%s/other", folder);
+	ck_assert_int_eq(mkdir(wrong, 0700), 0);
+	other.state_dir = wrong;
+	run_plain_to_its_end(&options, true);
+	run_kit_restart(&owner, plain, &options);
+	for (int i = 0; i < 4000 && leat_pipeline_state(owner.pipeline) < LEAT_RUN_RUNNING; i++)
+		rest_ms(5);
+	run_kit_restart(&stranger, plain, &other);
+	expect_stopped(&stranger, "sink \"out\": it is ahead: it has epoch");
+	ck_assert_uint_eq(run_kit_fence("out")->incarnation, 2);
+	run_kit_finish(&stranger);
+	leat_pipeline_drain(owner.pipeline);
+	expect_done(&owner);
+	run_kit_finish(&owner);
+	remove_folder();
+}
+END_TEST
+
 START_TEST(state_has_one_user_and_one_pipeline)
 {
 	const struct leat_run_options options = options_of(1);
@@ -345,6 +372,9 @@ START_TEST(state_of_a_node_that_is_gone_is_dropped_only_when_told)
 	run_kit_restart(&kit, without, &options);
 	run_kit_expect_done(&kit);
 	run_kit_finish(&kit);
+	run_kit_restart(&kit, more_shards, &options); /* what has no rows can be anything */
+	expect_done(&kit);
+	run_kit_finish(&kit);
 	remove_folder();
 }
 END_TEST
@@ -382,6 +412,76 @@ START_TEST(timers_come_back)
 }
 END_TEST
 
+/* The note of a commit tells a file or topic from another of the same name, so it has to come with the position. */
+START_TEST(a_position_comes_back_with_its_note)
+{
+	const struct leat_run_options options = options_of(1);
+	struct run_kit kit;
+
+	make_folder();
+	run_plain_to_its_end(&options, true);
+	ck_assert_str_eq(ledger.note[0], "");
+	run_kit_restart(&kit, plain, &options);
+	for (int i = 0; i < 4000 && leat_pipeline_state(kit.pipeline) < LEAT_RUN_RUNNING; i++)
+		rest_ms(5);
+	leat_pipeline_abort(kit.pipeline);
+	run_kit_finish(&kit);
+	ck_assert_str_eq(ledger.note[0], "at 2000");
+	remove_folder();
+}
+END_TEST
+
+START_TEST(a_note_is_stored_soon_although_nothing_follows)
+{
+	const struct leat_run_options options = options_of(1);
+	struct run_kit kit;
+
+	make_folder();
+	for (int run = 0; run < 2; run++) {
+		if (run == 0)
+			run_kit_start(&kit, plain, &options);
+		else
+			run_kit_restart(&kit, plain, &options);
+		for (int i = 0; i < 4000 && (effects() < 2000 || leat_pipeline_state(kit.pipeline) < LEAT_RUN_RUNNING); i++)
+			rest_ms(5);
+		rest_ms(run == 0 ? 1500 : 0);
+		leat_pipeline_abort(kit.pipeline);
+		run_kit_finish(&kit);
+	}
+	ck_assert_str_eq(ledger.note[0], "at 2000");
+	remove_folder();
+}
+END_TEST
+
+START_TEST(what_timers_make_before_a_sink_is_claimed_is_delivered_once)
+{
+	static const char ticking[] = "pipeline: p\nsources: {in: {type: numbers, count: 10, endless: true}}\n"
+	                              "operators: {hop: {type: relay, input: in, key: k, shards: 2, tick: 20ms}}\n"
+	                              "sinks: {out: {type: ledger, input: hop, away: %d}}\n";
+	const struct leat_run_options options = options_of(1);
+	char yaml[400];
+	struct run_kit kit;
+
+	make_folder();
+	for (int away = 0; away <= 3; away += 3) {
+		(void)snprintf(yaml, sizeof yaml, ticking, away);
+		if (away == 0)
+			run_kit_start(&kit, yaml, &options);
+		else
+			run_kit_restart(&kit, yaml, &options);
+		for (int i = 0; i < 1000 && leat_pipeline_state(kit.pipeline) < LEAT_RUN_RUNNING; i++)
+			rest_ms(10);
+		rest_ms(200);
+		leat_pipeline_drain(kit.pipeline);
+		expect_done(&kit);
+		run_kit_finish(&kit);
+		ck_assert_uint_gt(ledger.n_fired, 0);
+		ck_assert_uint_eq(ledger.n_ticks, ledger.n_fired);
+	}
+	remove_folder();
+}
+END_TEST
+
 int main(void)
 {
 	return leat_test_main("epochs", (const TTest *[]){
@@ -392,8 +492,12 @@ int main(void)
 		a_sink_that_is_not_where_the_store_has_it_is_told,
 		a_larger_incarnation_in_a_sink_is_outbid_at_the_start,
 		a_sink_that_another_instance_has_claimed_is_left_to_it,
+		who_has_the_wrong_state_leaves_the_owner_alone,
 		state_has_one_user_and_one_pipeline,
 		state_of_a_node_that_is_gone_is_dropped_only_when_told,
 		timers_come_back,
+		a_position_comes_back_with_its_note,
+		a_note_is_stored_soon_although_nothing_follows,
+		what_timers_make_before_a_sink_is_claimed_is_delivered_once,
 		NULL });
 }
