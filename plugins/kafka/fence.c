@@ -5,7 +5,7 @@
  * topic. The offset means nothing. Such a commit can be part of a transaction, so it holds if and only if the messages do.
  *
  * With it goes which messages of that delivery were refused (E7): the first one's index, and from there on a bit for each
- * message, six to a character. That holds any 24,000 messages in a row, where a list of indexes would hold 700 of them.
+ * message, six to a character. That holds any 23,900 messages in a row, where a list of indexes would hold 700 of them.
  */
 
 #include <inttypes.h>
