@@ -90,7 +90,7 @@ static enum leat_status abort_transaction(struct kafka_producer *p, struct leat_
 	return doubt(p, err);
 }
 
-static enum leat_status put_fence(const struct kafka_sink *s, struct kafka_producer *p, const struct leat_fence *fence,
+static enum leat_status put_fence(const struct kafka_sink *s, struct kafka_producer *p, const struct kafka_fence *fence,
                                   struct leat_error *err)
 {
 	return tell_error(p, kafka_fence_put(s, p, fence), "write the fence", err);
@@ -176,7 +176,7 @@ static enum leat_status fence_out(struct kafka_sink *s, struct leat_error *err)
 }
 
 /* What there is, before anybody is disturbed: a claim that comes too late leaves the owner alone. */
-static enum leat_status survey(struct kafka_sink *s, struct leat_fence *found, struct leat_error *err)
+static enum leat_status survey(struct kafka_sink *s, struct kafka_fence *found, struct leat_error *err)
 {
 	struct kafka_client reader;
 	enum leat_status status = kafka_fence_open(s, false, &reader, err);
@@ -194,7 +194,7 @@ static enum leat_status survey(struct kafka_sink *s, struct leat_fence *found, s
 	return status;
 }
 
-static enum leat_status read_stable(struct kafka_sink *s, struct leat_fence *found, struct leat_error *err)
+static enum leat_status read_stable(struct kafka_sink *s, struct kafka_fence *found, struct leat_error *err)
 {
 	struct kafka_client reader;
 	enum leat_status status = kafka_fence_open(s, true, &reader, err);
@@ -208,7 +208,7 @@ static enum leat_status read_stable(struct kafka_sink *s, struct leat_fence *fou
 
 /* The first of these transactions makes the sink ours: it fails if somebody has taken over a producer in the meantime, and
  * who takes over later reads the fence later. The second one is there to find its coordinators before it matters. */
-static enum leat_status own(struct kafka_sink *s, const struct leat_fence *fence, struct leat_error *err)
+static enum leat_status own(struct kafka_sink *s, const struct kafka_fence *fence, struct leat_error *err)
 {
 	enum leat_status status = LEAT_OK;
 
@@ -224,7 +224,7 @@ static enum leat_status own(struct kafka_sink *s, const struct leat_fence *fence
 enum leat_status kafka_fenced_claim(struct kafka_sink *s, const struct leat_claim *claim, struct leat_fence *found,
                                     struct leat_error *err)
 {
-	struct leat_fence before = { 0 };
+	struct kafka_fence before = { .refused = "" };
 	enum leat_status status;
 
 	close_producers(s);
@@ -233,14 +233,14 @@ enum leat_status kafka_fenced_claim(struct kafka_sink *s, const struct leat_clai
 	(void)snprintf(s->id, sizeof s->id, "leat-%s-%s", claim->pipeline, claim->sink);
 	(void)snprintf(s->group, sizeof s->group, "leat-fence-%s-%s", claim->pipeline, claim->sink);
 	status = survey(s, &before, err);
-	if (status == LEAT_OK && before.incarnation <= claim->incarnation) {
+	if (status == LEAT_OK && before.is.incarnation <= claim->incarnation) {
 		status = fence_out(s, err);
 		if (status == LEAT_OK)
 			status = read_stable(s, &before, err);
 	}
 	s->fence = before;
-	if (status == LEAT_OK && before.incarnation <= claim->incarnation) {
-		s->fence.incarnation = claim->incarnation;
+	if (status == LEAT_OK && before.is.incarnation <= claim->incarnation) {
+		s->fence.is.incarnation = claim->incarnation;
 		status = own(s, &s->fence, err);
 	} else {
 		close_producers(s);
@@ -254,7 +254,7 @@ enum leat_status kafka_fenced_claim(struct kafka_sink *s, const struct leat_clai
 		return status;
 	}
 	s->has_fence = true;
-	*found = before;
+	*found = before.is;
 	return LEAT_OK;
 }
 
@@ -289,7 +289,7 @@ static enum leat_status deliver_all(struct kafka_sink *s, struct kafka_producer 
 	if (status != LEAT_OK)
 		return status;
 	kafka_producer_put(p, d->effect, 0, d->n);
-	status = put_fence(s, p, &d->next, err); /* while the messages are under way */
+	status = put_fence(s, p, &s->next, err); /* while the messages are under way */
 	written = settle(p, 0, d->n, status == LEAT_OK ? PATIENCE_MS : CAUSE_MS, err);
 	if (status == LEAT_OK || written >= LEAT_REJECT) /* which is the cause of the other */
 		status = written;
@@ -366,7 +366,7 @@ static enum leat_status deliver_rest(struct kafka_sink *s, struct kafka_producer
 		status = settle(p, i, end, PATIENCE_MS, err);
 	}
 	if (status == LEAT_OK)
-		status = put_fence(s, p, &d->next, err);
+		status = put_fence(s, p, &s->next, err);
 	if (status == LEAT_REJECT) /* none of them was when it was alone: something has changed meanwhile */
 		return leat_error_set(err, LEAT_UNKNOWN, 0, "topic \"%s\" at %s refuses messages that it has just taken", s->common.topic,
 		                      s->common.brokers);
@@ -387,6 +387,35 @@ static void refuse(const struct kafka_sink *s, const struct leat_delivery *d, co
 	}
 }
 
+/* What an earlier attempt has told already, be it that nobody heard. Its reasons are not kept. */
+static enum leat_status refuse_again(const struct kafka_sink *s, const struct leat_delivery *d, struct leat_context *ctx,
+                                     struct leat_error *err)
+{
+	const char *refused = s->fence.refused;
+	struct leat_error refusal;
+
+	if (kafka_refused_next(refused, d->n) != SIZE_MAX)
+		return leat_error_set(err, LEAT_FATAL, 0, "fence of topic \"%s\" at %s has message %zu as refused, of a delivery of %zu",
+		                      s->common.topic, s->common.brokers, kafka_refused_next(refused, d->n), d->n);
+	for (size_t i = kafka_refused_next(refused, 0); i < d->n; i = kafka_refused_next(refused, i + 1)) {
+		(void)leat_error_set(&refusal, LEAT_REJECT, 0, "topic \"%s\" at %s refused a message of %zu bytes", s->common.topic,
+		                     s->common.brokers, d->effect[i].n);
+		leat_refuse(ctx, i, &refusal);
+	}
+	return LEAT_OK;
+}
+
+/* Into the fence, for that. */
+static void keep_refused(struct kafka_sink *s, const struct leat_delivery *d, const rd_kafka_resp_err_t *verdict,
+                         struct leat_context *ctx)
+{
+	size_t n_lost = kafka_refused_write(verdict, d->n, s->next.refused);
+
+	if (n_lost > 0)
+		leat_log(ctx, LEAT_WARNING, "%zu refused messages do not fit into the fence of topic \"%s\": if this delivery has to be "
+		         "repeated, they become no dead letters", n_lost, s->common.topic);
+}
+
 /* After a refusal; `p` has not seen it. */
 static enum leat_status deliver_others(struct kafka_sink *s, struct kafka_producer *p, const struct leat_delivery *d,
                                        struct leat_context *ctx, struct leat_error *err)
@@ -400,8 +429,10 @@ static enum leat_status deliver_others(struct kafka_sink *s, struct kafka_produc
 	if (kafka_client_limit(&p->client, &limit) && limit < atomic_load(&s->limit))
 		atomic_store(&s->limit, limit); /* the most likely reason */
 	status = find_refused(s, d, verdict, err);
-	if (status == LEAT_OK)
+	if (status == LEAT_OK) {
+		keep_refused(s, d, verdict, ctx);
 		status = deliver_rest(s, p, d, verdict, err);
+	}
 	if (status == LEAT_OK) {
 		refuse(s, d, verdict, ctx);
 		close_producers(s); /* one of them can no longer be used, so the next delivery asks to be claimed again */
@@ -412,7 +443,7 @@ static enum leat_status deliver_others(struct kafka_sink *s, struct kafka_produc
 
 static enum leat_status mismatch(const struct kafka_sink *s, const struct leat_delivery *d, struct leat_error *err)
 {
-	const struct leat_fence *is = &s->fence, *expected = &d->expected;
+	const struct leat_fence *is = &s->fence.is, *expected = &d->expected;
 
 	return leat_error_set(err, LEAT_FATAL, 0,
 	                      "fence of topic \"%s\" at %s is epoch %" PRIu64 " (%016" PRIx64 ") of incarnation %" PRIu64
@@ -430,15 +461,16 @@ enum leat_status kafka_fenced_deliver(struct kafka_sink *s, const struct leat_de
 
 	if (!s->has_fence)
 		return leat_error_set(err, LEAT_UNKNOWN, 0, "topic \"%s\" is not claimed", s->common.topic);
-	if (is_same(&s->fence, &d->next))
-		return LEAT_OK;
-	if (!is_same(&s->fence, &d->expected) || p->client.rk == NULL)
+	if (is_same(&s->fence.is, &d->next))
+		return refuse_again(s, d, ctx, err);
+	if (!is_same(&s->fence.is, &d->expected) || p->client.rk == NULL)
 		return mismatch(s, d, err);
+	s->next = (struct kafka_fence){ .is = d->next };
 	status = deliver_all(s, p, d, err);
 	if (status == LEAT_REJECT)
 		status = deliver_others(s, &s->producer[s->turn ^ 1], d, ctx, err);
 	if (status == LEAT_OK) {
-		s->fence = d->next;
+		s->fence = s->next;
 		s->turn ^= 1;
 		return LEAT_OK;
 	}

@@ -234,6 +234,17 @@ struct kafka_producer {
 	size_t result_capacity;
 };
 
+enum {
+	KAFKA_FENCE_TEXT = 4096 + 1,   /* what a broker takes as a note, unless it is told otherwise */
+	KAFKA_REFUSED_TEXT = 4000 + 1, /* of that */
+};
+
+/* What is kept in the cluster. */
+struct kafka_fence {
+	struct leat_fence is;
+	char refused[KAFKA_REFUSED_TEXT]; /* "FIRST:BITS", as fence.c has it; "": none */
+};
+
 struct kafka_sink {
 	struct kafka_options common;
 	const struct leat_template *key;
@@ -250,7 +261,8 @@ struct kafka_sink {
 
 	bool is_fenced;   /* as it was claimed */
 	bool has_fence;   /* what it holds is known */
-	struct leat_fence fence;
+	struct kafka_fence fence;
+	struct kafka_fence next; /* of the delivery in hand */
 	size_t turn;      /* whose producer's transaction is next */
 	char id[240];     /* of its transactions, without the producer's number */
 	char group[256];  /* of the fence */
@@ -269,19 +281,21 @@ void kafka_producer_close(struct kafka_producer *producer);
 
 /* ---- fence.c: the fence and where it is kept; fenced.c: delivery with it ---------------------------------------------- */
 
-enum { KAFKA_FENCE_TEXT = 64 };
-
-void kafka_fence_write(const struct leat_fence *fence, char text[KAFKA_FENCE_TEXT]);
-bool kafka_fence_read(const char *text, struct leat_fence *fence);
+void kafka_fence_write(const struct kafka_fence *fence, char text[KAFKA_FENCE_TEXT]);
+bool kafka_fence_read(const char *text, struct kafka_fence *fence);
+/* Of `n` messages those whose code is not 0. Returns how many do not fit: the last of them are left out. */
+size_t kafka_refused_write(const rd_kafka_resp_err_t *verdict, size_t n, char text[KAFKA_REFUSED_TEXT]);
+/* The first message at or behind `from` that is among them, SIZE_MAX when none is. */
+size_t kafka_refused_next(const char *text, size_t from);
 /* A consumer that joins no group, as librdkafka's producers cannot read offsets. `is_stable`: it waits for offsets in
  * transactions that are under way. */
 enum leat_status kafka_fence_open(const struct kafka_sink *sink, bool is_stable, struct kafka_client *reader,
                                   struct leat_error *err);
 /* All zero when there is none. LEAT_RETRY: nobody answers, or a transaction is still under way. */
-enum leat_status kafka_fence_find(const struct kafka_sink *sink, struct kafka_client *reader, struct leat_fence *found,
+enum leat_status kafka_fence_find(const struct kafka_sink *sink, struct kafka_client *reader, struct kafka_fence *found,
                                   struct leat_error *err);
 /* Adds the fence to the producer's transaction. NULL: done. */
-rd_kafka_error_t *kafka_fence_put(const struct kafka_sink *sink, struct kafka_producer *producer, const struct leat_fence *fence);
+rd_kafka_error_t *kafka_fence_put(const struct kafka_sink *sink, struct kafka_producer *producer, const struct kafka_fence *fence);
 
 enum leat_status kafka_fenced_claim(struct kafka_sink *sink, const struct leat_claim *claim, struct leat_fence *found,
                                     struct leat_error *err);

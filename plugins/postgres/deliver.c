@@ -10,16 +10,11 @@
  * knows, and an error that the server gives as the answer to COMMIT itself is only believed where it says rolled back.
  *
  * A fenced delivery moves the fence right behind each BEGIN, never inside a savepoint, so whatever rows survive commit with it.
+ * What is refused is set with the fence, and once more in front of COMMIT when rows were among it.
  */
 #include "sink.h"
 
 enum { STATEMENT_BYTES = 8 << 20, COPY_BYTES = 64 << 10 };
-
-/* Who is refused is only said after the commit. */
-struct refusal {
-	size_t effect;
-	struct leat_error error;
-};
 
 struct work {
 	struct sink *sink;
@@ -27,9 +22,7 @@ struct work {
 	struct rows rows;
 	int64_t deadline_us;
 	bool is_fence_other; /* than expected: nothing was done */
-	struct refusal *refusal;
-	size_t n_refusals;
-	size_t refusal_capacity;
+	struct refusals refused;
 };
 
 /* Rows that go together: [from..until), between two statements. */
@@ -49,17 +42,6 @@ static void *allocate(size_t n, size_t size)
 	if (p == NULL)
 		abort();
 	return p;
-}
-
-static void add_refusal(struct work *w, size_t effect, const struct leat_error *err)
-{
-	if (w->n_refusals == w->refusal_capacity) {
-		w->refusal_capacity = w->refusal_capacity == 0 ? 8 : w->refusal_capacity * 2;
-		w->refusal = (struct refusal *)realloc(w->refusal, w->refusal_capacity * sizeof *w->refusal);
-		if (w->refusal == NULL)
-			abort();
-	}
-	w->refusal[w->n_refusals++] = (struct refusal){ .effect = effect, .error = *err };
 }
 
 static const struct cell *row_at(const struct work *w, size_t row)
@@ -191,7 +173,7 @@ static bool send_fence(const struct work *w, const struct group *g, size_t *n_se
 	if (!moves_fence(w, g))
 		return true;
 	(*n_sent)++;
-	return fence_send(w->sink, w->delivery);
+	return fence_send(w->sink, w->delivery, &w->refused);
 }
 
 /* The fence's statement holds nothing of the user's: what would be a row's fault elsewhere says that it did not match. */
@@ -292,7 +274,7 @@ static enum leat_status begin(struct work *w, struct leat_error *err)
 
 	if (status != LEAT_OK || !w->delivery->is_fenced)
 		return status;
-	return judge_fence(w, fence_move(w->sink, w->delivery, err));
+	return judge_fence(w, fence_move(w->sink, w->delivery, &w->refused, err));
 }
 
 static bool put_copied(struct work *w, struct leat_buffer *text)
@@ -385,7 +367,7 @@ static enum leat_status do_range(struct work *w, size_t from, size_t until, stru
 		return status;
 	}
 	if (until - from == 1)
-		add_refusal(w, w->rows.effect[from], &fault);
+		refusal_add(&w->refused, w->rows.effect[from], &fault);
 	status = command(w, "ROLLBACK TO leat", err);
 	if (status != LEAT_OK || until - from == 1)
 		return status;
@@ -402,6 +384,8 @@ static enum leat_status deliver_apart(struct work *w, struct leat_error *err)
 		status = command(w, "SET CONSTRAINTS ALL IMMEDIATE", err);
 	if (status == LEAT_OK)
 		status = do_range(w, 0, w->rows.n, err);
+	if (status == LEAT_OK && w->delivery->is_fenced && w->refused.n > 0)
+		status = fence_keep(w->sink, &w->refused, err);
 	if (status != LEAT_OK)
 		return status;
 	status = command(w, "COMMIT", err);
@@ -422,6 +406,13 @@ static enum leat_status lose(struct work *w, struct leat_error *err)
 	return leat_error_set(err, LEAT_RETRY, 0, "could not deliver: connection to postgres at %s lost", w->sink->pg.at);
 }
 
+/* What is told then is what the attempt that worked was refused, not what this one has found so far. */
+static enum leat_status settle(struct work *w, struct leat_error *err)
+{
+	refusal_finish(&w->refused);
+	return w->sink->pg.conn != NULL ? fence_settle(w->sink, w->delivery, &w->refused, err) : lose(w, err);
+}
+
 static enum leat_status deliver_rows(struct work *w, struct leat_error *err)
 {
 	const struct group all = { .before = "BEGIN", .after = "COMMIT", .commits = true, .skips_shadowed = true,
@@ -438,9 +429,7 @@ static enum leat_status deliver_rows(struct work *w, struct leat_error *err)
 	}
 	if (status != LEAT_OK)
 		roll_back(w);
-	if (!w->is_fence_other)
-		return status;
-	return w->sink->pg.conn != NULL ? fence_settle(w->sink, w->delivery, err) : lose(w, err);
+	return w->is_fence_other ? settle(w, err) : status;
 }
 
 static void read_effects(struct work *w)
@@ -455,7 +444,7 @@ static void read_effects(struct work *w)
 		if (effect_read(w->sink, &delivery->effect[i], &w->rows.cell[w->rows.n * w->sink->n_targets], &err) == LEAT_OK)
 			w->rows.effect[w->rows.n++] = i;
 		else
-			add_refusal(w, i, &err);
+			refusal_add(&w->refused, i, &err);
 	}
 }
 
@@ -472,13 +461,13 @@ enum leat_status sink_deliver(void *self, const struct leat_delivery *delivery, 
 		return status;
 	read_effects(&w);
 	status = deliver_rows(&w, err);
-	for (i = 0; i < w.n_refusals && status == LEAT_OK; i++)
-		leat_refuse(ctx, w.refusal[i].effect, &w.refusal[i].error);
+	for (i = 0; i < w.refused.n && status == LEAT_OK; i++)
+		leat_refuse(ctx, w.refused.item[i].effect, &w.refused.item[i].error);
 	/* A fault that may pass can be the connection's own, such as to a server that became a standby. */
 	if (status == LEAT_RETRY || status == LEAT_UNKNOWN)
 		postgres_close(&sink->pg);
 	free(w.rows.effect);
 	free(w.rows.cell);
-	free(w.refusal);
+	refusal_finish(&w.refused);
 	return status;
 }

@@ -8,24 +8,31 @@
  * The one tricky thing is a former attempt that the server has still to read, COMMIT and all: it holds no lock that claim()
  * could wait for. So each claim counts `claims` up, and an attempt compares that too: what was sent before a claim and has not
  * yet taken the row's lock finds another number afterwards. What has the lock makes claim() wait until it is over.
+ *
+ * `refused` is what the last delivery was refused (E7). It is no text, as a reason may be cut within a character, and a server
+ * may have no letter for one.
  */
 #include <inttypes.h>
 
+#include "../shared/text.h"
 #include "sink.h"
 
-enum { LOCK_TIMEOUT_MS = 5000, TABLE_ATTEMPTS = 3, ARGUMENTS = 9 };
+enum { LOCK_TIMEOUT_MS = 5000, TABLE_ATTEMPTS = 3, ARGUMENTS = 10 };
 
 /* One name for all: in the schema of the option `schema`, whatever schema the sink's own table is in. */
 static const char table_name[] = "leat_fences";
 
 /* No CREATE TABLE IF NOT EXISTS before looking: it asks for the right to create even when the table is there. */
 static const char find_sql[] =
-	"SELECT 1 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace s ON s.oid = c.relnamespace"
+	"SELECT EXISTS (SELECT 1 FROM pg_catalog.pg_attribute a WHERE a.attrelid = c.oid AND a.attname = 'refused')"
+	" FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace s ON s.oid = c.relnamespace"
 	" WHERE s.nspname = $1 AND c.relname = $2";
 static const char *const create_sql[] = {
 	"CREATE TABLE IF NOT EXISTS ", " (pipeline text, sink text, incarnation bigint NOT NULL, epoch bigint NOT NULL,"
-	" digest bigint NOT NULL, claims bigint NOT NULL DEFAULT 0, PRIMARY KEY (pipeline, sink))", NULL,
+	" digest bigint NOT NULL, claims bigint NOT NULL DEFAULT 0, refused bytea, PRIMARY KEY (pipeline, sink))", NULL,
 };
+/* An earlier version's table has none. */
+static const char *const widen_sql[] = { "ALTER TABLE ", " ADD COLUMN IF NOT EXISTS refused bytea", NULL };
 static const char *const begin_row_sql[] = {
 	"INSERT INTO ", " (pipeline, sink, incarnation, epoch, digest) VALUES ($1, $2, 0, 0, 0) ON CONFLICT DO NOTHING", NULL,
 };
@@ -35,13 +42,16 @@ static const char *const lock_sql[] = {
 static const char *const take_sql[] = {
 	"UPDATE ", " SET incarnation = $3, claims = claims + 1 WHERE pipeline = $1 AND sink = $2 RETURNING claims", NULL,
 };
+static const char *const keep_sql[] = {
+	"UPDATE ", " SET refused = $3 WHERE pipeline = $1 AND sink = $2", NULL,
+};
 static const char *const read_sql[] = {
-	"SELECT incarnation, epoch, digest FROM ", " WHERE pipeline = $1 AND sink = $2", NULL,
+	"SELECT incarnation, epoch, digest, refused FROM ", " WHERE pipeline = $1 AND sink = $2", NULL,
 };
 static const char move_name[] = "leat_fence";
 /* The words are what an administrator finds in the server's log, as text that is no integer. */
 static const char *const move_sql[] = {
-	"WITH moved AS (UPDATE ", " SET incarnation = $3, epoch = $4, digest = $5 WHERE pipeline = $1 AND sink = $2"
+	"WITH moved AS (UPDATE ", " SET incarnation = $3, epoch = $4, digest = $5, refused = $10 WHERE pipeline = $1 AND sink = $2"
 	" AND incarnation = $6 AND epoch = $7 AND digest = $8 AND claims = $9 RETURNING 1)"
 	" SELECT CAST(CASE count(*) WHEN 1 THEN '1' ELSE 'leat: the fence of this sink is not as expected' END AS integer) FROM moved",
 	NULL,
@@ -51,12 +61,14 @@ struct arguments {
 	int n;
 	const char *value[ARGUMENTS];
 	char number[ARGUMENTS][24];
+	struct leat_buffer bytes; /* of the refused */
 };
 
 /* Filled in place: it points into itself. */
 static void begin_arguments(struct arguments *a, const struct sink *sink)
 {
 	a->n = 2;
+	a->bytes = (struct leat_buffer){ 0 };
 	a->value[0] = sink->fence_pipeline;
 	a->value[1] = sink->fence_sink;
 }
@@ -74,6 +86,25 @@ static void add_fence(struct arguments *a, const struct leat_fence *fence)
 	add_number(a, fence->incarnation);
 	add_number(a, fence->epoch);
 	add_number(a, fence->digest);
+}
+
+static void finish_arguments(struct arguments *a)
+{
+	leat_buffer_finish(&a->bytes);
+}
+
+/* Null when there are none. The arguments are to be finished then. */
+static void add_refused(struct arguments *a, const struct refusals *refused)
+{
+	struct leat_buffer text = { 0 };
+
+	if (refused->n > 0) {
+		refusal_write(refused, &text);
+		text_append_hex(&a->bytes, text.data, text.n);
+		leat_buffer_byte(&a->bytes, '\0');
+		leat_buffer_finish(&text);
+	}
+	a->value[a->n++] = a->bytes.data;
 }
 
 static uint64_t number_at(const PGresult *result, int field)
@@ -130,7 +161,7 @@ static enum leat_status command(struct sink *sink, const char *sql, struct leat_
 
 /* ---- the claim ----------------------------------------------------------------------------------------------------- */
 
-static enum leat_status find_table(struct sink *sink, bool *is_there, struct leat_error *err)
+static enum leat_status find_table(struct sink *sink, bool *is_there, bool *is_whole, struct leat_error *err)
 {
 	const char *const names[] = { sink->connection.schema, table_name };
 	PGresult *result;
@@ -139,6 +170,7 @@ static enum leat_status find_table(struct sink *sink, bool *is_there, struct lea
 	if (status != LEAT_OK)
 		return status;
 	*is_there = PQntuples(result) > 0;
+	*is_whole = *is_there && PQgetvalue(result, 0, 0)[0] == 't';
 	PQclear(result);
 	return LEAT_OK;
 }
@@ -149,15 +181,15 @@ static enum leat_status make_table(struct sink *sink, struct leat_error *err)
 	const struct arguments none = { .n = 0 };
 	struct leat_error fault = { .status = LEAT_RETRY };
 	PGresult *result;
-	bool is_there;
+	bool is_there = false, is_whole;
 	enum leat_status status;
 	int i;
 
 	for (i = 0; i < TABLE_ATTEMPTS; i++) {
-		status = find_table(sink, &is_there, err);
-		if (status != LEAT_OK || is_there)
+		status = find_table(sink, &is_there, &is_whole, err);
+		if (status != LEAT_OK || is_whole)
 			return status;
-		status = query(sink, create_sql, &none, &result, &fault);
+		status = query(sink, is_there ? widen_sql : create_sql, &none, &result, &fault);
 		if (status == LEAT_OK) {
 			PQclear(result);
 			return LEAT_OK;
@@ -166,8 +198,9 @@ static enum leat_status make_table(struct sink *sink, struct leat_error *err)
 			break;
 	}
 	status = fault.status == LEAT_FATAL ? LEAT_FATAL : LEAT_RETRY;
-	return leat_error_set(err, status, 0, "%s create table \"%s.%s\" for exactly-once: %s",
-	                      status == LEAT_FATAL ? "cannot" : "could not", sink->connection.schema, table_name, fault.text);
+	return leat_error_set(err, status, 0, "%s %s table \"%s.%s\" for exactly-once: %s",
+	                      status == LEAT_FATAL ? "cannot" : "could not", is_there ? "add column \"refused\" to" : "create",
+	                      sink->connection.schema, table_name, fault.text);
 }
 
 /* Half of what a statement may take, so that the reason given is the lock. */
@@ -258,12 +291,14 @@ enum leat_status fence_claim(struct sink *sink, const struct leat_claim *claim, 
 
 /* ---- deliveries ---------------------------------------------------------------------------------------------------- */
 
-static void fill_move(struct arguments *a, const struct sink *sink, const struct leat_delivery *delivery)
+static void fill_move(struct arguments *a, const struct sink *sink, const struct leat_delivery *delivery,
+                      const struct refusals *refused)
 {
 	begin_arguments(a, sink);
 	add_fence(a, &delivery->next);
 	add_fence(a, &delivery->expected);
 	add_number(a, sink->fence_claims);
+	add_refused(a, refused);
 }
 
 enum leat_status fence_prepare(struct sink *sink, struct leat_error *err)
@@ -281,24 +316,48 @@ enum leat_status fence_prepare(struct sink *sink, struct leat_error *err)
 	return status;
 }
 
-bool fence_send(struct sink *sink, const struct leat_delivery *delivery)
+bool fence_send(struct sink *sink, const struct leat_delivery *delivery, const struct refusals *refused)
 {
 	struct arguments a;
+	bool is_sent;
 
-	fill_move(&a, sink, delivery);
-	return PQsendQueryPrepared(sink->pg.conn, move_name, a.n, a.value, NULL, NULL, 0) == 1;
+	fill_move(&a, sink, delivery, refused);
+	is_sent = PQsendQueryPrepared(sink->pg.conn, move_name, a.n, a.value, NULL, NULL, 0) == 1;
+	finish_arguments(&a);
+	return is_sent;
 }
 
-enum leat_status fence_move(struct sink *sink, const struct leat_delivery *delivery, struct leat_error *err)
+static enum leat_status change_row(struct sink *sink, const char *const *part, struct arguments *a, struct leat_error *err)
 {
-	struct arguments a;
 	PGresult *result;
-	enum leat_status status;
+	enum leat_status status = query(sink, part, a, &result, err);
 
-	fill_move(&a, sink, delivery);
-	status = query(sink, move_sql, &a, &result, err);
+	finish_arguments(a);
 	if (status == LEAT_OK)
 		PQclear(result);
+	return status;
+}
+
+enum leat_status fence_move(struct sink *sink, const struct leat_delivery *delivery, const struct refusals *refused,
+                            struct leat_error *err)
+{
+	struct arguments a;
+
+	fill_move(&a, sink, delivery, refused);
+	return change_row(sink, move_sql, &a, err);
+}
+
+enum leat_status fence_keep(struct sink *sink, const struct refusals *refused, struct leat_error *err)
+{
+	struct arguments a;
+	enum leat_status status;
+
+	begin_arguments(&a, sink);
+	add_refused(&a, refused);
+	status = change_row(sink, keep_sql, &a, err);
+	/* A trigger's objection, say: there is no record to reject. */
+	if (status == LEAT_REJECT)
+		return leat_error_set(err, LEAT_FATAL, 0, "cannot deliver: postgres at %s refuses the fence", sink->pg.at);
 	return status;
 }
 
@@ -317,7 +376,30 @@ static enum leat_status refuse(const struct leat_fence *found, const struct leat
 	                      expected->digest);
 }
 
-enum leat_status fence_settle(struct sink *sink, const struct leat_delivery *delivery, struct leat_error *err)
+static enum leat_status read_refused(const struct sink *sink, const PGresult *result, size_t n_effects, struct refusals *refused,
+                                     struct leat_error *err)
+{
+	struct leat_buffer text = { 0 };
+	unsigned char *bytes;
+	bool is_read;
+	size_t n;
+
+	bytes = PQunescapeBytea((const unsigned char *)PQgetvalue(result, 0, 3), &n);
+	if (bytes == NULL)
+		abort();
+	leat_buffer_append(&text, bytes, n);
+	leat_buffer_byte(&text, '\0');
+	PQfreemem(bytes);
+	is_read = refusal_read(refused, text.data, n_effects);
+	leat_buffer_finish(&text);
+	if (is_read)
+		return LEAT_OK;
+	return leat_error_set(err, LEAT_FATAL, 0, "cannot deliver: column \"refused\" of table \"%s.%s\" cannot be read",
+	                      sink->connection.schema, table_name);
+}
+
+enum leat_status fence_settle(struct sink *sink, const struct leat_delivery *delivery, struct refusals *refused,
+                              struct leat_error *err)
 {
 	struct arguments a;
 	struct leat_fence found = { .incarnation = 0 };
@@ -332,7 +414,11 @@ enum leat_status fence_settle(struct sink *sink, const struct leat_delivery *del
 	is_there = PQntuples(result) == 1;
 	if (is_there)
 		found = fence_at(result);
+	if (is_there && is_same(&found, &delivery->next))
+		status = read_refused(sink, result, delivery->n, refused, err);
 	PQclear(result);
+	if (status != LEAT_OK)
+		return status;
 	if (!is_there)
 		return leat_error_set(err, LEAT_FATAL, 0, "cannot deliver: the fence is missing from table \"%s.%s\", expected epoch %" PRIu64,
 		                      sink->connection.schema, table_name, delivery->expected.epoch);

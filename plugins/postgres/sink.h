@@ -73,6 +73,19 @@ struct rows {
 	struct cell *cell; /* n * n_targets */
 };
 
+/* An effect that the server has refused. The host is told after the commit only. */
+struct refusal {
+	size_t effect;
+	struct leat_error error;
+};
+
+/* Zeroed: empty. */
+struct refusals {
+	size_t n;
+	size_t capacity;
+	struct refusal *item;
+};
+
 /* ---- effect.c ---- */
 
 enum leat_status sink_encode(const void *self, const struct leat_record *record, struct leat_buffer *effect,
@@ -101,19 +114,34 @@ bool statement_send(struct sink *sink, const struct shape *shape, const struct r
 /* Appends a row in COPY's text form. */
 void statement_copy_row(struct sink *sink, const struct shape *shape, const struct cell *row, struct leat_buffer *out);
 
+/* ---- refusal.c ---- */
+
+void refusal_add(struct refusals *list, size_t effect, const struct leat_error *err);
+void refusal_finish(struct refusals *list);
+/* Appends them as they are kept with the fence. */
+void refusal_write(const struct refusals *list, struct leat_buffer *out);
+/* Adds those of such a text. False: it is none, or names other effects than the first `n_effects`. */
+bool refusal_read(struct refusals *list, const char *text, size_t n_effects);
+
 /* ---- fence.c ---- */
 
 /* Takes the fence, in a transaction of its own; makes the table for it when there is none. The connection is new and open. */
 enum leat_status fence_claim(struct sink *sink, const struct leat_claim *claim, struct leat_fence *found, struct leat_error *err);
 /* Once for each connection, before fence_send(). */
 enum leat_status fence_prepare(struct sink *sink, struct leat_error *err);
-/* Queues the compare-and-set, the first statement of a transaction. The server's answer is an error of the kind that means
- * LEAT_REJECT when the fence is not as expected; then roll back and ask fence_settle(). False: libpq refused it. */
-bool fence_send(struct sink *sink, const struct leat_delivery *delivery);
+/* Queues the compare-and-set, the first statement of a transaction, which also sets what is known to be refused. The server's
+ * answer is an error of the kind that means LEAT_REJECT when the fence is not as expected; then roll back and ask
+ * fence_settle(). False: libpq refused it. */
+bool fence_send(struct sink *sink, const struct leat_delivery *delivery, const struct refusals *refused);
 /* The same outside of a pipeline, with the answer. */
-enum leat_status fence_move(struct sink *sink, const struct leat_delivery *delivery, struct leat_error *err);
-/* LEAT_OK: the fence is where this delivery sets it, so an earlier attempt has worked. */
-enum leat_status fence_settle(struct sink *sink, const struct leat_delivery *delivery, struct leat_error *err);
+enum leat_status fence_move(struct sink *sink, const struct leat_delivery *delivery, const struct refusals *refused,
+                            struct leat_error *err);
+/* Later in such a transaction: sets what is refused anew. */
+enum leat_status fence_keep(struct sink *sink, const struct refusals *refused, struct leat_error *err);
+/* LEAT_OK: the fence is where this delivery sets it, so an earlier attempt has worked; `refused`, empty before, is what that
+ * one was refused. */
+enum leat_status fence_settle(struct sink *sink, const struct leat_delivery *delivery, struct refusals *refused,
+                              struct leat_error *err);
 
 /* ---- deliver.c ---- */
 

@@ -39,6 +39,7 @@ START_TEST(each_error_has_its_status)
 		{ RD_KAFKA_RESP_ERR_INVALID_RECORD, LEAT_REJECT },
 		{ RD_KAFKA_RESP_ERR_INVALID_TIMESTAMP, LEAT_REJECT },
 		/* nothing ever */
+		{ RD_KAFKA_RESP_ERR_OFFSET_METADATA_TOO_LARGE, LEAT_FATAL },
 		{ RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART, LEAT_FATAL },
 		{ RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC, LEAT_FATAL },
 		{ RD_KAFKA_RESP_ERR_TOPIC_EXCEPTION, LEAT_FATAL },
@@ -145,23 +146,75 @@ END_TEST
 
 START_TEST(a_fence_survives_its_text)
 {
-	static const struct leat_fence fences[] = {
-		{ 0, 0, 0 }, { 1, 2, 3 }, { UINT64_MAX, UINT64_MAX, UINT64_MAX }, { 0xabcdef, 17, 0xfeedfacecafebeef },
+	static const struct kafka_fence fences[] = {
+		{ { 0, 0, 0 }, "" },
+		{ { 1, 2, 3 }, "" },
+		{ { UINT64_MAX, UINT64_MAX, UINT64_MAX }, "1234567890:0ao" },
+		{ { 0xabcdef, 17, 0xfeedfacecafebeef }, "12:I" },
 	};
-	static const char *const wrong[] = { "", "f1", "f1 1 2", "f2 1 2 3", "f1 1 2 3 4", "f1 1 2 3x", "f1 x 2 3" };
+	static const char *const wrong[] = { "", "f1", "f1 1 2", "f2 1 2 3", "f1 1 2 3 4", "f1 1 2 3x", "f1 x 2 3",
+		                             "f1 1 2 3 :1", "f1 1 2 3 12:p", "f1 1 2 3 12:1/", "f1 1 2 3 12:1 ", "f1 1 2 3 x:1",
+		                             "f1 1 2 3 1234567890123456789:1" };
 	char text[KAFKA_FENCE_TEXT];
-	struct leat_fence read;
+	struct kafka_fence read;
 
 	for (size_t i = 0; i < sizeof fences / sizeof *fences; i++) {
 		kafka_fence_write(&fences[i], text);
 		ck_assert(kafka_fence_read(text, &read));
-		ck_assert_uint_eq(read.incarnation, fences[i].incarnation);
-		ck_assert_uint_eq(read.epoch, fences[i].epoch);
-		ck_assert_uint_eq(read.digest, fences[i].digest);
+		ck_assert_uint_eq(read.is.incarnation, fences[i].is.incarnation);
+		ck_assert_uint_eq(read.is.epoch, fences[i].is.epoch);
+		ck_assert_uint_eq(read.is.digest, fences[i].is.digest);
+		ck_assert_str_eq(read.refused, fences[i].refused);
 	}
-	ck_assert_str_eq(text, "f1 abcdef 17 feedfacecafebeef");
+	ck_assert_str_eq(text, "f1 abcdef 17 feedfacecafebeef 12:I");
 	for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
 		ck_assert_msg(!kafka_fence_read(wrong[i], &read), "%s", wrong[i]);
+}
+END_TEST
+
+/* `every` of `n` from `first` on, written and read again; how many did not fit. */
+static size_t expect_refused(size_t first, size_t every, size_t n)
+{
+	rd_kafka_resp_err_t *verdict = (rd_kafka_resp_err_t *)calloc(n, sizeof *verdict);
+	char text[KAFKA_REFUSED_TEXT];
+	size_t i, n_lost, n_told = 0, at = 0;
+
+	for (i = first; i < n; i += every)
+		verdict[i] = RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE;
+	n_lost = kafka_refused_write(verdict, n, text);
+	ck_assert_uint_lt(strlen(text), KAFKA_REFUSED_TEXT);
+	while ((at = kafka_refused_next(text, at)) != SIZE_MAX) {
+		ck_assert_uint_eq(at, first + n_told++ * every);
+		at++;
+	}
+	ck_assert_uint_eq(n_told + n_lost, first < n ? (n - first + every - 1) / every : 0);
+	free(verdict);
+	return n_lost;
+}
+
+START_TEST(refused_messages_survive_their_text)
+{
+	static const size_t sizes[] = { 1, 5, 6, 7, 12, 13, 1000, 16384 };
+	size_t i, every;
+
+	for (i = 0; i < sizeof sizes / sizeof *sizes; i++)
+		for (every = 1; every < 14; every++) {
+			ck_assert_uint_eq(expect_refused(0, every, sizes[i]), 0);
+			ck_assert_uint_eq(expect_refused(sizes[i] - 1, every, sizes[i]), 0);
+			ck_assert_uint_eq(expect_refused(sizes[i] / 3, every, sizes[i]), 0);
+		}
+	ck_assert_uint_eq(expect_refused(100, 1, 100), 0); /* none */
+}
+END_TEST
+
+START_TEST(refused_messages_that_do_not_fit_are_counted)
+{
+	const size_t fit = (KAFKA_REFUSED_TEXT - 1 - strlen("0:")) * 6;
+
+	ck_assert_uint_eq(expect_refused(0, 1, fit), 0);
+	ck_assert_uint_eq(expect_refused(0, 1, fit + 1), 1);
+	ck_assert_uint_eq(expect_refused(0, 2, fit + 1000), 500);
+	ck_assert_uint_eq(expect_refused(999999, 1, 1000000), 0);
 }
 END_TEST
 
@@ -170,5 +223,6 @@ int main(void)
 	return leat_test_main("kafka_errors", (const TTest *[]){ each_error_has_its_status,
 	                                                         words_about_a_connection_are_cut_to_the_reason,
 	                                                         start_is_a_word_or_a_time, an_anchor_survives_its_note,
-	                                                         a_fence_survives_its_text, NULL });
+	                                                         a_fence_survives_its_text, refused_messages_survive_their_text,
+	                                                         refused_messages_that_do_not_fit_are_counted, NULL });
 }

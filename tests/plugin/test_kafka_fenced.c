@@ -292,25 +292,61 @@ START_TEST(a_claim_does_not_believe_a_fence_that_may_still_change)
 }
 END_TEST
 
-/* What another program has written there is not a fence. */
-START_TEST(a_group_that_is_used_otherwise_is_told)
+/* Another program, in the group of the topic's sink. */
+static rd_kafka_t *group_member(const char *topic)
 {
-	const char *topic = new_topic("used");
 	rd_kafka_conf_t *conf = rd_kafka_conf_new();
-	rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
-	struct host *h = sink_of(topic);
-	struct leat_fence found;
 	char name[128];
-	rd_kafka_t *rk;
 
 	(void)snprintf(name, sizeof name, "leat-fence-%s-node", topic);
 	(void)rd_kafka_conf_set(conf, "bootstrap.servers", brokers(), NULL, 0);
 	(void)rd_kafka_conf_set(conf, "group.id", name, NULL, 0);
-	rk = rd_kafka_new(RD_KAFKA_CONSUMER, conf, NULL, 0);
+	return rd_kafka_new(RD_KAFKA_CONSUMER, conf, NULL, 0);
+}
+
+/* What another program has written there is not a fence. */
+START_TEST(a_group_that_is_used_otherwise_is_told)
+{
+	const char *topic = new_topic("used");
+	rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
+	struct host *h = sink_of(topic);
+	rd_kafka_t *rk = group_member(topic);
+	struct leat_fence found;
+
 	rd_kafka_topic_partition_list_add(list, topic, 0)->offset = 1;
 	ck_assert_int_eq(rd_kafka_commit(rk, list, 0), RD_KAFKA_RESP_ERR_NO_ERROR);
 	ck_assert_int_eq(sink_claim_fenced(h, topic, 1, &found), LEAT_FATAL);
 	expect_text(h, "holds something else than a fence");
+	rd_kafka_topic_partition_list_destroy(list);
+	rd_kafka_destroy(rk);
+	host_destroy(h);
+	topic_delete(topic);
+}
+END_TEST
+
+START_TEST(a_broker_keeps_the_longest_fence)
+{
+	const char *topic = new_topic("long");
+	const struct leat_fence longest = { UINT64_MAX, UINT64_MAX, UINT64_MAX };
+	char text[4096] = "f1 ffffffffffffffff 18446744073709551615 ffffffffffffffff 0:";
+	rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
+	rd_kafka_topic_partition_t *stored = rd_kafka_topic_partition_list_add(list, topic, 0);
+	struct host *h = sink_of(topic);
+	rd_kafka_t *rk = group_member(topic);
+	struct leat_fence found;
+
+	memset(text + strlen(text), 'o', 4000 - strlen("0:"));
+	stored->offset = 0;
+	stored->metadata = strdup(text);
+	stored->metadata_size = strlen(text);
+	ck_assert_int_eq(rd_kafka_commit(rk, list, 0), RD_KAFKA_RESP_ERR_NO_ERROR);
+	for (int i = 0; i < 2; i++) { /* and writes it */
+		found = claim(h, topic, UINT64_MAX);
+		expect_fence(&found, longest.incarnation, longest.epoch, longest.digest);
+	}
+	ck_assert_int_eq(rd_kafka_committed(rk, list, 15000), RD_KAFKA_RESP_ERR_NO_ERROR);
+	ck_assert_uint_eq(stored->metadata_size, strlen(text));
+	ck_assert_int_eq(memcmp(stored->metadata, text, strlen(text)), 0);
 	rd_kafka_topic_partition_list_destroy(list);
 	rd_kafka_destroy(rk);
 	host_destroy(h);
@@ -522,6 +558,60 @@ START_TEST(only_the_message_that_the_broker_refuses_is_refused)
 }
 END_TEST
 
+static void expect_refusals(const struct host *h, bool is_first)
+{
+	const char *reason = strstr(h->refusal, "refused a message of 6");
+
+	ck_assert_uint_eq(h->n_refusals, 2);
+	ck_assert_uint_eq(h->refused[0], 1);
+	ck_assert_uint_eq(h->refused[1], 3);
+	ck_assert_msg(reason != NULL && (strstr(reason, "bytes: ") != NULL) == is_first, "%s", h->refusal);
+}
+
+/* What is kept goes with the fence: the host may not have heard it the first time, and perhaps has ended since. */
+START_TEST(refused_messages_are_the_same_when_a_delivery_comes_again)
+{
+	static const uint64_t owners[] = { 1, 1, 2, 9 };
+	const char *topic = new_topic("again");
+	struct leat_record some[N];
+	struct leat_fence found, expected = { .incarnation = 1 }, next = FENCE(1, 5);
+	char *large = (char *)calloc(1, 6001);
+	struct host *h = sink_create(OPTIONS("brokers", brokers(), "topic", topic, "compression", "none"));
+
+	memset(large, 'x', 6000);
+	for (size_t i = 0; i < N; i++)
+		some[i] = text_record("k", i == 1 || i == 3 ? large : "small");
+	(void)claim(h, topic, 1);
+	topic_alter(topic, "max.message.bytes", "2000");
+	expect_ok(h, sink_write_fenced(h, &expected, &next, some, N));
+	expect_refusals(h, true);
+	topic_alter(topic, "max.message.bytes", "10000"); /* the broker would take them now */
+	for (size_t i = 0; i < sizeof owners / sizeof *owners; i++) {
+		host_destroy(h);
+		h = sink_of(topic);
+		found = claim(h, topic, owners[i]);
+		expect_fence(&found, i == 0 ? 1 : owners[i - 1], 5, next.digest);
+		expected.incarnation = next.incarnation = owners[i];
+		for (int j = 0; j < 2; j++) {
+			expect_ok(h, sink_write_fenced(h, &expected, &next, some, N));
+			expect_refusals(h, false);
+		}
+	}
+	ck_assert_int_eq(sink_write_fenced(h, &expected, &next, some, 2), LEAT_FATAL); /* which cannot be that delivery */
+	expect_text(h, "has message 3 as refused, of a delivery of 2");
+	for (int i = 0; i < 3; i++) { /* the next one forgets them, even without messages */
+		expect_ok(h, sink_write_fenced(h, &next, &FENCE(9, 6), some, 0));
+		ck_assert_uint_eq(h->n_refusals, 0);
+		if (i == 1)
+			(void)claim(h, topic, 9);
+	}
+	host_destroy(h);
+	expect_committed(topic, N - 2);
+	free(large);
+	topic_delete(topic);
+}
+END_TEST
+
 /* ---- order and figures ------------------------------------------------------------------------------------------------- */
 
 START_TEST(order_within_a_key_is_kept_over_deliveries)
@@ -646,6 +736,7 @@ int main(void)
 		what_a_former_owner_has_under_way_is_never_seen,
 		a_claim_does_not_believe_a_fence_that_may_still_change,
 		a_group_that_is_used_otherwise_is_told,
+		a_broker_keeps_the_longest_fence,
 		a_process_that_is_killed_has_delivered_what_its_fence_says,
 		a_commit_or_a_fence_that_is_sent_twice_is_in_doubt,
 		a_commit_without_an_answer_is_in_doubt,
@@ -653,6 +744,7 @@ int main(void)
 		a_fence_that_is_not_permitted_is_told,
 		a_claim_names_what_is_not_there,
 		only_the_message_that_the_broker_refuses_is_refused,
+		refused_messages_are_the_same_when_a_delivery_comes_again,
 		order_within_a_key_is_kept_over_deliveries,
 		throughput_is_printed,
 		NULL });

@@ -851,6 +851,82 @@ START_TEST(refused_rows_leave_the_others_and_the_fence_in_one_transaction)
 }
 END_TEST
 
+/* What is kept goes with the fence: the host may not have heard it the first time. */
+START_TEST(refused_rows_are_the_same_when_a_delivery_comes_again)
+{
+	static const struct {
+		uint64_t owner;
+		bool claims;
+	} rounds[] = { { 1, false }, { 1, false }, { 1, true }, { 2, true }, { 7, true } };
+	struct leat_driver *d;
+	size_t i, j;
+
+	if (!begin())
+		return;
+	(void)query("create table t (id int unique, n int check (n > 0))");
+	for (i = 0; i < 4; i++) {
+		(void)query("truncate t; drop table if exists leat_fences");
+		d = claimed_fenced(fenced_modes[i], 1, fence(0, 0));
+		for (j = 0; j < 5; j++) {
+			if (rounds[j].claims)
+				claim_fenced(d, rounds[j].owner, fence(rounds[j - 1].owner, 5));
+			encode(d, "{\"id\": 1, \"n\": 1}");
+			encode(d, "{\"id\": 2, \"n\": -1}");
+			encode(d, "{\"other\": 4}");
+			encode(d, "{\"id\": \"x\", \"n\": 1}");
+			encode(d, "{\"id\": 5, \"n\": 1}");
+			deliver_fenced(d, fence(rounds[j].owner, 0), fence(rounds[j].owner, 5));
+			ck_assert_uint_eq(leat_driver_refusals(d), 3);
+			ck_assert_str_eq(leat_driver_refusal(d, 1), "cannot deliver: new row for relation \"t\" violates check constraint "
+			                 "\"t_n_check\" (23514)");
+			ck_assert_str_eq(leat_driver_refusal(d, 2), "record has no field that is a column of table \"t\"");
+			ck_assert_str_eq(leat_driver_refusal(d, 3), "cannot deliver: invalid input syntax for type integer: \"x\" (22P02)");
+			ck_assert_ptr_nonnull(strstr(query("select convert_from(refused, 'utf8') from leat_fences"),
+			                             "(23514)\n\tFailing row contains (2, -1).\n"));
+		}
+		ck_assert_str_eq(query("select id from t order by id"), "1\n5");
+		/* Only known before the server is asked. */
+		encode(d, "{\"other\": 4}");
+		deliver_fenced(d, fence(7, 5), fence(7, 6));
+		claim_fenced(d, 8, fence(7, 6));
+		encode(d, "{\"other\": 4}");
+		deliver_fenced(d, fence(8, 5), fence(8, 6));
+		ck_assert_uint_eq(leat_driver_refusals(d), 1);
+		/* The next delivery forgets them, even without effects. */
+		deliver_fenced(d, fence(8, 6), fence(8, 7));
+		ck_assert_str_eq(query("select refused from leat_fences"), "~");
+		deliver_fenced(d, fence(8, 6), fence(8, 7));
+		ck_assert_uint_eq(leat_driver_refusals(d), 0);
+		leat_driver_destroy(d);
+	}
+	end();
+}
+END_TEST
+
+START_TEST(what_is_kept_as_refused_and_is_not_is_told)
+{
+	static const char *const kept[] = { "7 too far", "none", "\n0 after a gap", "0", "\tdetail of nothing" };
+	struct leat_driver *d;
+	size_t i;
+
+	if (!begin())
+		return;
+	(void)query("create table t (id int)");
+	d = claimed_fenced("table: t", 1, fence(0, 0));
+	encode(d, "{\"id\": 1}");
+	deliver_fenced(d, fence(1, 0), fence(1, 1));
+	for (i = 0; i < sizeof kept / sizeof *kept; i++) {
+		(void)query("update leat_fences set refused = '%s'", kept[i]);
+		encode(d, "{\"id\": 1}");
+		ck_assert_int_eq(leat_driver_deliver_fenced(d, fence(1, 0), fence(1, 1)), LEAT_FATAL);
+		ck_assert_ptr_nonnull(strstr(leat_driver_reason(d), ".leat_fences\" cannot be read"));
+		leat_driver_drop(d);
+	}
+	leat_driver_destroy(d);
+	end();
+}
+END_TEST
+
 /* Its commits take that long for each row. */
 static void create_slow_table(double seconds)
 {
@@ -1060,6 +1136,40 @@ START_TEST(a_role_without_the_right_to_create_needs_the_table_of_the_readme)
 }
 END_TEST
 
+static const char old_table[] =
+	"create table leat_fences (pipeline text, sink text, incarnation bigint not null, epoch bigint not null,"
+	" digest bigint not null, claims bigint not null default 0, primary key (pipeline, sink))";
+
+START_TEST(a_table_of_before_refusals_were_kept_gets_their_column)
+{
+	struct leat_driver *d;
+	struct leat_fence found;
+	char options[64], role[40], reason[256];
+
+	if (!begin())
+		return;
+	(void)snprintf(role, sizeof role, "%s_role", schema);
+	(void)query("create table t (id int); create role %s login; grant usage on schema %s to %s; grant insert on t to %s; %s;"
+	            "grant select, insert, update on leat_fences to %s; insert into leat_fences values ('driver', 'it', 1, 0, 0)", role,
+	            schema, role, role, old_table, role);
+	(void)snprintf(options, sizeof options, "table: t\nuser: %s", role);
+	d = leat_driver_create_sink("postgres", with(options));
+	ck_assert_int_eq(leat_driver_claim_fenced(d, "driver", 1, &found), LEAT_FATAL);
+	(void)snprintf(reason, sizeof reason, "cannot add column \"refused\" to table \"%s.leat_fences\" for exactly-once: cannot run a "
+	               "statement: postgres at 127.0.0.1:%d: must be owner of table leat_fences (42501)", schema, port);
+	ck_assert_str_eq(leat_driver_reason(d), reason);
+	leat_driver_destroy(d);
+	d = claimed_fenced("table: t", 1, fence(1, 0));
+	encode(d, "{\"id\": \"x\"}");
+	deliver_fenced(d, fence(1, 0), fence(1, 1));
+	ck_assert_uint_eq(leat_driver_refusals(d), 1);
+	ck_assert_str_ne(query("select refused from leat_fences"), "~");
+	leat_driver_destroy(d);
+	(void)query("drop owned by %s; drop role %s", role, role);
+	end();
+}
+END_TEST
+
 START_TEST(two_claims_may_create_the_table_at_once)
 {
 	struct leat_driver *d;
@@ -1068,8 +1178,7 @@ START_TEST(two_claims_may_create_the_table_at_once)
 		return;
 	(void)query("create table t (id int)");
 	d = leat_driver_create_sink("postgres", with("table: t"));
-	(void)query("begin; create table leat_fences (pipeline text, sink text, incarnation bigint not null, epoch bigint not null,"
-	            " digest bigint not null, claims bigint not null default 0, primary key (pipeline, sink))");
+	(void)query("begin; %s", old_table); /* by an earlier version, at that */
 	later(conn, "select pg_sleep(0.3); commit");
 	claim_fenced(d, 1, fence(0, 0));
 	finish_later(conn);
@@ -1271,9 +1380,11 @@ int main(void)
 		a_claim_waits_for_a_former_owner_in_the_middle, a_claim_that_has_waited_finds_what_was_committed_meanwhile,
 		a_former_owner_that_waits_for_the_fence_is_refused,
 		refused_rows_leave_the_others_and_the_fence_in_one_transaction,
+		refused_rows_are_the_same_when_a_delivery_comes_again, what_is_kept_as_refused_and_is_not_is_told,
 		a_commit_that_outlives_its_connection_is_found_by_the_claim,
 		a_server_that_ends_the_connection_in_a_commit_is_not_believed, connections_cut_at_any_time_leave_each_row_there_once, a_serialization_failure_is_retried,
-		a_role_without_the_right_to_create_needs_the_table_of_the_readme, two_claims_may_create_the_table_at_once,
+		a_role_without_the_right_to_create_needs_the_table_of_the_readme,
+		a_table_of_before_refusals_were_kept_gets_their_column, two_claims_may_create_the_table_at_once,
 		a_lookup_adds_the_columns_of_its_row,
 		a_lookup_asks_the_server_once_until_the_answer_is_old, a_lookup_without_a_row_can_reject_or_drop,
 		a_lookup_comes_back_and_cannot_write, deliveries_of_a_thousand_rows_are_measured, NULL });
