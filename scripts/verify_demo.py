@@ -116,7 +116,7 @@ def check():
     for user, line in zip(users, redis(*(f"hgetall user:{user}" for user in users))):
         h = json.loads(line)
         hashes[user] = (h["id"], Decimal(h["amount"]), float(h["usual"]), float(h["score"])) if h else None
-    count = int(redis("dbsize")[0])
+    count = int(redis("dbsize")[0]) - len(json.loads(redis("keys leat:fence:*")[0]))
     verdict.compare("Redis", hashes, latest)
     verdict.compare("Redis keys", {"keys": count}, {"keys": len(users)})
     verdict.compare("topic scores", events_of("scores"), scores)

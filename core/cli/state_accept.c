@@ -123,7 +123,7 @@ static enum leat_exit judge(struct accept *a)
 	struct leat_error err;
 
 	print_what_is(a);
-	if (leat_fence_judge(a->use.store, a->number, &a->found, &err) == LEAT_OK) {
+	if (leat_fence_judge(a->use.store, a->number, &a->audit.delivered, &a->audit.head, &a->found, &err) == LEAT_OK) {
 		(void)printf("  there is nothing to decide, the pipeline can start\n");
 		return LEAT_EXIT_OK;
 	}

@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "base/memory.h"
 #include "cli/state.h"
 
 static const char backup_help[] =
@@ -68,13 +69,10 @@ static const struct option restore_options[] = {
 	{NULL, 0, NULL, 0},
 };
 
-static enum leat_exit copy(struct leat_state_use *use, const char *from, const char *to)
+static enum leat_exit copy(struct leat_state_use *use, const char *to)
 {
-	enum leat_exit status = leat_state_read(use, from);
 	struct leat_error err;
 
-	if (status != LEAT_EXIT_OK)
-		return status;
 	if (leat_state_open(use, LEAT_STATE_READ) != LEAT_OK)
 		return LEAT_EXIT_FAILED;
 	if (leat_store_copy(use->store, to, &err) != LEAT_OK) {
@@ -86,34 +84,49 @@ static enum leat_exit copy(struct leat_state_use *use, const char *from, const c
 	return LEAT_EXIT_OK;
 }
 
-static enum leat_exit run_copy(const struct leat_verb *verb, int argc, char **argv, const struct option *options, const char *expected)
+/* False: *status says why. */
+static bool read_options(struct leat_state_use *use, int argc, char **argv, const struct option *options, enum leat_exit *status)
 {
-	struct leat_state_use use = { .verb = verb, .state_dir = "." };
-	enum leat_exit status;
 	int option;
 
-	while ((option = leat_argument_next(verb, argc, argv, "", options)) != LEAT_ARGUMENT_END) {
-		if (option == LEAT_ARGUMENT_HELP)
-			return LEAT_EXIT_OK;
-		if (option == LEAT_ARGUMENT_WRONG)
-			return LEAT_EXIT_USAGE;
-		leat_state_option(&use, option);
+	while ((option = leat_argument_next(use->verb, argc, argv, "", options)) != LEAT_ARGUMENT_END) {
+		*status = option == LEAT_ARGUMENT_HELP ? LEAT_EXIT_OK : LEAT_EXIT_USAGE;
+		if (option == LEAT_ARGUMENT_HELP || option == LEAT_ARGUMENT_WRONG)
+			return false;
+		leat_state_option(use, option);
 	}
-	if (argc - optind != 2)
-		return leat_usage_error(verb, "expected %s", expected);
-	status = copy(&use, argv[optind], argv[optind + 1]);
-	leat_state_finish(&use);
-	return status;
+	return true;
 }
 
 static enum leat_exit backup(const struct leat_verb *verb, int argc, char **argv)
 {
-	return run_copy(verb, argc, argv, backup_options, "a pipeline file or state folder, and a folder to be made");
+	struct leat_state_use use = { .verb = verb, .state_dir = "." };
+	enum leat_exit status;
+
+	if (!read_options(&use, argc, argv, backup_options, &status))
+		return status;
+	if (argc - optind != 2)
+		return leat_usage_error(verb, "expected a pipeline file or state folder, and a folder to be made");
+	status = leat_state_read(&use, argv[optind]);
+	if (status == LEAT_EXIT_OK)
+		status = copy(&use, argv[optind + 1]);
+	leat_state_finish(&use);
+	return status;
 }
 
 static enum leat_exit restore(const struct leat_verb *verb, int argc, char **argv)
 {
-	return run_copy(verb, argc, argv, restore_options, "a backup, and a folder to be made");
+	struct leat_state_use use = { .verb = verb };
+	enum leat_exit status;
+
+	if (!read_options(&use, argc, argv, restore_options, &status))
+		return status;
+	if (argc - optind != 2)
+		return leat_usage_error(verb, "expected a backup, and a folder to be made");
+	use.folder = leat_copy_text(argv[optind]);
+	status = copy(&use, argv[optind + 1]);
+	leat_state_finish(&use);
+	return status;
 }
 
 const struct leat_verb leat_verb_state_backup = {

@@ -109,7 +109,7 @@ static enum leat_status judge_fence(const struct verify *v, uint32_t number, con
 	if (is->at.incarnation > ours)
 		return leat_error_set(&is->err, LEAT_FATAL, 0, "another instance owns it: incarnation %" PRIu64 ", ours is %" PRIu64,
 		                      is->at.incarnation, ours);
-	status = leat_fence_judge(v->use.store, number, &is->at, &is->err);
+	status = leat_fence_judge(v->use.store, number, &is->audit.delivered, &is->audit.head, &is->at, &is->err);
 	return status == LEAT_OK ? leat_store_audit(v->use.store, number, &is->at, &is->audit, &is->err) : status;
 }
 

@@ -38,6 +38,7 @@ static void prepare_epochs(struct leat_sink *sink)
 	sink->is_fenced = sink->node->guarantee == LEAT_TRANSACTIONAL;
 	sink->incarnation = leat_store_incarnation(store);
 	leat_store_sink(store, sink->number, &sink->delivered, &sink->head);
+	sink->start_head = sink->head;
 }
 
 struct leat_sink *leat_sink_create(struct leat_pipeline *p, const struct leat_node *node)
@@ -190,7 +191,7 @@ static size_t take(struct leat_sink *sink)
 		size_t new_n = n, new_bytes = bytes;
 		struct leat_group *first = sink->queue.first, *last = unit_end(sink, first, &new_n, &new_bytes);
 
-		if (end != NULL && !fits(new_n, new_bytes))
+		if (end != NULL && sink->repeat_until == 0 && !fits(new_n, new_bytes))
 			break;
 		if (end == NULL)
 			sink->taken = first;
@@ -200,6 +201,10 @@ static size_t take(struct leat_sink *sink)
 		sink->target = last->fence;
 		sink->n_epochs += last->ends_epoch;
 		sink->queue.first = last->next;
+		if (sink->repeat_until != 0 && last->fence.epoch == sink->repeat_until) {
+			sink->repeat_until = 0;
+			break;
+		}
 	}
 	if (sink->queue.first == NULL)
 		sink->queue.last = &sink->queue.first;
@@ -349,14 +354,27 @@ static void let_go(struct leat_sink *sink, struct leat_group *group)
 		sink->pipeline->flow.eased(sink->pipeline);
 }
 
+/* A delivery is over. One that had refusals is the last one until the store knows of it: a repetition after a restart has to
+ * be the same delivery, as what is refused is told by its place in it (E7). */
 static void note_delivered(struct leat_sink *sink)
 {
+	struct leat_epochs *epochs = sink->pipeline->epochs;
+	bool has_refusals = sink->n_refusals > 0;
+
 	pthread_mutex_lock(&sink->lock);
 	sink->delivered = sink->target;
 	sink->is_delivered_new = true;
+	if (has_refusals)
+		sink->delivered_round = leat_epochs_round(epochs);
 	pthread_mutex_unlock(&sink->lock);
 	atomic_fetch_sub(&sink->n_durable, sink->n_epochs);
-	leat_epochs_nudge(sink->pipeline->epochs);
+	if (has_refusals)
+		leat_epochs_note(epochs);
+	leat_epochs_nudge(epochs);
+	pthread_mutex_lock(&sink->lock);
+	while (has_refusals && sink->noted_epoch != sink->target.epoch && !is_stopping(sink))
+		pthread_cond_wait(&sink->changed, &sink->lock);
+	pthread_mutex_unlock(&sink->lock);
 }
 
 static void *work(void *opaque)

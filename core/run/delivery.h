@@ -49,7 +49,8 @@ bool leat_sink_has_room(struct leat_sink *sink);
 
 /* Puts what the shards have made before the barrier of `round`, and what was delivered meanwhile. True: there are effects. */
 bool leat_sink_put_epoch(struct leat_sink *sink, struct leat_store *store, uint64_t round, uint64_t epoch, struct leat_buffer *scratch);
-void leat_sink_put_delivered(struct leat_sink *sink, struct leat_store *store);
+/* The last one with `n_rounds` that were written. */
+void leat_sink_put_delivered(struct leat_sink *sink, struct leat_store *store, uint64_t n_rounds);
 /* They are durable: they may go. */
 void leat_sink_release(struct leat_sink *sink);
 /* Has durable effects that are not delivered. */

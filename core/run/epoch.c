@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
+#include <sys/statvfs.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -18,8 +19,15 @@
 
 enum {
 	SHORTEST_US = 2000,     /* between two barriers: each costs a synced write and a turn of every shard */
-	MARK_AFTER_US = 1000000 /* deliveries are noted in the store with the next epoch, or after so long without one */
+	MARK_AFTER_US = 1000000, /* deliveries are noted in the store with the next epoch, or after so long without one */
+	LOOK_AT_DISK_US = 1000000
 };
+
+/* E8: what is left on the store's disk when reading stops. Delivery goes on, and needs room for notes and compaction; what is
+ * in flight may still become durable, and is bounded by the budget. Reading goes on at twice as much, so that it does not
+ * flutter. */
+enum { DISK_LOW_SHARE = 20 };
+static const uint64_t DISK_LOW = UINT64_C(256) << 20;
 
 struct node_tables {
 	uint32_t *number; /* the store's, by table */
@@ -43,6 +51,11 @@ struct leat_epochs {
 	int64_t round_us;      /* when the last one began */
 	bool has_delivered;    /* a delivery is not noted in the store yet */
 	struct leat_buffer scratch; /* coordinator */
+	uint64_t n_written;         /* rounds that are durable, as far as there was anything to write; coordinator */
+	int64_t disk_us;            /* when the disk was looked at last; coordinator */
+	uint64_t disk_low;
+	_Atomic bool is_disk_low;
+	leat_counter n_epochs, n_bytes, barrier_us, write_us;
 };
 
 struct leat_store *leat_epochs_store(const struct leat_epochs *epochs)
@@ -105,6 +118,15 @@ static enum leat_status match_plan(struct leat_epochs *e, struct leat_error *err
 	return status == LEAT_OK ? leat_store_settle(e->store, e->pipeline->options.drop, err) : status;
 }
 
+/* On a small disk a share of it, so that it can be used at all. */
+static void set_disk_low(struct leat_epochs *e)
+{
+	struct statvfs disk;
+	uint64_t size = statvfs(leat_store_folder(e->store), &disk) == 0 ? (uint64_t)disk.f_blocks * disk.f_frsize : UINT64_MAX;
+
+	e->disk_low = size / DISK_LOW_SHARE < DISK_LOW ? size / DISK_LOW_SHARE : DISK_LOW;
+}
+
 enum leat_status leat_epochs_create(struct leat_pipeline *p, struct leat_epochs **out, struct leat_error *err)
 {
 	char *folder = leat_format_text("%s/%s.state", p->options.state_dir == NULL ? "." : p->options.state_dir, p->description->name);
@@ -121,6 +143,8 @@ enum leat_status leat_epochs_create(struct leat_pipeline *p, struct leat_epochs 
 	pthread_cond_init(&e->changed, &attributes);
 	pthread_condattr_destroy(&attributes);
 	status = leat_store_open(folder, p->description->name, &e->store, err);
+	if (status == LEAT_OK)
+		set_disk_low(e);
 	leat_fault("store-open-after");
 	if (status == LEAT_OK)
 		status = match_plan(e, err);
@@ -267,6 +291,49 @@ enum leat_status leat_epochs_restore(struct leat_epochs *e, struct leat_shard *s
 	return status;
 }
 
+/* ---- the disk ------------------------------------------------------------------------------------------------------- */
+
+bool leat_epochs_has_disk(const struct leat_epochs *e)
+{
+	return !atomic_load_explicit(&e->is_disk_low, memory_order_relaxed);
+}
+
+static void look_at_disk(struct leat_epochs *e)
+{
+	int64_t now_us = leat_clock_monotonic_us();
+	bool was_low = atomic_load(&e->is_disk_low), is_low;
+	struct statvfs disk;
+	uint64_t left;
+
+	if (now_us - e->disk_us < LOOK_AT_DISK_US || statvfs(leat_store_folder(e->store), &disk) != 0)
+		return;
+	e->disk_us = now_us;
+	left = (uint64_t)disk.f_bavail * disk.f_frsize;
+	is_low = left < (was_low ? 2 * e->disk_low : e->disk_low);
+	if (is_low == was_low)
+		return;
+	atomic_store(&e->is_disk_low, is_low);
+	if (is_low)
+		leat_log_line(LEAT_WARNING, "pipeline \"%s\": sources are not read: the disk of \"%s\" has %" PRIu64 " MiB left, %" PRIu64 " needed",
+		              e->pipeline->description->name, leat_store_folder(e->store), left >> 20, e->disk_low >> 20);
+	else
+		leat_log_line(LEAT_INFO, "pipeline \"%s\": sources are read again: the disk of \"%s\" has %" PRIu64 " MiB left",
+		              e->pipeline->description->name, leat_store_folder(e->store), left >> 20);
+	for (uint32_t i = 0; !is_low && i < e->pipeline->n_workers; i++)
+		leat_worker_wake(&e->pipeline->worker[i]);
+}
+
+void leat_epochs_figures(const struct leat_epochs *e, struct leat_pipeline_figures *figures)
+{
+	figures->epoch = leat_store_epoch(e->store);
+	figures->incarnation = leat_store_incarnation(e->store);
+	figures->epochs = leat_counter_get(&e->n_epochs);
+	figures->epoch_bytes = leat_counter_get(&e->n_bytes);
+	figures->epoch_barrier_us = leat_counter_get(&e->barrier_us);
+	figures->epoch_write_us = leat_counter_get(&e->write_us);
+	figures->is_disk_low = atomic_load(&e->is_disk_low);
+}
+
 /* ---- a round -------------------------------------------------------------------------------------------------------- */
 
 static bool is_stopping(const struct leat_epochs *e)
@@ -306,11 +373,11 @@ static void write_epoch(struct leat_epochs *e, uint64_t round)
 {
 	struct leat_pipeline *p = e->pipeline;
 	uint64_t epoch = leat_store_epoch(e->store) + 1;
-	bool has_changed = false, has_delivered;
+	bool has_changed = false;
+	int64_t start_us;
 	struct leat_error err;
 
 	pthread_mutex_lock(&e->lock);
-	has_delivered = e->has_delivered;
 	e->has_delivered = false;
 	pthread_mutex_unlock(&e->lock);
 	for (size_t i = 0; i < p->n_shards; i++)
@@ -318,12 +385,17 @@ static void write_epoch(struct leat_epochs *e, uint64_t round)
 	for (uint32_t i = 0; i < p->description->n_nodes; i++)
 		if (p->node[i].sink != NULL)
 			has_changed = leat_sink_put_epoch(p->node[i].sink, e->store, round, epoch, &e->scratch) || has_changed;
-	if (!has_changed && !has_delivered)
+	e->n_written = round + 1;
+	if (!leat_store_has_changes(e->store))
 		return;
 	leat_fault("store-write-before");
+	leat_counter_add(&e->n_bytes, leat_store_batch_bytes(e->store));
+	start_us = leat_clock_monotonic_us();
 	if (leat_store_commit(e->store, has_changed ? epoch : epoch - 1, &err) != LEAT_OK)
 		die(e, &err);
 	leat_fault("store-write-after");
+	leat_counter_add(&e->write_us, (uint64_t)(leat_clock_monotonic_us() - start_us));
+	leat_counter_add(&e->n_epochs, has_changed);
 	for (uint32_t i = 0; i < p->description->n_nodes; i++)
 		if (p->node[i].sink != NULL)
 			leat_sink_release(p->node[i].sink);
@@ -353,20 +425,32 @@ static int64_t wait_until_us(const struct leat_epochs *e)
 	return due_us;
 }
 
+static void wait_for_news(struct leat_epochs *e, int64_t until_us)
+{
+	struct timespec until = { .tv_sec = until_us / 1000000, .tv_nsec = until_us % 1000000 * 1000 };
+
+	if (until_us == INT64_MAX)
+		pthread_cond_wait(&e->changed, &e->lock);
+	else
+		(void)pthread_cond_timedwait(&e->changed, &e->lock, &until);
+}
+
 /* False: everything stops. */
 static bool wait_for_work(struct leat_epochs *e)
 {
 	pthread_mutex_lock(&e->lock);
 	while (!is_stopping(e)) {
 		int64_t until_us = wait_until_us(e);
-		struct timespec until = { .tv_sec = until_us / 1000000, .tv_nsec = until_us % 1000000 * 1000 };
 
+		/* Without anything to read there are no rounds that would look. */
+		if (atomic_load(&e->is_disk_low)) {
+			look_at_disk(e);
+			if (until_us > e->disk_us + LOOK_AT_DISK_US)
+				until_us = e->disk_us + LOOK_AT_DISK_US;
+		}
 		if (until_us <= leat_clock_monotonic_us())
 			break;
-		if (until_us == INT64_MAX)
-			pthread_cond_wait(&e->changed, &e->lock);
-		else
-			(void)pthread_cond_timedwait(&e->changed, &e->lock, &until);
+		wait_for_news(e, until_us);
 	}
 	e->is_in_round = !is_stopping(e);
 	e->round_us = leat_clock_monotonic_us();
@@ -391,6 +475,8 @@ static void run_round(struct leat_epochs *e)
 		pthread_cond_wait(&e->changed, &e->lock);
 	pthread_mutex_unlock(&e->lock);
 	leat_fault("epoch-close-after");
+	leat_counter_add(&e->barrier_us, (uint64_t)(leat_clock_monotonic_us() - e->round_us));
+	look_at_disk(e);
 	if (atomic_load(&e->n_behind) == 0)
 		write_epoch(e, round);
 	pthread_mutex_unlock(&e->layout);
@@ -432,7 +518,7 @@ void leat_epochs_finish(struct leat_epochs *e)
 
 	for (uint32_t i = 0; i < e->pipeline->description->n_nodes; i++)
 		if (e->pipeline->node[i].sink != NULL)
-			leat_sink_put_delivered(e->pipeline->node[i].sink, e->store);
+			leat_sink_put_delivered(e->pipeline->node[i].sink, e->store, e->n_written);
 	if (leat_store_has_changes(e->store) && leat_store_commit(e->store, leat_store_epoch(e->store), &err) != LEAT_OK)
 		die(e, &err);
 }

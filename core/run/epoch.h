@@ -42,6 +42,10 @@ void leat_epochs_nudge(struct leat_epochs *epochs);
 /* Nothing is left that is not durable. */
 bool leat_epochs_is_clean(struct leat_epochs *epochs);
 
+/* False: the disk of the store is nearly full, and nothing more may be read (E8). Any thread. */
+bool leat_epochs_has_disk(const struct leat_epochs *epochs);
+void leat_epochs_figures(const struct leat_epochs *epochs, struct leat_pipeline_figures *figures);
+
 /* Worker, between two batches: passes the barrier if it is this shard's turn. True: it did. */
 bool leat_epochs_pass(struct leat_epochs *epochs, struct leat_shard *shard);
 /* Worker: fills a new shard's tables and timers from the store. */

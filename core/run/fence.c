@@ -65,33 +65,36 @@ static enum leat_status refuse(const struct leat_fence *found, const struct leat
 	                      found->epoch, folder);
 }
 
-enum leat_status leat_fence_judge(const struct leat_store *store, uint32_t sink, const struct leat_fence *found, struct leat_error *err)
+enum leat_status leat_fence_judge(const struct leat_store *store, uint32_t sink, const struct leat_fence *delivered,
+                                  const struct leat_fence *head, const struct leat_fence *found, struct leat_error *err)
 {
 	struct search search = { .found = found };
-	struct leat_fence delivered, head;
 	enum leat_status status;
 
-	leat_store_sink(store, sink, &delivered, &head);
-	if (is_at(found, &delivered))
+	if (is_at(found, delivered))
 		return LEAT_OK;
-	status = leat_store_outbox(store, sink, delivered.epoch, compare_entry, &search, err);
+	status = leat_store_outbox(store, sink, delivered->epoch, compare_entry, &search, err);
 	if (status == LEAT_OK && !search.is_there)
-		return refuse(found, &delivered, &head, leat_store_folder(store), err);
+		return refuse(found, delivered, head, leat_store_folder(store), err);
 	return status;
 }
 
 static enum leat_status judge_first(struct leat_sink *sink, const struct leat_fence *found, struct leat_error *err)
 {
+	const struct leat_fence delivered = sink->delivered;
 	enum leat_status status;
 
 	if (found->incarnation >= sink->incarnation)
 		return raise_incarnation(sink, found, err);
-	status = leat_fence_judge(leat_epochs_store(sink->pipeline->epochs), sink->number, found, err);
+	status = leat_fence_judge(leat_epochs_store(sink->pipeline->epochs), sink->number, &delivered, &sink->start_head, found, err);
 	if (status != LEAT_OK)
 		return status;
-	sink->fence = *found;
+	/* What lies between has been delivered, and the store was not told: delivering it again applies nothing, and tells what
+	 * was refused of it (E7). */
+	sink->repeat_until = is_at(found, &delivered) ? 0 : found->epoch;
+	sink->fence = delivered;
 	sink->fence.incarnation = sink->incarnation;
-	return leat_sink_recover(sink, found->epoch, err);
+	return leat_sink_recover(sink, delivered.epoch, err);
 }
 
 /* In the middle of things: an outcome was unknown. It is ours, and either where it was or where it should be. In both cases
@@ -112,16 +115,10 @@ static enum leat_status judge_again(struct leat_sink *sink, const struct leat_fe
 enum leat_status leat_sink_judge_claim(struct leat_sink *sink, const struct leat_fence *found, struct leat_error *err)
 {
 	enum leat_status status;
-	struct leat_fence delivered, head;
 
 	if (sink->has_claimed)
 		return sink->is_fenced ? judge_again(sink, found, err) : LEAT_OK;
-	if (sink->is_fenced) {
-		status = judge_first(sink, found, err);
-	} else {
-		leat_store_sink(leat_epochs_store(sink->pipeline->epochs), sink->number, &delivered, &head);
-		status = leat_sink_recover(sink, delivered.epoch, err);
-	}
+	status = sink->is_fenced ? judge_first(sink, found, err) : leat_sink_recover(sink, sink->delivered.epoch, err);
 	sink->has_claimed = status == LEAT_OK;
 	return status;
 }

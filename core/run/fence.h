@@ -4,8 +4,9 @@
 
 #include "state/store.h"
 
-/* E5: whether the store knows a sink's fence, as what it has delivered or as an epoch in its outbox. LEAT_FATAL: it does not,
- * and how they differ. */
-enum leat_status leat_fence_judge(const struct leat_store *store, uint32_t sink, const struct leat_fence *found, struct leat_error *err);
+/* E5: whether a sink's fence is what the store has delivered to it, or an epoch in its outbox. `head`: the last epoch with
+ * effects for it. LEAT_FATAL: neither, and how they differ. */
+enum leat_status leat_fence_judge(const struct leat_store *store, uint32_t sink, const struct leat_fence *delivered,
+                                  const struct leat_fence *head, const struct leat_fence *found, struct leat_error *err);
 
 #endif

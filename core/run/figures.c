@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/memory.h"
 #include "run/delivery.h"
+#include "run/epoch.h"
 #include "run/shard.h"
 
 static void add_instance(struct leat_pipeline_figures *f, const struct leat_instance *instance)
@@ -104,6 +105,8 @@ void leat_pipeline_figures(const struct leat_pipeline *p, struct leat_pipeline_f
 	out->edge = leat_allocate_zeroed(out->n_edges + 1, sizeof *out->edge);
 	out->in_flight_bytes = atomic_load(&locked->flow.bytes);
 	out->in_flight_limit = p->flow.limit;
+	if (is_laid_out && p->epochs != NULL)
+		leat_epochs_figures(p->epochs, out);
 	for (i = 0; i < out->n_nodes; i++) {
 		struct leat_node_state *state = &locked->node[i];
 

@@ -10,18 +10,23 @@
 #include "run/epoch.h"
 #include "run/sink.h"
 
-void leat_sink_put_delivered(struct leat_sink *sink, struct leat_store *store)
+/* E7: not before the dead letters of what was refused are in an epoch too. Until then a restart delivers it again, which
+ * applies nothing and tells them again. */
+void leat_sink_put_delivered(struct leat_sink *sink, struct leat_store *store, uint64_t n_rounds)
 {
 	struct leat_fence delivered;
 	bool is_new;
 
 	pthread_mutex_lock(&sink->lock);
-	is_new = sink->is_delivered_new;
+	is_new = sink->is_delivered_new && sink->delivered_round < n_rounds;
 	delivered = sink->delivered;
-	sink->is_delivered_new = false;
-	pthread_mutex_unlock(&sink->lock);
 	if (is_new)
+		sink->is_delivered_new = false;
+	pthread_mutex_unlock(&sink->lock);
+	if (is_new) {
 		leat_store_put_delivered(store, sink->number, &delivered);
+		sink->noting_epoch = delivered.epoch;
+	}
 }
 
 /* All effects of the list, each with its length in front. Returns how many. */
@@ -57,7 +62,7 @@ bool leat_sink_put_epoch(struct leat_sink *sink, struct leat_store *store, uint6
 	struct leat_outbox_entry entry = { .epoch = epoch };
 	struct leat_group *last;
 
-	leat_sink_put_delivered(sink, store);
+	leat_sink_put_delivered(sink, store, round + 1);
 	pthread_mutex_lock(&sink->lock);
 	leat_group_list_splice(&sink->closed, &sink->open[round & 1]);
 	pthread_mutex_unlock(&sink->lock);
@@ -79,11 +84,11 @@ bool leat_sink_put_epoch(struct leat_sink *sink, struct leat_store *store, uint6
 
 void leat_sink_release(struct leat_sink *sink)
 {
-	if (sink->closed.first == NULL)
-		return;
 	leat_fault("release-before");
 	pthread_mutex_lock(&sink->lock);
-	atomic_fetch_add(&sink->n_durable, 1);
+	sink->noted_epoch = sink->noting_epoch;
+	if (sink->closed.first != NULL)
+		atomic_fetch_add(&sink->n_durable, 1);
 	leat_group_list_splice(&sink->queue, &sink->closed);
 	pthread_cond_signal(&sink->changed);
 	pthread_mutex_unlock(&sink->lock);
@@ -131,11 +136,17 @@ static bool take_back(void *opaque, const struct leat_outbox_entry *entry)
 {
 	struct recovery *r = opaque;
 	struct leat_arena *arena;
-	struct leat_ticket *ticket = leat_flow_open(&r->sink->pipeline->flow, &arena);
-	struct leat_group *group = leat_arena_allocate(arena, sizeof *group);
-	struct leat_record *record = leat_arena_allocate(arena, sizeof *record);
+	struct leat_ticket *ticket;
+	struct leat_group *group;
+	struct leat_record *record;
 	bool is_good;
 
+	/* What has become durable since the start is in the queue, or on its way there. */
+	if (entry->epoch > r->sink->start_head.epoch)
+		return true;
+	ticket = leat_flow_open(&r->sink->pipeline->flow, &arena);
+	group = leat_arena_allocate(arena, sizeof *group);
+	record = leat_arena_allocate(arena, sizeof *record);
 	memset(group, 0, sizeof *group);
 	*record = (struct leat_record){ .time_us = LEAT_NO_TIME, .arrival_us = leat_clock_now_us(), .origin.source = LEAT_NO_SOURCE };
 	is_good = pick_up(group, arena, record, entry);

@@ -80,6 +80,11 @@ struct leat_pipeline_figures {
 	uint64_t latency_count;
 	uint64_t alerts;                        /* records that went out of ports named "alerts" */
 	size_t in_flight_bytes, in_flight_limit;
+	/* Epochs; all 0 without. */
+	uint64_t epoch, incarnation;           /* the last durable one; ours */
+	uint64_t epochs, epoch_bytes;          /* written by this process, and their bytes */
+	uint64_t epoch_barrier_us, epoch_write_us; /* spent until all shards had passed a barrier, and in the store, in all */
+	bool is_disk_low;                      /* sources are not read, as the store's disk has too little room left */
 	/* The longest time for which a worker that is awake has not come round; 0: none is awake. Many seconds: it is stuck, most
 	 * likely in a call into the plugin of `stalled_node`. */
 	int64_t stalled_us;

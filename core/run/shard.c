@@ -429,6 +429,11 @@ static bool budget_has_room(const struct leat_shard *shard)
 	return leat_flow_has_room(&shard->pipeline->flow);
 }
 
+static bool epochs_have_room(struct leat_shard *shard)
+{
+	return leat_epochs_has_disk(shard->pipeline->epochs) && wait_for_room(shard, all_sinks_have_room);
+}
+
 /* A batch was read. What says that it is dealt with: without epochs the end of its arena, with them that its epoch is durable. */
 static void begin_tracking(struct leat_shard *shard)
 {
@@ -460,7 +465,7 @@ static int64_t poll(struct leat_shard *shard)
 	}
 	if (!atomic_load(&reader->waker.is_woken) && now_us < reader->again_us)
 		return leat_reader_deadline(reader);
-	if (!wait_for_room(shard, budget_has_room) || (p->epochs != NULL && !wait_for_room(shard, all_sinks_have_room)))
+	if (!wait_for_room(shard, budget_has_room) || (p->epochs != NULL && !epochs_have_room(shard)))
 		return hold_up(shard);
 	if (leat_tracker_is_full(&reader->tracker))
 		return now_us + TRACKER_FULL_US;

@@ -33,12 +33,17 @@ struct leat_sink {
 	bool is_fenced;
 	bool has_claimed;               /* once in this process */
 	uint64_t incarnation;           /* that we claim with */
+	struct leat_fence start_head;   /* end of the chain as the store had it at the start */
 	struct leat_fence fence;        /* in the sink, as far as we know; its thread's */
 	struct leat_group_list open[2]; /* effects of epochs that are not durable, by round; under the lock */
 	struct leat_group_list closed;  /* of the epoch that is being written; the coordinator's */
+	uint64_t noting_epoch;          /* delivered, as the coordinator has put it last */
 	struct leat_fence head;         /* end of the chain of digests; the coordinator's */
 	struct leat_fence delivered;    /* under the lock */
 	bool is_delivered_new;          /* it is not in the store yet; under the lock */
+	uint64_t delivered_round;       /* whose epoch has the dead letters of what was refused of it; under the lock */
+	uint64_t noted_epoch;           /* the store has it as delivered, durably; under the lock */
+	uint64_t repeat_until;          /* what was delivered last before the start is delivered again up to here; 0: nothing is */
 	_Atomic size_t n_durable;       /* epochs that are durable and not delivered */
 
 	/* the delivery in hand */

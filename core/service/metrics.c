@@ -69,6 +69,13 @@ FIGURE(pipeline, in_flight_bytes, f->in_flight_bytes)
 FIGURE(pipeline, in_flight_limit, f->in_flight_limit)
 FIGURE(pipeline, alerts, f->alerts)
 FIGURE(pipeline, stall, (double)f->stalled_us / 1e6)
+FIGURE(pipeline, epoch, f->epoch)
+FIGURE(pipeline, incarnation, f->incarnation)
+FIGURE(pipeline, epochs, f->epochs)
+FIGURE(pipeline, epoch_bytes, f->epoch_bytes)
+FIGURE(pipeline, epoch_barrier, (double)f->epoch_barrier_us / 1e6)
+FIGURE(pipeline, epoch_write, (double)f->epoch_write_us / 1e6)
+FIGURE(pipeline, disk_low, f->is_disk_low)
 
 static const struct pipeline_family pipeline_families[] = {
 	{{"leat_start_time_seconds", "gauge", "When the pipeline started, in seconds since 1970."}, pipeline_started},
@@ -77,6 +84,13 @@ static const struct pipeline_family pipeline_families[] = {
      pipeline_in_flight_limit},
 	{{"leat_worker_stall_seconds", "gauge", "The longest time for which a worker that is awake has not come round."}, pipeline_stall},
 	{{"leat_alerts_total", "counter", "Records that went out of ports named alerts."}, pipeline_alerts},
+	{{"leat_epoch", "gauge", "Number of the last durable epoch; 0 without epochs."}, pipeline_epoch},
+	{{"leat_incarnation", "gauge", "Number of this start of the pipeline, in its store."}, pipeline_incarnation},
+	{{"leat_epochs_total", "counter", "Epochs written by this process."}, pipeline_epochs},
+	{{"leat_epoch_bytes_total", "counter", "Bytes written to the store."}, pipeline_epoch_bytes},
+	{{"leat_epoch_barrier_seconds_total", "counter", "Time until all shards had passed the barriers of epochs."}, pipeline_epoch_barrier},
+	{{"leat_epoch_write_seconds_total", "counter", "Time in which epochs were written and synced."}, pipeline_epoch_write},
+	{{"leat_disk_low", "gauge", "1 when sources are not read because the store's disk is nearly full."}, pipeline_disk_low},
 	{{NULL, NULL, NULL}, NULL},
 };
 

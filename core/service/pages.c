@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "service/fleet.h"
 #include "service/health.h"
+#include "service/listing.h"
 #include "service/metrics.h"
 
 enum { SERVICE_UNAVAILABLE = 503 };
@@ -26,13 +27,20 @@ static void write_readiness(const struct leat_snapshot *s, size_t n, struct leat
 		answer->status = SERVICE_UNAVAILABLE;
 }
 
+static void write_listing(const struct leat_snapshot *s, size_t n, struct leat_http_answer *answer)
+{
+	answer->type = "application/json";
+	leat_listing_render(&answer->body, s, n);
+}
+
 static void write_index(const struct leat_snapshot *s, size_t n, struct leat_http_answer *answer)
 {
 	(void)s;
 	(void)n;
 	leat_buffer_text(&answer->body, "/metrics  figures for Prometheus\n"
 	                                "/healthz  503 when a pipeline has stopped\n"
-	                                "/readyz   503 until every pipeline runs, with what it waits for\n");
+	                                "/readyz   503 until every pipeline runs, with what it waits for\n"
+	                                "/api/v1/pipelines  what runs, what it promises, how far it is\n");
 }
 
 static const struct page {
@@ -42,6 +50,7 @@ static const struct page {
 	{"/metrics", write_metrics},
 	{"/healthz", write_health},
 	{"/readyz", write_readiness},
+	{"/api/v1/pipelines", write_listing},
 	{"/", write_index},
 };
 

@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: Apache-2.0
--- The table of the demo with services.
+-- The table of the demo with services. It begins anew each time, so what was delivered before is forgotten too.
+drop table if exists leat_fences;
 drop table if exists payments;
 create table payments (
 	id text primary key,

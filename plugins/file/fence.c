@@ -20,13 +20,6 @@ enum { LINE = 1024, HASH_N = 17 }; /* a blank and 16 digits */
 
 static const char *const phases[] = { [FILE_STEADY] = "steady", [FILE_ROTATING] = "rotating", [FILE_REMOVING] = "removing" };
 
-uint64_t file_hash(uint64_t h, const char *bytes, size_t n)
-{
-	for (size_t i = 0; i < n; i++)
-		h = (h ^ (unsigned char)bytes[i]) * UINT64_C(1099511628211);
-	return h;
-}
-
 char *file_beside(const char *path, const char *suffix)
 {
 	size_t n = strlen(path) + strlen(suffix) + 1;

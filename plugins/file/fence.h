@@ -2,7 +2,7 @@
 #ifndef FILE_FENCE_H
 #define FILE_FENCE_H
 
-#include <leat/plugin.h>
+#include "file.h"
 
 /*
  * What stands beside a file that is written exactly once: `path.fence`, one line that says how far the file is committed,
@@ -26,10 +26,6 @@ struct file_fence {
 	bool has_lock;
 	int lock;
 };
-
-/* FNV-1a; begin with FILE_HASH_BASIS. */
-#define FILE_HASH_BASIS UINT64_C(14695981039346656037)
-uint64_t file_hash(uint64_t h, const char *bytes, size_t n);
 
 /* `path` with something behind it; freed by the caller. */
 char *file_beside(const char *path, const char *suffix);

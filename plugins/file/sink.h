@@ -5,7 +5,6 @@
 #include <sys/stat.h>
 
 #include "fence.h"
-#include "file.h"
 
 struct file_sink {
 	const char *path;

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Lines of files as events. Each file is a partition, a position is the byte at which a line begins, and the note beside it
- * says which file that was (device and inode), so that another file of the same name is not read from the middle.
+ * says which file that was (place.h), so that another file of the same name is not read from the middle.
  *
- * A followed file may be cut short or renamed away. After a rename the old file is read to its end and only left when its
- * last position was committed: from then on positions are those of the new file, and its note must not be put on old ones.
+ * A followed file may be cut short or renamed away. After a rename the old file is read to its end, and the new one goes on
+ * counting where it ended, so a position never goes back and says by itself which of the two it is in: the note beside it
+ * may be the old file's still, as it is only made with every commit. So after a restart the old file is looked for under its
+ * new name, and how long it is says how much of the position lies in the one after it.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -15,7 +17,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "file.h"
+#include "place.h"
 
 enum { FOLLOW_WAIT_US = 100000, LEAVE_AFTER_US = 5000000 };
 
@@ -36,8 +38,11 @@ struct leat_reader {
 	int fd;
 	struct stat is;          /* the open file */
 	struct leat_buffer read; /* from `position` on */
+	int64_t base;            /* the position of its first byte: what the files before it had */
 	int64_t position;        /* of the first byte that is not dealt with */
+	int64_t pushed; /* behind the last line that was handed over */
 	int64_t committed;
+	char note[56];           /* of the last commit */
 	int64_t left_us; /* when the file's end was reached after it had been renamed; 0: not yet */
 	bool is_skipping; /* the rest of a line that was too long */
 	bool is_at_end;
@@ -148,29 +153,82 @@ static enum leat_status open_file(const char *path, bool follow, int *fd, struct
 	return leat_error_set(err, LEAT_FATAL, 0, "cannot read \"%s\", it is no regular file", path);
 }
 
-static void print_note(char note[56], const struct stat *is)
+/* Where a position is that came with a note. `is_renamed`: in a file that has another name now. */
+static enum leat_status open_noted(struct leat_reader *r, const struct file_place *place, bool *is_renamed, struct leat_error *err)
 {
-	(void)snprintf(note, 56, "%" PRIuMAX ":%" PRIuMAX, (uintmax_t)is->st_dev, (uintmax_t)is->st_ino);
+	enum leat_status status = open_file(r->path, r->source->follow, &r->fd, &r->is, err);
+	bool is_same = status == LEAT_OK && (uint64_t)r->is.st_ino == place->inode;
+	char *name = NULL;
+
+	if (!is_same && r->source->follow)
+		name = file_place_find(r->path, place->inode);
+	if (name != NULL) {
+		if (status == LEAT_OK)
+			close(r->fd);
+		status = open_file(name, true, &r->fd, &r->is, err);
+	}
+	*is_renamed = name != NULL;
+	free(name);
+	if (status != LEAT_OK || file_place_is_in(place, r->fd, &r->is))
+		return status;
+	close(r->fd);
+	if (is_same || *is_renamed)
+		return leat_error_set(err, LEAT_FATAL, 0,
+		                      "file \"%s\" was cut short or written anew: the lines before byte %" PRId64 " are not those that were read",
+		                      r->path, place->at);
+	return leat_error_set(err, LEAT_FATAL, 0,
+	                      "file \"%s\" is not the one of which %" PRId64 " bytes were read before: it was replaced, and that one is gone",
+	                      r->path, place->at);
 }
 
-/* Where to begin in the file that is there now. */
-static int64_t find_start(const struct leat_reader *r, const struct leat_position *from, struct leat_context *ctx)
+/* The file of the note was read to its end and left, so the position is in the one that came after it. */
+static enum leat_status open_following(struct leat_reader *r, struct leat_error *err)
 {
-	char note[56];
+	struct stat old = r->is;
 
-	if (from == NULL)
-		return 0;
-	print_note(note, &r->is);
-	if (from->note[0] != '\0' && strcmp(note, from->note) != 0) {
-		leat_log(ctx, LEAT_WARNING, "file \"%s\" is not the one that was read before, reading it from its beginning", r->path);
-		return 0;
-	}
-	if (from->offset > r->is.st_size) {
-		leat_log(ctx, LEAT_WARNING, "file \"%s\" has %jd bytes, fewer than the %" PRId64 " read before, reading it from its beginning",
-		         r->path, (intmax_t)r->is.st_size, from->offset);
-		return 0;
-	}
-	return from->offset;
+	close(r->fd);
+	if (file_place_count_newer(r->path, &old) > 1)
+		return leat_error_set(err, LEAT_FATAL, 0, "file \"%s\" was renamed more than once, cannot tell in which one to go on", r->path);
+	r->base += old.st_size;
+	return open_file(r->path, true, &r->fd, &r->is, err);
+}
+
+static enum leat_status resume(struct leat_reader *r, const struct leat_position *from, struct leat_error *err)
+{
+	struct file_place place = { .base = 0 };
+	enum leat_status status;
+	bool is_renamed = false;
+
+	if (from->note[0] != '\0' && !file_place_parse(from->note, &place))
+		return leat_error_set(err, LEAT_FATAL, 0, "cannot go on in file \"%s\", its position has a note of another version", r->path);
+	if (from->offset < place.base)
+		return leat_error_set(err, LEAT_FATAL, 0, "cannot go on in file \"%s\" at position %" PRId64 ", its note begins at %" PRId64,
+		                      r->path, from->offset, place.base);
+	status = from->note[0] == '\0' ? open_file(r->path, r->source->follow, &r->fd, &r->is, err)
+	                               : open_noted(r, &place, &is_renamed, err);
+	r->base = place.base;
+	r->position = r->pushed = r->committed = from->offset;
+	memcpy(r->note, from->note, sizeof r->note);
+	if (status == LEAT_OK && is_renamed && r->position - r->base > r->is.st_size)
+		status = open_following(r, err);
+	if (status != LEAT_OK || r->position - r->base <= r->is.st_size)
+		return status;
+	close(r->fd);
+	return leat_error_set(err, LEAT_FATAL, 0, "file \"%s\" has %jd bytes, expected at least %" PRId64 ": it was cut short or replaced",
+	                      r->path, (intmax_t)r->is.st_size, r->position - r->base);
+}
+
+/* Inside a line that is dealt with (its beginning was a dead letter, or the end of the file then) its rest is no event. */
+static void skip_rest(struct leat_reader *r, struct leat_context *ctx)
+{
+	int64_t at = r->position - r->base;
+	char last = '\n';
+
+	if (at == 0 || pread(r->fd, &last, 1, (off_t)at - 1) != 1 || last == '\n')
+		return;
+	r->is_skipping = true;
+	if (at < r->is.st_size)
+		leat_log(ctx, LEAT_WARNING, "byte %" PRId64 " of file \"%s\" is inside a line, its rest is skipped", at, r->path);
 }
 
 static enum leat_status open_reader(void *self_, int32_t partition, const struct leat_position *from, struct leat_reader **reader,
@@ -186,14 +244,16 @@ static enum leat_status open_reader(void *self_, int32_t partition, const struct
 	r->path = partition >= 0 && partition < self->n ? strdup(self->paths[partition]) : NULL;
 	pthread_mutex_unlock(&self->lock);
 	r->source = self;
-	status = r->path == NULL ? leat_error_set(err, LEAT_FATAL, 0, "there is no partition %" PRId32, partition)
-	                         : open_file(r->path, self->follow, &r->fd, &r->is, err);
+	if (r->path == NULL)
+		status = leat_error_set(err, LEAT_FATAL, 0, "there is no partition %" PRId32, partition);
+	else
+		status = from == NULL ? open_file(r->path, self->follow, &r->fd, &r->is, err) : resume(r, from, err);
 	if (status != LEAT_OK) {
 		free(r->path);
 		free(r);
 		return status;
 	}
-	r->position = r->committed = find_start(r, from, ctx);
+	skip_rest(r, ctx);
 	*reader = r;
 	return LEAT_OK;
 }
@@ -250,7 +310,7 @@ static bool push_line(struct leat_reader *r, const char *line, size_t n, size_t 
 	if (was_skipping || is_blank(line, n))
 		return false;
 	message.payload_n = n;
-	message.next = r->position;
+	message.next = r->pushed = r->position;
 	r->lines++;
 	r->bytes += (int64_t)whole_n;
 	leat_push(ctx, &message);
@@ -286,7 +346,7 @@ static enum leat_status read_more(struct leat_reader *r, size_t max_bytes, ssize
 	size_t n = max_bytes < 4096 ? 4096 : max_bytes > 1 << 20 ? 1 << 20 : max_bytes;
 
 	do
-		*got = pread(r->fd, leat_buffer_reserve(&r->read, n), n, r->position + (off_t)r->read.n);
+		*got = pread(r->fd, leat_buffer_reserve(&r->read, n), n, r->position - r->base + (off_t)r->read.n);
 	while (*got < 0 && errno == EINTR);
 	if (*got < 0)
 		return refuse(err, LEAT_RETRY, "could not read", r->path);
@@ -304,7 +364,16 @@ static enum leat_status finish_file(struct leat_reader *r, struct leat_context *
 	return has_pushed ? LEAT_OK : LEAT_END;
 }
 
-/* Goes over to the file that has the name now, once everything of the old one is committed. */
+/* Not before the old file is committed, though it may be one that nobody commits; but a note is of the last file or the one
+ * before it, so then at least the one before has to be. */
+static bool may_leave(const struct leat_reader *r, struct leat_context *ctx)
+{
+	if (r->committed >= r->pushed)
+		return true;
+	return (r->committed >= r->base || r->pushed <= r->base) && leat_now(ctx) - r->left_us >= LEAVE_AFTER_US;
+}
+
+/* Goes over to the file that has the name now. */
 static enum leat_status change_file(struct leat_reader *r, struct leat_context *ctx, struct leat_error *err)
 {
 	struct stat is;
@@ -316,7 +385,7 @@ static enum leat_status change_file(struct leat_reader *r, struct leat_context *
 		if (r->read.n > 0 && finish_file(r, ctx) == LEAT_OK)
 			return LEAT_OK;
 	}
-	if (r->committed < r->position && leat_now(ctx) - r->left_us < LEAVE_AFTER_US) {
+	if (!may_leave(r, ctx)) {
 		leat_wait(ctx, FOLLOW_WAIT_US);
 		return LEAT_AGAIN;
 	}
@@ -326,23 +395,29 @@ static enum leat_status change_file(struct leat_reader *r, struct leat_context *
 	close(r->fd);
 	r->fd = fd;
 	r->is = is;
-	r->position = r->committed = r->left_us = 0;
+	r->base = r->position;
+	r->left_us = 0;
 	r->is_skipping = false;
 	return LEAT_AGAIN;
 }
 
 static enum leat_status wait_for_more(struct leat_reader *r, struct leat_context *ctx, struct leat_error *err)
 {
+	int64_t read = r->position - r->base + (int64_t)r->read.n;
 	struct stat now, name;
+	/* Asked first, so that what was written before the rename is in `now`. */
+	bool is_renamed = stat(r->path, &name) == 0 && (name.st_ino != r->is.st_ino || name.st_dev != r->is.st_dev);
 
-	if (fstat(r->fd, &now) == 0 && now.st_size < r->position + (off_t)r->read.n) {
+	if (fstat(r->fd, &now) != 0)
+		return refuse(err, LEAT_RETRY, "could not look at", r->path);
+	if (now.st_size < read) {
 		leat_log(ctx, LEAT_WARNING, "file \"%s\" was cut short, reading it from its beginning", r->path);
-		r->position = r->committed = 0;
+		r->base = r->position;
 		r->read.n = 0;
 		r->is_skipping = false;
-	} else if (stat(r->path, &name) == 0 && (name.st_ino != r->is.st_ino || name.st_dev != r->is.st_dev)) {
+	} else if (is_renamed) {
 		/* What was written between our last read and the rename is read before the file is left. */
-		if (now.st_size > r->position + (off_t)r->read.n)
+		if (now.st_size > read)
 			return LEAT_AGAIN;
 		return change_file(r, ctx, err);
 	}
@@ -377,7 +452,10 @@ static enum leat_status commit(void *self_, struct leat_reader *r, struct leat_p
 	(void)ctx;
 	(void)err;
 	r->committed = position->offset;
-	print_note(position->note, &r->is);
+	/* Of the file before this one the last note is as good as any. */
+	if (position->offset >= r->base)
+		file_place_print(r->fd, (uint64_t)r->is.st_ino, r->base, position->offset - r->base, r->note);
+	memcpy(position->note, r->note, sizeof r->note);
 	return LEAT_OK;
 }
 
@@ -390,7 +468,7 @@ static int64_t lag(void *self_, struct leat_reader *r)
 	(void)self_;
 	if (fstat(r->fd, &now) != 0)
 		return -1;
-	left = (int64_t)now.st_size - r->position;
+	left = (int64_t)now.st_size - (r->position - r->base);
 	if (left <= 0)
 		return 0;
 	return r->lines == 0 ? -1 : left / (r->bytes / r->lines) + (left % (r->bytes / r->lines) != 0);

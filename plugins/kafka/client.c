@@ -14,6 +14,7 @@ enum {
 	AWAY_MS = 1000,     /* no broker left for so long: say so, without waiting for the end of our patience */
 	MISSING_MS = 1000,  /* a broker that has just started may not know its topics for a moment */
 };
+enum { END_TXN = 26, TXN_OFFSET_COMMIT = 28 }; /* requests, as Kafka's protocol numbers them */
 
 int64_t kafka_now_ms(void)
 {
@@ -65,6 +66,34 @@ static void on_log(const rd_kafka_t *rk, int level, const char *facility, const 
 	(void)line;
 }
 
+/* On a broker's thread, when a request is on its way; sent again after a disconnect it comes here again. */
+static rd_kafka_resp_err_t on_request_sent(rd_kafka_t *rk, int socket, const char *broker, int32_t broker_id, int16_t key,
+                                           int16_t version, int32_t correlation, size_t size, void *opaque)
+{
+	struct kafka_client *client = (struct kafka_client *)opaque;
+
+	(void)rk;
+	(void)socket;
+	(void)broker;
+	(void)broker_id;
+	(void)version;
+	(void)correlation;
+	(void)size;
+	if (key == END_TXN)
+		atomic_fetch_add(&client->n_ends, 1);
+	else if (key == TXN_OFFSET_COMMIT)
+		atomic_fetch_add(&client->n_offsets, 1);
+	return RD_KAFKA_RESP_ERR_NO_ERROR;
+}
+
+static rd_kafka_resp_err_t on_new(rd_kafka_t *rk, const rd_kafka_conf_t *conf, void *opaque, char *said, size_t said_n)
+{
+	(void)conf;
+	(void)said;
+	(void)said_n;
+	return rd_kafka_interceptor_add_on_request_sent(rk, "leat", on_request_sent, opaque);
+}
+
 enum leat_status kafka_client_open(struct kafka_client *client, rd_kafka_type_t type, const struct kafka_options *options,
                                    const rd_kafka_conf_t *conf, struct leat_error *err)
 {
@@ -76,10 +105,14 @@ enum leat_status kafka_client_open(struct kafka_client *client, rd_kafka_type_t 
 	client->code = RD_KAFKA_RESP_ERR_NO_ERROR;
 	client->trouble[0] = '\0';
 	atomic_init(&client->n_missing, 0);
+	atomic_init(&client->n_ends, 0);
+	atomic_init(&client->n_offsets, 0);
 	(void)pthread_mutex_init(&client->lock, NULL);
 	rd_kafka_conf_set_opaque(own, client);
 	rd_kafka_conf_set_error_cb(own, on_error);
 	rd_kafka_conf_set_log_cb(own, on_log);
+	if (type == RD_KAFKA_PRODUCER)
+		(void)rd_kafka_conf_interceptor_add_on_new(own, "leat", on_new, client);
 	client->rk = rd_kafka_new(type, own, said, sizeof said);
 	if (client->rk == NULL) {
 		rd_kafka_conf_destroy(own);
@@ -129,7 +162,7 @@ enum leat_status kafka_client_error(struct kafka_client *client, rd_kafka_resp_e
 	if (kafka_is_away(code) || code == RD_KAFKA_RESP_ERR__AUTHENTICATION || code == RD_KAFKA_RESP_ERR__SSL)
 		return leat_error_set(err, status, code, "%s kafka at %s: %s", status == LEAT_RETRY ? "could not reach" : "cannot connect to",
 		                      options->brokers, trouble[0] != '\0' ? trouble : "no answer in time");
-	return leat_error_set(err, status, code, "%s %s of topic \"%s\" at %s: %s", status == LEAT_RETRY ? "could not" : "cannot", what,
+	return leat_error_set(err, status, code, "%s %s of topic \"%s\" at %s: %s", status == LEAT_FATAL ? "cannot" : "could not", what,
 	                      options->topic, options->brokers, rd_kafka_err2str(code));
 }
 

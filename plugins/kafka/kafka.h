@@ -4,7 +4,7 @@
 
 /*
  * What the files of this plugin share. errors.c and settings.c stand on nothing, client.c on both, and source.c, reader.c,
- * start.c and sink.c, producer.c on the client.
+ * start.c and sink.c, fenced.c, fence.c, producer.c on the client.
  */
 
 #include <pthread.h>
@@ -83,6 +83,8 @@ struct kafka_client {
 	rd_kafka_resp_err_t code; /* the last trouble with a connection, 0 since one has worked */
 	char trouble[256];        /* in words */
 	_Atomic unsigned n_missing; /* times that librdkafka found the topic or a partition of it gone */
+	_Atomic unsigned n_ends;    /* requests that end a transaction, sent since it began */
+	_Atomic unsigned n_offsets; /* and those that add offsets to it */
 };
 
 /* A copy of `conf` is used. The client must not move until it is closed. */
@@ -223,20 +225,67 @@ struct kafka_message {
 
 bool kafka_effect_read(const struct leat_effect *effect, struct kafka_message *message);
 
-/* One idempotent producer. Fenced delivery will have two transactional ones in turn. */
+/* An idempotent producer, or a transactional one. */
 struct kafka_producer {
 	struct kafka_client client; /* first: librdkafka hands it back in delivery reports */
 	size_t n_pending;           /* messages without a delivery report */
+	bool has_failed;            /* one of those that were put last has an error of its own */
 	rd_kafka_resp_err_t *result;
 	size_t result_capacity;
 };
 
+struct kafka_sink {
+	struct kafka_options common;
+	const struct leat_template *key;
+	struct leat_templates headers;
+	bool passes_headers;
+	int timestamp;
+	int compression;
+	int64_t max_message;
+	int64_t timeout_us;
+	rd_kafka_conf_t *conf;
+	_Atomic int64_t limit; /* of a message in bytes; encode() reads it from any thread */
+	struct kafka_producer producer[2]; /* at least once: only the first */
+	size_t n_done; /* at least once: effects at the front that an earlier deliver() had through before it returned LEAT_RETRY */
+
+	bool is_fenced;   /* as it was claimed */
+	bool has_fence;   /* what it holds is known */
+	struct leat_fence fence;
+	size_t turn;      /* whose producer's transaction is next */
+	char id[240];     /* of its transactions, without the producer's number */
+	char group[256];  /* of the fence */
+};
+
 enum leat_status kafka_producer_open(struct kafka_producer *producer, const struct kafka_options *options, rd_kafka_conf_t *conf,
                                      struct leat_error *err);
-/* Produces effect[i] for begin <= i < end and waits until each has its result; `patience_ms` is beyond any message's own
- * timeout. LEAT_UNKNOWN: it was closed, as results are missing. */
+/* Produces effect[i] for begin <= i < end; result[i] is known after the wait. */
+void kafka_producer_put(struct kafka_producer *producer, const struct leat_effect *effect, size_t begin, size_t end);
+/* Until each message has its result, or `stops_early` and one has failed. False: not within `patience_ms`. */
+bool kafka_producer_wait(struct kafka_producer *producer, int64_t patience_ms, bool stops_early);
+/* Both; `patience_ms` is beyond any message's own timeout. LEAT_UNKNOWN: it was closed, as results are missing. */
 enum leat_status kafka_producer_send(struct kafka_producer *producer, const struct leat_effect *effect, size_t begin, size_t end,
                                      int64_t patience_ms, struct leat_error *err);
 void kafka_producer_close(struct kafka_producer *producer);
+
+/* ---- fence.c: the fence and where it is kept; fenced.c: delivery with it ---------------------------------------------- */
+
+enum { KAFKA_FENCE_TEXT = 64 };
+
+void kafka_fence_write(const struct leat_fence *fence, char text[KAFKA_FENCE_TEXT]);
+bool kafka_fence_read(const char *text, struct leat_fence *fence);
+/* A consumer that joins no group, as librdkafka's producers cannot read offsets. `is_stable`: it waits for offsets in
+ * transactions that are under way. */
+enum leat_status kafka_fence_open(const struct kafka_sink *sink, bool is_stable, struct kafka_client *reader,
+                                  struct leat_error *err);
+/* All zero when there is none. LEAT_RETRY: nobody answers, or a transaction is still under way. */
+enum leat_status kafka_fence_find(const struct kafka_sink *sink, struct kafka_client *reader, struct leat_fence *found,
+                                  struct leat_error *err);
+/* Adds the fence to the producer's transaction. NULL: done. */
+rd_kafka_error_t *kafka_fence_put(const struct kafka_sink *sink, struct kafka_producer *producer, const struct leat_fence *fence);
+
+enum leat_status kafka_fenced_claim(struct kafka_sink *sink, const struct leat_claim *claim, struct leat_fence *found,
+                                    struct leat_error *err);
+enum leat_status kafka_fenced_deliver(struct kafka_sink *sink, const struct leat_delivery *delivery, struct leat_context *ctx,
+                                      struct leat_error *err);
 
 #endif

@@ -1,11 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * A producer and the wait for its results. Messages are not copied: their bytes belong to the effects, and nobody leaves
- * kafka_producer_send() before every message has its delivery report or the producer is gone.
+ * A producer and the wait for its results. Messages are not copied: their bytes belong to the effects, and no delivery
+ * returns before every message has its delivery report or the producer is gone.
  */
 
 #include "kafka.h"
+
+/* What a transaction that has failed takes back says nothing about the message, and may be told before the cause. */
+static bool is_taken_back(rd_kafka_resp_err_t code)
+{
+	return code == RD_KAFKA_RESP_ERR__PURGE_QUEUE || code == RD_KAFKA_RESP_ERR__PURGE_INFLIGHT;
+}
 
 /* Inside rd_kafka_poll(), so on our own thread. */
 static void on_delivery(rd_kafka_t *rk, const rd_kafka_message_t *m, void *opaque)
@@ -14,6 +20,7 @@ static void on_delivery(rd_kafka_t *rk, const rd_kafka_message_t *m, void *opaqu
 
 	(void)rk;
 	*(rd_kafka_resp_err_t *)m->_private = m->err;
+	p->has_failed = p->has_failed || (m->err != RD_KAFKA_RESP_ERR_NO_ERROR && !is_taken_back(m->err));
 	p->n_pending--;
 }
 
@@ -90,13 +97,12 @@ static rd_kafka_resp_err_t produce(struct kafka_producer *p, const struct kafka_
 	return code;
 }
 
-enum leat_status kafka_producer_send(struct kafka_producer *p, const struct leat_effect *effect, size_t begin, size_t end,
-                                     int64_t patience_ms, struct leat_error *err)
+void kafka_producer_put(struct kafka_producer *p, const struct leat_effect *effect, size_t begin, size_t end)
 {
-	int64_t until_ms = kafka_now_ms() + patience_ms;
 	struct kafka_message m;
 
 	reserve_results(p, end);
+	p->has_failed = false;
 	for (size_t i = begin; i < end; i++) {
 		rd_kafka_resp_err_t code = RD_KAFKA_RESP_ERR__BAD_MSG;
 
@@ -104,14 +110,29 @@ enum leat_status kafka_producer_send(struct kafka_producer *p, const struct leat
 		if (kafka_effect_read(&effect[i], &m))
 			while ((code = produce(p, &m, &p->result[i])) == RD_KAFKA_RESP_ERR__QUEUE_FULL)
 				(void)rd_kafka_poll(p->client.rk, 10); /* some of those in it get their reports, be it that they are too late */
-		if (code == RD_KAFKA_RESP_ERR_NO_ERROR)
+		if (code == RD_KAFKA_RESP_ERR_NO_ERROR) {
 			p->n_pending++;
-		else
+		} else {
 			p->result[i] = code;
+			p->has_failed = true;
+		}
 	}
-	while (p->n_pending > 0 && kafka_now_ms() < until_ms)
+}
+
+bool kafka_producer_wait(struct kafka_producer *p, int64_t patience_ms, bool stops_early)
+{
+	int64_t until_ms = kafka_now_ms() + patience_ms;
+
+	while (p->n_pending > 0 && !(stops_early && p->has_failed) && kafka_now_ms() < until_ms)
 		(void)rd_kafka_poll(p->client.rk, 100);
-	if (p->n_pending == 0)
+	return p->n_pending == 0 || (stops_early && p->has_failed);
+}
+
+enum leat_status kafka_producer_send(struct kafka_producer *p, const struct leat_effect *effect, size_t begin, size_t end,
+                                     int64_t patience_ms, struct leat_error *err)
+{
+	kafka_producer_put(p, effect, begin, end);
+	if (kafka_producer_wait(p, patience_ms, false))
 		return LEAT_OK;
 	/* Each message has a timeout of its own, so this should not be; whatever it is, it ends with the producer. */
 	(void)leat_error_set(err, LEAT_UNKNOWN, 0, "could not learn the results of %zu messages to topic \"%s\" at %s within %lld ms",

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * The sink: options, and records to effects. What is delivered is at-least-once for now. An effect is
+ * The sink: options, records to effects, and delivery at least once. An effect is
  *
  *     u8 version, u8 flags (1: has a key, 2: has a value), i64 time in ms (0: none),
  *     u32 headers, each: u32 and name, u32 and value (UINT32_MAX: a null value), u32 and key, u32 and value
@@ -15,45 +15,30 @@ enum { VERSION = 1, HAS_KEY = 1, HAS_VALUE = 2 };
 enum { FRAME = 128, HEADER_FRAME = 16 }; /* what Kafka's own format adds at most, to a batch of one and to each header */
 enum { TIMESTAMP_EVENT = 0, TIMESTAMP_NOW = 1 };
 
-struct sink {
-	struct kafka_options common;
-	const struct leat_template *key;
-	struct leat_templates headers;
-	bool passes_headers;
-	int timestamp;
-	int compression;
-	int64_t max_message;
-	int64_t timeout_us;
-	rd_kafka_conf_t *conf;
-	_Atomic int64_t limit; /* of a message in bytes; encode() reads it from any thread */
-	struct kafka_producer producer;
-	size_t n_done; /* effects at the front that an earlier deliver() had through before it returned LEAT_RETRY */
-};
-
 static const char *const compressions[] = { "none", "gzip", "snappy", "lz4", "zstd", NULL };
 static const char *const timestamps[] = { "event", "now", NULL };
 
 static const struct leat_option options[] = {
-	KAFKA_OPTIONS(struct sink),
-	LEAT_OPTION(TEMPLATE, struct sink, key, "key",
+	KAFKA_OPTIONS(struct kafka_sink),
+	LEAT_OPTION(TEMPLATE, struct kafka_sink, key, "key",
 	            "Key of the messages, such as \"{user}\"; the record's own key unless it is given."),
-	LEAT_OPTION(TEMPLATES, struct sink, headers, "headers", "Headers to set, by name, such as {rule: \"{rule}\"}."),
-	LEAT_OPTION(BOOL, struct sink, passes_headers, "pass_headers",
+	LEAT_OPTION(TEMPLATES, struct kafka_sink, headers, "headers", "Headers to set, by name, such as {rule: \"{rule}\"}."),
+	LEAT_OPTION(BOOL, struct kafka_sink, passes_headers, "pass_headers",
 	            "Whether messages also get the headers that the record came with.",
 	            .preset = "true"),
-	LEAT_OPTION(CHOICE, struct sink, timestamp, "timestamp", "Timestamp of the messages: the record's time, or that of writing.",
+	LEAT_OPTION(CHOICE, struct kafka_sink, timestamp, "timestamp", "Timestamp of the messages: the record's time, or that of writing.",
 	            .preset = "event", .choices = timestamps),
-	LEAT_OPTION(CHOICE, struct sink, compression, "compression", "How batches are compressed.", .preset = "lz4",
+	LEAT_OPTION(CHOICE, struct kafka_sink, compression, "compression", "How batches are compressed.", .preset = "lz4",
 	            .choices = compressions),
-	LEAT_OPTION(SIZE, struct sink, max_message, "max_message",
+	LEAT_OPTION(SIZE, struct kafka_sink, max_message, "max_message",
 	            "Larger messages are dead letters; the topic's own limit counts if it is smaller.", .preset = "1000000",
 	            .minimum = 1000, .maximum = 1000000000),
-	LEAT_OPTION(DURATION, struct sink, timeout_us, "timeout", "How long the brokers may take before a delivery is tried again.",
+	LEAT_OPTION(DURATION, struct kafka_sink, timeout_us, "timeout", "How long the brokers may take before a delivery is tried again.",
 	            .preset = "30s", .minimum = 1e6, .maximum = 600e6),
 	{ .name = NULL },
 };
 
-static enum leat_status configure(struct sink *s, const char *name, struct leat_error *err)
+static enum leat_status configure(struct kafka_sink *s, const char *name, struct leat_error *err)
 {
 	char timeout[24], limit[24];
 	const struct kafka_setting settings[] = {
@@ -77,7 +62,7 @@ static enum leat_status configure(struct sink *s, const char *name, struct leat_
 
 static enum leat_status create(void *self, struct leat_context *ctx, struct leat_error *err)
 {
-	struct sink *s = (struct sink *)self;
+	struct kafka_sink *s = (struct kafka_sink *)self;
 	const char *pipeline;
 	const char *node = leat_name(ctx, &pipeline);
 	char name[256];
@@ -87,18 +72,18 @@ static enum leat_status create(void *self, struct leat_context *ctx, struct leat
 	return configure(s, name, err);
 }
 
-static enum leat_status open_producer(struct sink *s, struct leat_error *err)
+static enum leat_status open_producer(struct kafka_sink *s, struct leat_error *err)
 {
-	struct kafka_client *client = &s->producer.client;
+	struct kafka_client *client = &s->producer[0].client;
 	enum leat_status status;
 	int32_t n;
 	int64_t limit;
 
-	status = kafka_producer_open(&s->producer, &s->common, s->conf, err);
+	status = kafka_producer_open(&s->producer[0], &s->common, s->conf, err);
 	if (status == LEAT_OK)
 		status = kafka_client_topic(client, &n, err);
 	if (status != LEAT_OK) {
-		kafka_producer_close(&s->producer);
+		kafka_producer_close(&s->producer[0]);
 		return status;
 	}
 	atomic_store(&s->limit, kafka_client_limit(client, &limit) && limit < s->max_message ? limit : s->max_message);
@@ -107,12 +92,12 @@ static enum leat_status open_producer(struct sink *s, struct leat_error *err)
 
 static enum leat_status check(void *self, struct leat_context *ctx, struct leat_error *err)
 {
-	struct sink *s = (struct sink *)self;
+	struct kafka_sink *s = (struct kafka_sink *)self;
 	enum leat_status status;
 
 	(void)ctx;
 	status = open_producer(s, err);
-	kafka_producer_close(&s->producer);
+	kafka_producer_close(&s->producer[0]);
 	return status;
 }
 
@@ -149,7 +134,7 @@ static enum leat_status put_template(struct leat_buffer *b, const struct leat_te
 	return status;
 }
 
-static bool is_set(const struct sink *s, const char *name)
+static bool is_set(const struct kafka_sink *s, const char *name)
 {
 	for (size_t i = 0; i < s->headers.n; i++)
 		if (strcmp(s->headers.item[i].name, name) == 0)
@@ -157,7 +142,7 @@ static bool is_set(const struct sink *s, const char *name)
 	return false;
 }
 
-static enum leat_status put_headers(const struct sink *s, const struct leat_record *record, struct leat_buffer *b,
+static enum leat_status put_headers(const struct kafka_sink *s, const struct leat_record *record, struct leat_buffer *b,
                                     uint32_t *n_headers,
                                     struct leat_context *ctx, struct leat_error *err)
 {
@@ -188,7 +173,7 @@ static enum leat_status put_headers(const struct sink *s, const struct leat_reco
 }
 
 /* Of the record's own keys, texts and bytes are taken as they are, others as the format writes them. */
-static enum leat_status put_key(const struct sink *s, const struct leat_record *record, struct leat_buffer *b,
+static enum leat_status put_key(const struct kafka_sink *s, const struct leat_record *record, struct leat_buffer *b,
                                 struct leat_context *ctx,
                                 struct leat_error *err)
 {
@@ -208,7 +193,7 @@ static enum leat_status put_key(const struct sink *s, const struct leat_record *
 	return status;
 }
 
-static int64_t time_of(const struct sink *s, const struct leat_record *record)
+static int64_t time_of(const struct kafka_sink *s, const struct leat_record *record)
 {
 	return s->timestamp == TIMESTAMP_NOW || record->time_us < 1000 ? 0 : record->time_us / 1000;
 }
@@ -217,7 +202,7 @@ static enum leat_status encode(const void *self, const struct leat_record *recor
                                struct leat_context *ctx,
                                struct leat_error *err)
 {
-	const struct sink *s = (const struct sink *)self;
+	const struct kafka_sink *s = (const struct kafka_sink *)self;
 	bool has_key = s->key != NULL || record->key.type != LEAT_NULL;
 	bool has_value = record->value.type != LEAT_NULL;
 	size_t begin = effect->n, at, size;
@@ -308,28 +293,28 @@ bool kafka_effect_read(const struct leat_effect *effect, struct kafka_message *m
 static enum leat_status claim(void *self, const struct leat_claim *claimed, struct leat_fence *found, struct leat_context *ctx,
                               struct leat_error *err)
 {
-	struct sink *s = (struct sink *)self;
+	struct kafka_sink *s = (struct kafka_sink *)self;
 
-	(void)found;
 	(void)ctx;
 	if (claimed->is_fenced)
-		return leat_error_set(err, LEAT_FATAL, 0, "cannot claim topic \"%s\": fenced delivery is not available in this version",
-		                      s->common.topic);
-	kafka_producer_close(&s->producer);
+		return kafka_fenced_claim(s, claimed, found, err);
+	kafka_producer_close(&s->producer[0]);
+	kafka_producer_close(&s->producer[1]);
+	s->is_fenced = false;
 	s->n_done = 0;
 	return open_producer(s, err);
 }
 
 /* What came of a round: the worst that happened to an effect, apart from refusals; *first is the first one not delivered. */
-static enum leat_status judge(const struct sink *s, size_t n, size_t *first, size_t *worst_at)
+static enum leat_status judge(const struct kafka_sink *s, size_t n, size_t *first, size_t *worst_at)
 {
 	enum leat_status worst = LEAT_OK;
 
 	*first = n;
 	for (size_t i = n; i-- > s->n_done;) {
-		enum leat_status status = kafka_status(s->producer.result[i]);
+		enum leat_status status = kafka_status(s->producer[0].result[i]);
 
-		if (kafka_is_missing(s->producer.result[i]))
+		if (kafka_is_missing(s->producer[0].result[i]))
 			status = LEAT_UNKNOWN; /* claim() will see whether it is so, or a broker that has only just started */
 		if (status == LEAT_OK)
 			continue;
@@ -343,26 +328,26 @@ static enum leat_status judge(const struct sink *s, size_t n, size_t *first, siz
 }
 
 /* Brokers refuse a batch as a whole. Alone, an effect shows whether it was the one. */
-static enum leat_status settle_refused(struct sink *s, const struct leat_delivery *d, struct leat_context *ctx,
+static enum leat_status settle_refused(struct kafka_sink *s, const struct leat_delivery *d, struct leat_context *ctx,
                                        struct leat_error *err)
 {
 	for (size_t i = s->n_done; i < d->n; i++) {
 		struct leat_error refusal;
 		enum leat_status status;
 
-		if (s->producer.result[i] == RD_KAFKA_RESP_ERR_NO_ERROR)
+		if (s->producer[0].result[i] == RD_KAFKA_RESP_ERR_NO_ERROR)
 			continue;
-		status = kafka_producer_send(&s->producer, d->effect, i, i + 1, s->timeout_us / 1000 + KAFKA_PATIENCE_MS, err);
+		status = kafka_producer_send(&s->producer[0], d->effect, i, i + 1, s->timeout_us / 1000 + KAFKA_PATIENCE_MS, err);
 		if (status != LEAT_OK)
 			return status;
-		status = kafka_status(s->producer.result[i]);
+		status = kafka_status(s->producer[0].result[i]);
 		if (status == LEAT_REJECT) {
-			(void)leat_error_set(&refusal, LEAT_REJECT, s->producer.result[i], "topic \"%s\" at %s refused a message of %zu bytes: %s",
-			                     s->common.topic, s->common.brokers, d->effect[i].n, rd_kafka_err2str(s->producer.result[i]));
+			(void)leat_error_set(&refusal, LEAT_REJECT, s->producer[0].result[i], "topic \"%s\" at %s refused a message of %zu bytes: %s",
+			                     s->common.topic, s->common.brokers, d->effect[i].n, rd_kafka_err2str(s->producer[0].result[i]));
 			leat_refuse(ctx, i, &refusal);
 		} else if (status != LEAT_OK) {
 			s->n_done = i;
-			return kafka_client_error(&s->producer.client, s->producer.result[i], "write messages", err);
+			return kafka_client_error(&s->producer[0].client, s->producer[0].result[i], "write messages", err);
 		}
 	}
 	return LEAT_OK;
@@ -370,30 +355,32 @@ static enum leat_status settle_refused(struct sink *s, const struct leat_deliver
 
 static enum leat_status deliver(void *self, const struct leat_delivery *d, struct leat_context *ctx, struct leat_error *err)
 {
-	struct sink *s = (struct sink *)self;
+	struct kafka_sink *s = (struct kafka_sink *)self;
 	size_t first, worst_at = 0;
 	enum leat_status status;
 
-	if (s->producer.client.rk == NULL)
+	if (d->is_fenced && s->is_fenced)
+		return kafka_fenced_deliver(s, d, ctx, err);
+	if (d->is_fenced != s->is_fenced || s->producer[0].client.rk == NULL)
 		return leat_error_set(err, LEAT_UNKNOWN, 0, "topic \"%s\" is not claimed", s->common.topic);
 	/* The host hands over the same effects at the front again, so what is through already need not be written twice. */
 	if (s->n_done > d->n)
 		s->n_done = 0;
-	status = kafka_producer_send(&s->producer, d->effect, s->n_done, d->n, s->timeout_us / 1000 + KAFKA_PATIENCE_MS, err);
+	status = kafka_producer_send(&s->producer[0], d->effect, s->n_done, d->n, s->timeout_us / 1000 + KAFKA_PATIENCE_MS, err);
 	if (status != LEAT_OK)
 		return status;
 	status = judge(s, d->n, &first, &worst_at);
 	if (status == LEAT_OK && first < d->n) {
 		status = settle_refused(s, d, ctx, err);
 	} else if (status != LEAT_OK) {
-		(void)kafka_client_error(&s->producer.client, s->producer.result[worst_at], "write messages", err);
+		(void)kafka_client_error(&s->producer[0].client, s->producer[0].result[worst_at], "write messages", err);
 		/* Those behind the first that is missing are written again with it, or a key's last message might not be its last. */
 		s->n_done = first;
 	}
 	if (status == LEAT_OK)
 		s->n_done = 0;
 	if (status == LEAT_UNKNOWN)
-		kafka_producer_close(&s->producer);
+		kafka_producer_close(&s->producer[0]);
 	if (err != NULL && status != LEAT_OK)
 		err->status = status;
 	return status;
@@ -401,9 +388,10 @@ static enum leat_status deliver(void *self, const struct leat_delivery *d, struc
 
 static void destroy(void *self)
 {
-	struct sink *s = (struct sink *)self;
+	struct kafka_sink *s = (struct kafka_sink *)self;
 
-	kafka_producer_close(&s->producer);
+	kafka_producer_close(&s->producer[0]);
+	kafka_producer_close(&s->producer[1]);
 	if (s->conf != NULL)
 		rd_kafka_conf_destroy(s->conf);
 }
@@ -411,12 +399,12 @@ static void destroy(void *self)
 static enum leat_guarantee guarantee(const void *self)
 {
 	(void)self;
-	return LEAT_AT_LEAST_ONCE;
+	return LEAT_TRANSACTIONAL;
 }
 
 const struct leat_sink_ops kafka_sink = {
 	.size = sizeof kafka_sink,
-	.instance_size = sizeof(struct sink),
+	.instance_size = sizeof(struct kafka_sink),
 	.options = options,
 	.is_encoded = true,
 	.create = create,

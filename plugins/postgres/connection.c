@@ -239,7 +239,7 @@ enum leat_status postgres_open(struct postgres *pg, struct leat_context *ctx, st
 {
 	struct parameters p = { .n = 0 };
 	PQconninfoOption *parts = NULL, *part;
-	char port[24], session[256], application[64];
+	char port[24], session[512], application[64];
 	const char *pipeline = "", *node = leat_name(ctx, &pipeline);
 	enum leat_status status;
 
@@ -249,9 +249,12 @@ enum leat_status postgres_open(struct postgres *pg, struct leat_context *ctx, st
 	if (pg->options->url != NULL && (status = parse_url(pg->options->url, &parts, err)) != LEAT_OK)
 		return status;
 	(void)snprintf(port, sizeof port, "%lld", (long long)pg->options->port);
-	/* Times in lookups are read in this form; a path of our own choice keeps others' functions out. */
+	/* Times in lookups are read in this form; a path of our own choice keeps others' functions out. A transaction of a process
+	 * that is gone, with its machine perhaps, must not keep its locks: the server is told to find that out. */
 	(void)snprintf(session, sizeof session,
-	               "-c statement_timeout=%lld -c DateStyle=ISO -c TimeZone=UTC -c search_path=pg_catalog,%s%s",
+	               "-c statement_timeout=%lld -c DateStyle=ISO -c TimeZone=UTC -c search_path=pg_catalog,%s"
+	               " -c idle_in_transaction_session_timeout=60000 -c tcp_keepalives_idle=30 -c tcp_keepalives_interval=10"
+	               " -c tcp_keepalives_count=3%s",
 	               (long long)(pg->options->statement_timeout_us / 1000), pg->options->schema,
 	               pg->is_read_only ? " -c default_transaction_read_only=on" : "");
 	(void)snprintf(application, sizeof application, "leat %.28s/%.28s", pipeline, node);

@@ -8,6 +8,8 @@
  *
  * The one tricky thing is what a lost connection means. Before COMMIT was sent nothing has happened; afterwards nobody
  * knows, and an error that the server gives as the answer to COMMIT itself is only believed where it says rolled back.
+ *
+ * A fenced delivery moves the fence right behind each BEGIN, never inside a savepoint, so whatever rows survive commit with it.
  */
 #include "sink.h"
 
@@ -21,8 +23,10 @@ struct refusal {
 
 struct work {
 	struct sink *sink;
+	const struct leat_delivery *delivery;
 	struct rows rows;
 	int64_t deadline_us;
+	bool is_fence_other; /* than expected: nothing was done */
 	struct refusal *refusal;
 	size_t n_refusals;
 	size_t refusal_capacity;
@@ -32,7 +36,7 @@ struct work {
 struct group {
 	const char *before;
 	const char *after;
-	bool commits; /* `after` is COMMIT */
+	bool commits; /* from BEGIN to COMMIT */
 	bool skips_shadowed;
 	size_t from;
 	size_t until;
@@ -177,6 +181,28 @@ static bool send_plain(const struct work *w, const char *sql, size_t *n_sent)
 	return PQsendQueryParams(w->sink->pg.conn, sql, 0, NULL, NULL, NULL, NULL, 0) == 1;
 }
 
+static bool moves_fence(const struct work *w, const struct group *g)
+{
+	return g->commits && w->delivery->is_fenced;
+}
+
+static bool send_fence(const struct work *w, const struct group *g, size_t *n_sent)
+{
+	if (!moves_fence(w, g))
+		return true;
+	(*n_sent)++;
+	return fence_send(w->sink, w->delivery);
+}
+
+/* The fence's statement holds nothing of the user's: what would be a row's fault elsewhere says that it did not match. */
+static enum leat_status judge_fence(struct work *w, enum leat_status status)
+{
+	if (status != LEAT_REJECT)
+		return status;
+	w->is_fence_other = true;
+	return LEAT_FATAL;
+}
+
 /* What the server said against a statement. About COMMIT itself it is only believed if it speaks of the data or of a
  * conflict: anything else may have come after the commit. */
 static enum leat_status judge(const struct postgres *pg, const PGresult *result, bool is_commit, struct leat_error *err)
@@ -192,7 +218,7 @@ static enum leat_status judge(const struct postgres *pg, const PGresult *result,
 }
 
 /* Reads the answers to `n` statements and the sync. The first error counts, the others follow from it. */
-static enum leat_status read_answers(struct work *w, size_t n, bool commits, struct leat_error *err)
+static enum leat_status read_answers(struct work *w, const struct group *g, size_t n, struct leat_error *err)
 {
 	enum leat_status status = LEAT_OK;
 	size_t done = 0, n_empty = 0;
@@ -212,15 +238,18 @@ static enum leat_status read_answers(struct work *w, size_t n, bool commits, str
 			continue;
 		}
 		n_empty = 0;
-		if (state == PGRES_FATAL_ERROR && status == LEAT_OK && PQresultErrorField(result, PG_DIAG_SQLSTATE) != NULL)
-			status = judge(&w->sink->pg, result, commits && done == n - 1, err);
+		if (state == PGRES_FATAL_ERROR && status == LEAT_OK && PQresultErrorField(result, PG_DIAG_SQLSTATE) != NULL) {
+			status = judge(&w->sink->pg, result, g->commits && done == n - 1, err);
+			if (done == 1 && moves_fence(w, g))
+				status = judge_fence(w, status);
+		}
 		PQclear(result);
 	}
 	if (status != LEAT_OK && state != PGRES_PIPELINE_SYNC)
 		postgres_close(&w->sink->pg);
 	if (state == PGRES_PIPELINE_SYNC || status != LEAT_OK)
 		return status;
-	return postgres_lost(&w->sink->pg, commits, err);
+	return postgres_lost(&w->sink->pg, g->commits, err);
 }
 
 static enum leat_status insert_group(struct work *w, const struct group *g, struct leat_error *err)
@@ -235,11 +264,11 @@ static enum leat_status insert_group(struct work *w, const struct group *g, stru
 	if (!PQenterPipelineMode(conn))
 		return postgres_lost(&w->sink->pg, false, err);
 	/* The server commits when it sees COMMIT, sync or not, and nobody knows how much of this has gone out. */
-	is_sent = send_plain(w, g->before, &n_sent) && send_runs(w, g, &n_sent) && send_plain(w, g->after, &n_sent) &&
-		PQpipelineSync(conn);
+	is_sent = send_plain(w, g->before, &n_sent) && send_fence(w, g, &n_sent) && send_runs(w, g, &n_sent) &&
+		send_plain(w, g->after, &n_sent) && PQpipelineSync(conn);
 	if (!is_sent)
 		return postgres_lost(&w->sink->pg, g->commits, err);
-	status = read_answers(w, n_sent, g->commits, err);
+	status = read_answers(w, g, n_sent, err);
 	if (w->sink->pg.conn != NULL)
 		(void)PQexitPipelineMode(conn);
 	return status;
@@ -255,6 +284,15 @@ static enum leat_status command(struct work *w, const char *sql, struct leat_err
 	if (status == LEAT_OK)
 		PQclear(result);
 	return status;
+}
+
+static enum leat_status begin(struct work *w, struct leat_error *err)
+{
+	enum leat_status status = command(w, "BEGIN", err);
+
+	if (status != LEAT_OK || !w->delivery->is_fenced)
+		return status;
+	return judge_fence(w, fence_move(w->sink, w->delivery, err));
 }
 
 static bool put_copied(struct work *w, struct leat_buffer *text)
@@ -310,7 +348,7 @@ static enum leat_status copy_group(struct work *w, const struct group *g, struct
 {
 	struct shape *shape;
 	size_t from, until;
-	enum leat_status status = command(w, g->before, err);
+	enum leat_status status = g->commits ? begin(w, err) : command(w, g->before, err);
 
 	for (from = g->from; from < g->until && status == LEAT_OK; from = until) {
 		status = statement_find(w->sink, row_at(w, from), &shape, err);
@@ -358,7 +396,7 @@ static enum leat_status do_range(struct work *w, size_t from, size_t until, stru
 /* Constraints that would wait for the commit are checked at once here, or no row could be found guilty. */
 static enum leat_status deliver_apart(struct work *w, struct leat_error *err)
 {
-	enum leat_status status = command(w, "BEGIN", err);
+	enum leat_status status = begin(w, err);
 
 	if (status == LEAT_OK)
 		status = command(w, "SET CONSTRAINTS ALL IMMEDIATE", err);
@@ -379,31 +417,35 @@ static void roll_back(struct work *w)
 		postgres_close(&w->sink->pg);
 }
 
+static enum leat_status lose(struct work *w, struct leat_error *err)
+{
+	return leat_error_set(err, LEAT_RETRY, 0, "could not deliver: connection to postgres at %s lost", w->sink->pg.at);
+}
+
 static enum leat_status deliver_rows(struct work *w, struct leat_error *err)
 {
 	const struct group all = { .before = "BEGIN", .after = "COMMIT", .commits = true, .skips_shadowed = true,
 	                           .until = w->rows.n };
 	enum leat_status status;
 
-	if (w->rows.n == 0)
+	/* Without rows a fence has still to move. */
+	if (w->rows.n == 0 && !w->delivery->is_fenced)
 		return LEAT_OK;
 	status = do_group(w, &all, err);
-	if (status != LEAT_REJECT) {
-		if (status != LEAT_OK)
-			roll_back(w);
-		return status;
+	if (status == LEAT_REJECT) {
+		roll_back(w);
+		status = w->sink->pg.conn != NULL ? deliver_apart(w, err) : lose(w, err);
 	}
-	roll_back(w);
-	if (w->sink->pg.conn == NULL)
-		return leat_error_set(err, LEAT_RETRY, 0, "could not deliver: connection to postgres at %s lost", w->sink->pg.at);
-	status = deliver_apart(w, err);
 	if (status != LEAT_OK)
 		roll_back(w);
-	return status;
+	if (!w->is_fence_other)
+		return status;
+	return w->sink->pg.conn != NULL ? fence_settle(w->sink, w->delivery, err) : lose(w, err);
 }
 
-static void read_effects(struct work *w, const struct leat_delivery *delivery)
+static void read_effects(struct work *w)
 {
+	const struct leat_delivery *delivery = w->delivery;
 	struct leat_error err;
 	size_t i;
 
@@ -420,13 +462,15 @@ static void read_effects(struct work *w, const struct leat_delivery *delivery)
 enum leat_status sink_deliver(void *self, const struct leat_delivery *delivery, struct leat_context *ctx, struct leat_error *err)
 {
 	struct sink *sink = (struct sink *)self;
-	struct work w = { .sink = sink, .deadline_us = postgres_clock_us() + sink->connection.timeout_us };
+	struct work w = { .sink = sink, .delivery = delivery, .deadline_us = postgres_clock_us() + sink->connection.timeout_us };
 	enum leat_status status = table_open(sink, ctx, err);
 	size_t i;
 
+	if (status == LEAT_OK && delivery->is_fenced)
+		status = fence_prepare(sink, err);
 	if (status != LEAT_OK)
 		return status;
-	read_effects(&w, delivery);
+	read_effects(&w);
 	status = deliver_rows(&w, err);
 	for (i = 0; i < w.n_refusals && status == LEAT_OK; i++)
 		leat_refuse(ctx, w.refusal[i].effect, &w.refusal[i].error);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The sink: its options and what the host calls. The work is in effect.c (records to effects), table.c (what the table
- * is), statement.c (rows to SQL) and deliver.c (one transaction).
+ * is), statement.c (rows to SQL), deliver.c (one transaction) and fence.c (what makes it exactly-once).
  */
 #include "sink.h"
 
@@ -67,12 +67,11 @@ static enum leat_status claim(void *self, const struct leat_claim *claim, struct
                               struct leat_error *err)
 {
 	struct sink *sink = (struct sink *)self;
+	enum leat_status status;
 
-	(void)found;
-	if (claim->is_fenced)
-		return leat_error_set(err, LEAT_FATAL, 0, "exactly-once delivery to postgres is not available in this version");
 	postgres_close(&sink->pg);
-	return table_open(sink, ctx, err);
+	status = table_open(sink, ctx, err);
+	return status == LEAT_OK && claim->is_fenced ? fence_claim(sink, claim, found, err) : status;
 }
 
 static enum leat_status check(void *self, struct leat_context *ctx, struct leat_error *err)
@@ -86,7 +85,8 @@ static enum leat_status check(void *self, struct leat_context *ctx, struct leat_
 
 static enum leat_guarantee guarantee(const void *self)
 {
-	return ((const struct sink *)self)->upsert.n > 0 ? LEAT_IDEMPOTENT : LEAT_AT_LEAST_ONCE;
+	(void)self;
+	return LEAT_TRANSACTIONAL;
 }
 
 static void destroy(void *self)
@@ -102,6 +102,8 @@ static void destroy(void *self)
 	free(sink->argument);
 	free(sink->value);
 	leat_buffer_finish(&sink->scratch);
+	free(sink->fence_pipeline);
+	free(sink->fence_sink);
 }
 
 const struct leat_sink_ops postgres_sink = {

@@ -58,6 +58,12 @@ struct sink {
 	struct leat_buffer *argument; /* for each target */
 	const char **value;           /* for each target */
 	struct leat_buffer scratch;
+
+	/* of the last fenced claim */
+	char *fence_pipeline;
+	char *fence_sink;
+	uint64_t fence_claims;
+	uint64_t fence_generation; /* of the connection that its statement is prepared on */
 };
 
 /* The rows of a delivery. */
@@ -86,12 +92,28 @@ enum leat_status table_open(struct sink *sink, struct leat_context *ctx, struct 
 /* The shape of a row, with its SQL and prepared unless it is a spare one. */
 enum leat_status statement_find(struct sink *sink, const struct cell *row, struct shape **out, struct leat_error *err);
 bool statement_fits(const struct sink *sink, const struct shape *shape, const struct cell *row);
+/* On the open connection, outside of a pipeline. */
+enum leat_status statement_prepare(struct sink *sink, const char *name, const char *sql, struct leat_error *err);
 void statement_forget(struct sink *sink);
 /* Queues the rows [from..until) of one shape; those that `skip` marks are left out. False: libpq refused it. */
 bool statement_send(struct sink *sink, const struct shape *shape, const struct rows *rows, size_t from, size_t until,
                     const bool *skip);
 /* Appends a row in COPY's text form. */
 void statement_copy_row(struct sink *sink, const struct shape *shape, const struct cell *row, struct leat_buffer *out);
+
+/* ---- fence.c ---- */
+
+/* Takes the fence, in a transaction of its own; makes the table for it when there is none. The connection is new and open. */
+enum leat_status fence_claim(struct sink *sink, const struct leat_claim *claim, struct leat_fence *found, struct leat_error *err);
+/* Once for each connection, before fence_send(). */
+enum leat_status fence_prepare(struct sink *sink, struct leat_error *err);
+/* Queues the compare-and-set, the first statement of a transaction. The server's answer is an error of the kind that means
+ * LEAT_REJECT when the fence is not as expected; then roll back and ask fence_settle(). False: libpq refused it. */
+bool fence_send(struct sink *sink, const struct leat_delivery *delivery);
+/* The same outside of a pipeline, with the answer. */
+enum leat_status fence_move(struct sink *sink, const struct leat_delivery *delivery, struct leat_error *err);
+/* LEAT_OK: the fence is where this delivery sets it, so an earlier attempt has worked. */
+enum leat_status fence_settle(struct sink *sink, const struct leat_delivery *delivery, struct leat_error *err);
 
 /* ---- deliver.c ---- */
 

@@ -105,14 +105,14 @@ static void write_sql(const struct sink *sink, struct shape *shape)
 	leat_buffer_byte(&shape->sql, '\0');
 }
 
-static enum leat_status prepare(struct sink *sink, struct shape *shape, struct leat_error *err)
+enum leat_status statement_prepare(struct sink *sink, const char *name, const char *sql, struct leat_error *err)
 {
 	struct postgres *pg = &sink->pg;
 	int64_t deadline_us = postgres_clock_us() + pg->options->timeout_us;
 	enum leat_status status = LEAT_OK;
 	PGresult *result;
 
-	if (!PQsendPrepare(pg->conn, shape->name, shape->sql.data, 0, NULL))
+	if (!PQsendPrepare(pg->conn, name, sql, 0, NULL))
 		return postgres_lost(pg, false, err);
 	for (;;) {
 		if (!postgres_await(pg, deadline_us))
@@ -126,7 +126,14 @@ static enum leat_status prepare(struct sink *sink, struct shape *shape, struct l
 	}
 	if (PQstatus(pg->conn) == CONNECTION_BAD)
 		return postgres_lost(pg, false, err);
-	shape->generation = status == LEAT_OK ? pg->generation : 0;
+	return status;
+}
+
+static enum leat_status prepare_shape(struct sink *sink, struct shape *shape, struct leat_error *err)
+{
+	enum leat_status status = statement_prepare(sink, shape->name, shape->sql.data, err);
+
+	shape->generation = status == LEAT_OK ? sink->pg.generation : 0;
 	return status;
 }
 
@@ -170,7 +177,7 @@ enum leat_status statement_find(struct sink *sink, const struct cell *row, struc
 		(void)snprintf(shape->name, sizeof shape->name, "leat_%zu", sink->n_shapes++);
 	}
 	if (sink->mode == SINK_INSERT && shape->generation != sink->pg.generation)
-		status = prepare(sink, shape, err);
+		status = prepare_shape(sink, shape, err);
 	if (status == LEAT_OK)
 		*out = shape;
 	return status;

@@ -272,6 +272,7 @@ enum leat_status leat_driver_claim_fenced(struct leat_driver *d, const char *pip
 {
 	const struct leat_claim claim = { .pipeline = pipeline, .sink = "it", .is_fenced = true, .incarnation = incarnation };
 
+	memset(found, 0xff, sizeof *found);
 	return d->node->plugin->sink->claim(d->self, &claim, found, &d->instance->context, &d->err);
 }
 

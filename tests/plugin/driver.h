@@ -25,7 +25,8 @@ const char *leat_driver_reason(const struct leat_driver *d);
 /* ---- sinks ---- */
 
 enum leat_status leat_driver_claim(struct leat_driver *d);
-/* A fenced claim under a pipeline's name that is the test's own, so that nobody else has its fence. */
+/* A fenced claim under a pipeline's name that is the test's own, so that nobody else has its fence. *found is set to all ones
+ * before, so a sink that forgets to fill it shows. */
 enum leat_status leat_driver_claim_fenced(struct leat_driver *d, const char *pipeline, uint64_t incarnation,
                                           struct leat_fence *found);
 /* Another effect for the next delivery. */

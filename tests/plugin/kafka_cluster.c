@@ -37,6 +37,23 @@ static rd_kafka_t *client(rd_kafka_type_t type, const char *name, const char *va
 	return rk;
 }
 
+/* Of what is committed, and it tells where that ends. */
+static rd_kafka_t *reader(void)
+{
+	rd_kafka_conf_t *conf = rd_kafka_conf_new();
+	rd_kafka_t *rk;
+
+	(void)rd_kafka_conf_set(conf, "bootstrap.servers", brokers(), NULL, 0);
+	(void)rd_kafka_conf_set(conf, "group.id", "leat-test-reader", NULL, 0); /* needed, not used */
+	(void)rd_kafka_conf_set(conf, "enable.auto.commit", "false", NULL, 0);
+	(void)rd_kafka_conf_set(conf, "enable.partition.eof", "true", NULL, 0);
+	(void)rd_kafka_conf_set(conf, "isolation.level", "read_committed", NULL, 0);
+	(void)rd_kafka_conf_set(conf, "log_level", "0", NULL, 0);
+	rk = rd_kafka_new(RD_KAFKA_CONSUMER, conf, NULL, 0);
+	ck_assert_ptr_nonnull(rk);
+	return rk;
+}
+
 bool broker_answers(void)
 {
 	rd_kafka_t *rk = client(RD_KAFKA_PRODUCER, NULL, NULL);
@@ -198,4 +215,64 @@ void topic_transact(const char *name, const char *prefix, int n, bool is_committ
 	ck_assert_int_eq(rd_kafka_flush(rk, WAIT_MS), RD_KAFKA_RESP_ERR_NO_ERROR);
 	ck_assert_ptr_null(is_committed ? rd_kafka_commit_transaction(rk, -1) : rd_kafka_abort_transaction(rk, -1));
 	rd_kafka_destroy(rk);
+}
+
+/* ---- reading ----------------------------------------------------------------------------------------------------------- */
+
+/* Where a partition ends, for a reader of all and for one of what is committed. */
+static int64_t end_of(const char *name, int32_t partition, const char *isolation)
+{
+	rd_kafka_t *rk = client(RD_KAFKA_CONSUMER, "isolation.level", isolation);
+	int64_t low, high;
+	rd_kafka_resp_err_t code = rd_kafka_query_watermark_offsets(rk, name, partition, &low, &high, WAIT_MS);
+
+	ck_assert_msg(code == RD_KAFKA_RESP_ERR_NO_ERROR, "%s", rd_kafka_err2str(code));
+	rd_kafka_destroy(rk);
+	return high;
+}
+
+static void expect_no_open_transaction(const char *name, int32_t partition)
+{
+	int64_t all = end_of(name, partition, "read_uncommitted"), stable = -1;
+
+	/* A commit has been answered before its marker stands in every partition. */
+	for (double until = now_s() + 3; stable != all && now_s() < until; all = end_of(name, partition, "read_uncommitted"))
+		stable = end_of(name, partition, "read_committed");
+	ck_assert_msg(stable == all, "partition %d of %s can be read up to %" PRId64 " of %" PRId64, (int)partition, name, stable, all);
+}
+
+static void see(struct seen *s, const rd_kafka_message_t *m)
+{
+	*s = (struct seen){ .partition = m->partition, .offset = m->offset, .value_n = m->len };
+	(void)snprintf(s->key, sizeof s->key, "%.*s", (int)m->key_len, m->key == NULL ? "" : (const char *)m->key);
+	(void)snprintf(s->value, sizeof s->value, "%.*s", (int)m->len, m->payload == NULL ? "" : (const char *)m->payload);
+}
+
+size_t topic_read(const char *name, int partitions, struct seen *seen, size_t max)
+{
+	rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(partitions);
+	rd_kafka_t *rk;
+	size_t n = 0;
+
+	for (int i = 0; i < partitions; i++) {
+		expect_no_open_transaction(name, i);
+		rd_kafka_topic_partition_list_add(list, name, i)->offset = RD_KAFKA_OFFSET_BEGINNING;
+	}
+	rk = reader();
+	ck_assert_int_eq(rd_kafka_assign(rk, list), RD_KAFKA_RESP_ERR_NO_ERROR);
+	for (int n_ended = 0; n_ended < partitions;) {
+		rd_kafka_message_t *m = rd_kafka_consumer_poll(rk, WAIT_MS);
+
+		ck_assert_ptr_nonnull(m);
+		ck_assert_msg(m->err == RD_KAFKA_RESP_ERR_NO_ERROR || m->err == RD_KAFKA_RESP_ERR__PARTITION_EOF, "%s",
+		              rd_kafka_message_errstr(m));
+		if (m->err == RD_KAFKA_RESP_ERR__PARTITION_EOF)
+			n_ended++;
+		else if (n++ < max)
+			see(&seen[n - 1], m);
+		rd_kafka_message_destroy(m);
+	}
+	rd_kafka_topic_partition_list_destroy(list);
+	rd_kafka_destroy(rk);
+	return n;
 }

@@ -73,6 +73,10 @@ void source_close_all(struct host *h);
 enum leat_status sink_claim(struct host *h);
 /* Encodes and delivers. */
 enum leat_status sink_write(struct host *h, const struct leat_record *records, size_t n);
+/* The same with a fence. The pipeline tells sinks apart that share a cluster. */
+enum leat_status sink_claim_fenced(struct host *h, const char *pipeline, uint64_t incarnation, struct leat_fence *found);
+enum leat_status sink_write_fenced(struct host *h, const struct leat_fence *expected, const struct leat_fence *next,
+                                   const struct leat_record *records, size_t n);
 struct leat_record text_record(const char *key, const char *value); /* NULL: null */
 
 /* The other side. Names are unique to the process. */
@@ -85,6 +89,9 @@ void topic_delete(const char *name);
 void topic_write(const char *name, int32_t partition, const char *prefix, int n, int64_t time_ms);
 /* Writes n messages in a transaction. */
 void topic_transact(const char *name, const char *prefix, int n, bool is_committed);
+/* Reads all that is committed, in order within a partition, up to `max`; how many there are. Fails the test when a transaction
+ * has been left open. */
+size_t topic_read(const char *name, int partitions, struct seen *seen, size_t max);
 /* Offset that the group has committed, -1 when none. */
 int64_t group_offset(const char *group, const char *topic, int32_t partition);
 

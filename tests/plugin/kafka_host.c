@@ -343,11 +343,18 @@ enum leat_status sink_claim(struct host *h)
 	return plugin()->sink->claim(h->self, &claim, &found, &h->context, &h->err);
 }
 
-enum leat_status sink_write(struct host *h, const struct leat_record *records, size_t n)
+enum leat_status sink_claim_fenced(struct host *h, const char *pipeline, uint64_t incarnation, struct leat_fence *found)
+{
+	const struct leat_claim claim = { .pipeline = pipeline, .sink = "node", .is_fenced = true, .incarnation = incarnation };
+
+	return plugin()->sink->claim(h->self, &claim, found, &h->context, &h->err);
+}
+
+/* Fills in the delivery's effects. */
+static enum leat_status write_records(struct host *h, struct leat_delivery *delivery, const struct leat_record *records, size_t n)
 {
 	struct leat_buffer bytes = { 0 };
-	struct leat_effect *effects = (struct leat_effect *)calloc(n, sizeof *effects);
-	struct leat_delivery delivery = { .n = n, .effect = effects };
+	struct leat_effect *effects = (struct leat_effect *)calloc(n + 1, sizeof *effects);
 	enum leat_status status = LEAT_OK;
 	size_t at = 0;
 
@@ -361,12 +368,29 @@ enum leat_status sink_write(struct host *h, const struct leat_record *records, s
 		effects[i].bytes = bytes.data + at;
 		at += effects[i].n;
 	}
+	delivery->n = n;
+	delivery->effect = effects;
 	h->n_refusals = 0;
 	if (status == LEAT_OK)
-		status = plugin()->sink->deliver(h->self, &delivery, &h->context, &h->err);
+		status = plugin()->sink->deliver(h->self, delivery, &h->context, &h->err);
 	free(effects);
 	leat_buffer_finish(&bytes);
 	return status;
+}
+
+enum leat_status sink_write(struct host *h, const struct leat_record *records, size_t n)
+{
+	struct leat_delivery delivery = { .is_fenced = false };
+
+	return write_records(h, &delivery, records, n);
+}
+
+enum leat_status sink_write_fenced(struct host *h, const struct leat_fence *expected, const struct leat_fence *next,
+                                   const struct leat_record *records, size_t n)
+{
+	struct leat_delivery delivery = { .is_fenced = true, .expected = *expected, .next = *next };
+
+	return write_records(h, &delivery, records, n);
 }
 
 struct leat_record text_record(const char *key, const char *value)

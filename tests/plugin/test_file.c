@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -101,6 +102,17 @@ START_TEST(each_line_is_an_event_also_the_last_without_a_newline)
 }
 END_TEST
 
+static void expect_refused(struct leat_ends *ends, int64_t offset, const char *note, const char *part)
+{
+	ck_assert_int_eq(leat_ends_open(ends, 0, offset, note), LEAT_FATAL);
+	ck_assert_msg(strstr(leat_ends_error(ends)->text, part) != NULL, "\"%s\" is not in \"%s\"", part, leat_ends_error(ends)->text);
+}
+
+static void keep_note(struct leat_ends *ends, int64_t offset, char note[56])
+{
+	(void)snprintf(note, 56, "%s", leat_ends_commit(ends, offset));
+}
+
 START_TEST(it_goes_on_from_a_position_in_the_same_file_only)
 {
 	struct leat_ends *ends;
@@ -110,19 +122,27 @@ START_TEST(it_goes_on_from_a_position_in_the_same_file_only)
 	write_file("in", "w", "{\"a\":1}\n{\"a\":2}\n{\"a\":3}\n");
 	ends = open_source("");
 	ck_assert_int_eq(leat_ends_open(ends, 0, -1, NULL), LEAT_OK);
-	(void)snprintf(note, sizeof note, "%s", leat_ends_commit(ends, 8));
+	keep_note(ends, 8, note);
 	ck_assert_int_eq(leat_ends_open(ends, 0, 8, note), LEAT_OK);
 	expect_rest(ends, "{\"a\":2}\n{\"a\":3}\n");
 	ck_assert_int_eq(leat_ends_open(ends, 0, 8, NULL), LEAT_OK);
 	expect_rest(ends, "{\"a\":2}\n{\"a\":3}\n");
+	/* The note of the last commit may be older than the position. */
+	ck_assert_int_eq(leat_ends_open(ends, 0, 16, note), LEAT_OK);
+	expect_rest(ends, "{\"a\":3}\n");
+	/* The same file, shorter than it was, or with other lines. */
+	ck_assert_int_eq(truncate("in", 16), 0);
+	expect_refused(ends, 24, note, "in\" has 16 bytes, expected at least 24: it was cut short or replaced");
+	expect_refused(ends, 24, NULL, "in\" has 16 bytes, expected at least 24");
+	write_file("in", "w", "{\"b\":1}\n{\"b\":2}\n{\"b\":3}\n");
+	expect_refused(ends, 16, note, "in\" was cut short or written anew: the lines before byte 8 are not those that were read");
+	write_file("in", "w", "");
+	expect_refused(ends, 16, note, "in\" was cut short or written anew");
 	/* Another file of that name. */
 	ck_assert_int_eq(rename("in", "in.1"), 0);
-	write_file("in", "w", "{\"b\":1}\n{\"b\":2}\n");
-	ck_assert_int_eq(leat_ends_open(ends, 0, 8, note), LEAT_OK);
-	expect_rest(ends, "{\"b\":1}\n{\"b\":2}\n");
-	/* The same file, shorter than it was. */
-	ck_assert_int_eq(leat_ends_open(ends, 0, 99, leat_ends_commit(ends, 99)), LEAT_OK);
-	expect_rest(ends, "{\"b\":1}\n{\"b\":2}\n");
+	write_file("in", "w", "{\"a\":1}\n{\"a\":2}\n{\"a\":3}\n");
+	expect_refused(ends, 16, note, "in\" is not the one of which 8 bytes were read before");
+	expect_refused(ends, 16, "2049:123", "its position has a note of another version");
 	leat_ends_destroy(ends);
 	leave_folder();
 }
@@ -131,6 +151,7 @@ END_TEST
 START_TEST(a_followed_file_is_waited_for_and_half_a_line_is_no_event)
 {
 	struct leat_ends *ends;
+	char note[56];
 
 	enter_folder();
 	write_file("in", "w", "{\"a\":1}\n{\"a\"");
@@ -144,6 +165,12 @@ START_TEST(a_followed_file_is_waited_for_and_half_a_line_is_no_event)
 	write_file("in", "w", "{\"c\":1}\n");
 	expect_rest(ends, "");
 	expect_rest(ends, "{\"c\":1}\n");
+	ck_assert_int_eq(leat_ends_next(ends), 32);
+	keep_note(ends, 24, note);
+	ck_assert_int_eq(leat_ends_open(ends, 0, 24, note), LEAT_OK);
+	expect_rest(ends, "{\"c\":1}\n");
+	ck_assert_int_eq(leat_ends_open(ends, 0, 32, note), LEAT_OK);
+	expect_rest(ends, "");
 	leat_ends_destroy(ends);
 	leave_folder();
 }
@@ -167,8 +194,123 @@ START_TEST(a_renamed_file_is_read_to_its_end_and_left_when_it_is_committed)
 	(void)snprintf(old_note, sizeof old_note, "%s", leat_ends_commit(ends, 23));
 	expect_rest(ends, "");
 	expect_rest(ends, "{\"b\":1}\n");
-	ck_assert_int_eq(leat_ends_next(ends), 8);
-	ck_assert_str_ne(leat_ends_commit(ends, 8), old_note);
+	ck_assert_int_eq(leat_ends_next(ends), 31);
+	/* The end of the old file is the beginning of the new one, what is before has the old note. */
+	ck_assert_str_eq(leat_ends_commit(ends, 22), old_note);
+	ck_assert_str_ne(leat_ends_commit(ends, 23), old_note);
+	leat_ends_destroy(ends);
+	leave_folder();
+}
+END_TEST
+
+START_TEST(a_file_that_was_renamed_while_nobody_read_is_gone_on_with)
+{
+	struct leat_ends *ends;
+	char note[56];
+
+	enter_folder();
+	write_file("in", "w", "{\"a\":1}\n{\"a\":2}\n");
+	ends = open_source("    follow: true\n");
+	ck_assert_int_eq(leat_ends_open(ends, 0, -1, NULL), LEAT_OK);
+	expect_rest(ends, "{\"a\":1}\n{\"a\":2}\n");
+	keep_note(ends, 8, note);
+	ck_assert_int_eq(rename("in", "in.1"), 0);
+	ck_assert_int_eq(leat_ends_open(ends, 0, 8, note), LEAT_OK);
+	expect_rest(ends, "{\"a\":2}\n");
+	write_file("in", "w", "{\"b\":1}\n{\"b\":2}\n");
+	ck_assert_int_eq(leat_ends_open(ends, 0, 8, note), LEAT_OK);
+	expect_rest(ends, "{\"a\":2}\n");
+	(void)leat_ends_commit(ends, 16);
+	expect_rest(ends, "");
+	expect_rest(ends, "{\"b\":1}\n{\"b\":2}\n");
+	/* A position in the new file, with the note of the old one. */
+	for (int64_t offset = 16; offset <= 32; offset += 8) {
+		ck_assert_int_eq(leat_ends_open(ends, 0, offset, note), LEAT_OK);
+		if (offset == 16) /* which is the end of the old one, too */
+			expect_rest(ends, "");
+		expect_rest(ends, offset == 16 ? "{\"b\":1}\n{\"b\":2}\n" : offset == 24 ? "{\"b\":2}\n" : "");
+	}
+	expect_refused(ends, 40, note, "in\" has 16 bytes, expected at least 24");
+	/* Renamed again, so there are two in which the position may be. */
+	ck_assert_int_eq(rename("in", "in.2"), 0);
+	write_file("in", "w", "{\"c\":1}\n");
+	expect_refused(ends, 24, note, "in\" was renamed more than once, cannot tell in which one to go on");
+	ck_assert_int_eq(unlink("in.1"), 0);
+	expect_refused(ends, 24, note, "in\" is not the one of which 8 bytes were read before: it was replaced, and that one is gone");
+	leat_ends_destroy(ends);
+	leave_folder();
+}
+END_TEST
+
+START_TEST(a_file_is_not_left_while_the_one_before_it_is_not_committed)
+{
+	const int64_t start_us = INT64_C(1000000000000000);
+	struct leat_ends *ends;
+
+	enter_folder();
+	write_file("in", "w", "{\"a\":1}\n");
+	ends = open_source("    follow: true\n");
+	ck_assert_int_eq(leat_ends_open(ends, 0, -1, NULL), LEAT_OK);
+	expect_rest(ends, "{\"a\":1}\n");
+	ck_assert_int_eq(rename("in", "in.1"), 0);
+	write_file("in", "w", "{\"b\":1}\n");
+	expect_rest(ends, "");
+	leat_ends_set_time(ends, start_us + 5000000);
+	expect_rest(ends, "");
+	expect_rest(ends, "{\"b\":1}\n");
+	ck_assert_int_eq(rename("in", "in.2"), 0);
+	write_file("in", "w", "{\"c\":1}\n");
+	expect_rest(ends, "");
+	leat_ends_set_time(ends, start_us + 50000000);
+	expect_rest(ends, "");
+	expect_rest(ends, "");
+	(void)leat_ends_commit(ends, 8);
+	expect_rest(ends, "");
+	expect_rest(ends, "{\"c\":1}\n");
+	leat_ends_destroy(ends);
+	leave_folder();
+}
+END_TEST
+
+START_TEST(from_any_position_come_the_same_lines_again)
+{
+	static const struct {
+		int64_t offset;
+		const char *rest;
+	} positions[] = {
+		{ 0, "{\"a\":1}\n{\"a\":2}\n{\"a\":3}\ndead: " },
+		{ 8, "{\"a\":2}\n{\"a\":3}\ndead: " },
+		{ 18, "{\"a\":3}\ndead: " },
+		{ 2500, "{\"a\":3}\n{\"a\":4}\n" }, /* inside the long line, which was a dead letter as soon as it was too long */
+		{ 3020, "{\"a\":3}\n{\"a\":4}\n" },
+		{ 3028, "{\"a\":4}\n" },
+		{ 3035, "" },
+	};
+	static char line[3000];
+	struct leat_ends *ends;
+	char note[56], *rest;
+
+	enter_folder();
+	memset(line, 'x', sizeof line - 1);
+	write_file("in", "w", "{\"a\":1}\n\n{\"a\":2}\r\n\"");
+	write_file("in", "a", line);
+	write_file("in", "a", "\"\n{\"a\":3}\n{\"a\":4}");
+	ends = open_source("    longest: 1KiB\n");
+	ck_assert_int_eq(leat_ends_open(ends, 0, -1, NULL), LEAT_OK);
+	keep_note(ends, 0, note);
+	for (size_t i = 0; i < sizeof positions / sizeof positions[0]; i++) {
+		ck_assert_int_eq(leat_ends_open(ends, 0, positions[i].offset, note), LEAT_OK);
+		rest = leat_ends_read_all(ends, 4096);
+		if (strstr(rest, "dead: ") != NULL)
+			strstr(rest, "dead: ")[6] = '\0';
+		ck_assert_str_eq(rest, positions[i].rest);
+		free(rest);
+		keep_note(ends, positions[i].offset, note);
+	}
+	/* The last line was an event without its end: what comes behind it is none. */
+	write_file("in", "a", ",\"b\":5}\n{\"a\":6}\n");
+	ck_assert_int_eq(leat_ends_open(ends, 0, 3035, note), LEAT_OK);
+	expect_rest(ends, "{\"a\":6}\n");
 	leat_ends_destroy(ends);
 	leave_folder();
 }
@@ -723,6 +865,41 @@ START_TEST(a_fenced_delivery_that_does_not_fit_leaves_nothing_behind)
 }
 END_TEST
 
+START_TEST(a_full_disk_is_waited_for_and_nothing_is_there_twice)
+{
+	struct leat_ends *ends;
+	FILE *filler;
+
+	enter_folder();
+	ck_assert_int_eq(chdir("/"), 0);
+	/* Without the right to mount, RLIMIT_FSIZE above has to do. */
+	if (mount("tmpfs", folder, "tmpfs", 0, "size=16k") != 0) {
+		ck_assert_int_eq(rmdir(folder), 0);
+		return;
+	}
+	ck_assert_int_eq(chdir(folder), 0);
+	ends = claim_sink("", 1, 0);
+	ck_assert_int_eq(deliver_epoch(ends, 1, 1), LEAT_OK);
+	filler = fopen("in", "w");
+	setbuf(filler, NULL);
+	while (fputc('x', filler) != EOF)
+		;
+	(void)fclose(filler);
+	for (int i = 0; i < 2; i++) {
+		ck_assert_int_eq(deliver_epoch(ends, 1, 2), LEAT_RETRY);
+		ck_assert_int_eq(leat_ends_error(ends)->code, ENOSPC);
+		ck_assert_str_eq(read_file("out"), "{\"n\":1}\n");
+	}
+	ck_assert_int_eq(unlink("in"), 0);
+	ck_assert_int_eq(deliver_epoch(ends, 1, 2), LEAT_OK);
+	ck_assert_str_eq(read_file("out"), "{\"n\":1}\n{\"n\":2}\n");
+	leat_ends_destroy(ends);
+	ck_assert_int_eq(chdir("/"), 0);
+	ck_assert_int_eq(umount(folder), 0);
+	ck_assert_int_eq(rmdir(folder), 0);
+}
+END_TEST
+
 /* What a crash leaves behind of the rotation that epoch 7 begins, by the steps of plugins/file/fenced.c. */
 enum crash {
 	BEFORE,
@@ -863,7 +1040,10 @@ int main(void)
 	                                                 it_goes_on_from_a_position_in_the_same_file_only,
 	                                                 a_followed_file_is_waited_for_and_half_a_line_is_no_event,
 	                                                 a_renamed_file_is_read_to_its_end_and_left_when_it_is_committed,
-	                                                 a_line_that_is_too_long_is_one_dead_letter_and_the_next_is_read,
+	                                                 a_file_that_was_renamed_while_nobody_read_is_gone_on_with,
+                                                 a_file_is_not_left_while_the_one_before_it_is_not_committed,
+                                                 from_any_position_come_the_same_lines_again,
+                                                 a_line_that_is_too_long_is_one_dead_letter_and_the_next_is_read,
 	                                                 every_file_of_a_pattern_is_a_partition,
 	                                                 a_file_that_is_not_there_is_named,
 	                                                 events_are_lines_whatever_they_looked_like,
@@ -885,6 +1065,7 @@ int main(void)
                                                  a_file_that_others_touch_while_it_is_claimed_is_told,
                                                  a_file_with_a_fence_is_not_written_at_least_once,
                                                  a_fenced_delivery_that_does_not_fit_leaves_nothing_behind,
+                                                 a_full_disk_is_waited_for_and_nothing_is_there_twice,
                                                  a_rotation_goes_on_after_a_crash_at_any_step,
                                                  a_rotation_that_was_stopped_by_an_error_goes_on_with_the_next_try,
                                                  a_rotation_that_lost_its_file_is_told,

@@ -734,19 +734,6 @@ START_TEST(a_sink_whose_topic_was_deleted_is_claimed_again_and_told)
 }
 END_TEST
 
-START_TEST(fenced_delivery_is_refused)
-{
-	const struct leat_claim claim = { .pipeline = "p", .sink = "s", .is_fenced = true, .incarnation = 2 };
-	struct leat_fence found = { 0 };
-	struct host *h = sink_create(OPTIONS("brokers", "127.0.0.1:9", "topic", "any"));
-
-	ck_assert_int_eq(plugin()->sink->guarantee(h->self), LEAT_AT_LEAST_ONCE);
-	ck_assert_int_eq(plugin()->sink->claim(h->self, &claim, &found, &h->context, &h->err), LEAT_FATAL);
-	expect_text(h, "not available in this version");
-	host_destroy(h);
-}
-END_TEST
-
 /* ---- figures ------------------------------------------------------------------------------------------------------------ */
 
 static double cpu_s(void)
@@ -852,7 +839,6 @@ int main(void)
 		a_message_over_the_limit_is_rejected_with_both_numbers,
 		only_the_message_that_the_broker_refuses_is_refused,
 		a_sink_whose_topic_was_deleted_is_claimed_again_and_told,
-		fenced_delivery_is_refused,
 		throughput_is_printed,
 		NULL });
 }

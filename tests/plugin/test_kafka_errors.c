@@ -29,6 +29,8 @@ START_TEST(each_error_has_its_status)
 		{ RD_KAFKA_RESP_ERR_NOT_COORDINATOR, LEAT_RETRY },
 		{ RD_KAFKA_RESP_ERR_KAFKA_STORAGE_ERROR, LEAT_RETRY },
 		{ RD_KAFKA_RESP_ERR_THROTTLING_QUOTA_EXCEEDED, LEAT_RETRY },
+		{ RD_KAFKA_RESP_ERR_UNSTABLE_OFFSET_COMMIT, LEAT_RETRY },
+		{ RD_KAFKA_RESP_ERR_CONCURRENT_TRANSACTIONS, LEAT_RETRY },
 		/* one that this version does not know */
 		{ (rd_kafka_resp_err_t)12345, LEAT_RETRY },
 		/* this message never */
@@ -48,6 +50,8 @@ START_TEST(each_error_has_its_status)
 		{ RD_KAFKA_RESP_ERR__AUTHENTICATION, LEAT_FATAL },
 		{ RD_KAFKA_RESP_ERR__SSL, LEAT_FATAL },
 		{ RD_KAFKA_RESP_ERR_UNSUPPORTED_VERSION, LEAT_FATAL },
+		{ RD_KAFKA_RESP_ERR_INVALID_TRANSACTION_TIMEOUT, LEAT_FATAL },
+		{ RD_KAFKA_RESP_ERR_TRANSACTIONAL_ID_AUTHORIZATION_FAILED, LEAT_FATAL },
 		/* perhaps it has arrived */
 		{ RD_KAFKA_RESP_ERR__FATAL, LEAT_UNKNOWN },
 		{ RD_KAFKA_RESP_ERR__FENCED, LEAT_UNKNOWN },
@@ -139,9 +143,32 @@ START_TEST(an_anchor_survives_its_note)
 }
 END_TEST
 
+START_TEST(a_fence_survives_its_text)
+{
+	static const struct leat_fence fences[] = {
+		{ 0, 0, 0 }, { 1, 2, 3 }, { UINT64_MAX, UINT64_MAX, UINT64_MAX }, { 0xabcdef, 17, 0xfeedfacecafebeef },
+	};
+	static const char *const wrong[] = { "", "f1", "f1 1 2", "f2 1 2 3", "f1 1 2 3 4", "f1 1 2 3x", "f1 x 2 3" };
+	char text[KAFKA_FENCE_TEXT];
+	struct leat_fence read;
+
+	for (size_t i = 0; i < sizeof fences / sizeof *fences; i++) {
+		kafka_fence_write(&fences[i], text);
+		ck_assert(kafka_fence_read(text, &read));
+		ck_assert_uint_eq(read.incarnation, fences[i].incarnation);
+		ck_assert_uint_eq(read.epoch, fences[i].epoch);
+		ck_assert_uint_eq(read.digest, fences[i].digest);
+	}
+	ck_assert_str_eq(text, "f1 abcdef 17 feedfacecafebeef");
+	for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
+		ck_assert_msg(!kafka_fence_read(wrong[i], &read), "%s", wrong[i]);
+}
+END_TEST
+
 int main(void)
 {
 	return leat_test_main("kafka_errors", (const TTest *[]){ each_error_has_its_status,
 	                                                         words_about_a_connection_are_cut_to_the_reason,
-	                                                         start_is_a_word_or_a_time, an_anchor_survives_its_note, NULL });
+	                                                         start_is_a_word_or_a_time, an_anchor_survives_its_note,
+	                                                         a_fence_survives_its_text, NULL });
 }

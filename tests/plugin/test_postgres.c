@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The sink and the lookup on a real PostgreSQL. Each test has a schema of its own. */
 #include <libpq-fe.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -40,17 +41,24 @@ static char *query(const char *format, ...)
 	return text;
 }
 
-static bool begin(void)
+static PGconn *connect_again(void)
 {
 	char info[128];
+	PGconn *made;
 
+	(void)snprintf(info, sizeof info, "host=127.0.0.1 port=%d dbname=leat user=leat", port);
+	made = PQconnectdb(info);
+	ck_assert_msg(PQstatus(made) == CONNECTION_OK, "%s", PQerrorMessage(made));
+	return made;
+}
+
+static bool begin(void)
+{
 	port = leat_driver_port("LEAT_POSTGRES_PORT", 15432);
 	if (!leat_driver_has_server("postgres", port))
 		return false;
-	(void)snprintf(info, sizeof info, "host=127.0.0.1 port=%d dbname=leat user=leat", port);
 	(void)snprintf(schema, sizeof schema, "driver_%d", (int)getpid());
-	conn = PQconnectdb(info);
-	ck_assert_msg(PQstatus(conn) == CONNECTION_OK, "%s", PQerrorMessage(conn));
+	conn = connect_again();
 	(void)query("set client_min_messages = error; drop schema if exists %s cascade; create schema %s; set search_path = %s",
 	            schema, schema,
 	            schema);
@@ -515,6 +523,561 @@ START_TEST(many_shapes_are_more_than_are_kept)
 }
 END_TEST
 
+/* ---- exactly-once ---- */
+
+/* The digest has its highest bit set, so it goes through a bigint with a sign. */
+static struct leat_fence fence(uint64_t incarnation, uint64_t epoch)
+{
+	return (struct leat_fence){ .incarnation = incarnation, .epoch = epoch,
+	                            .digest = epoch == 0 ? 0 : UINT64_C(0xf000000000000000) + epoch };
+}
+
+static void expect_fence(struct leat_fence found, struct leat_fence expected)
+{
+	ck_assert_uint_eq(found.incarnation, expected.incarnation);
+	ck_assert_uint_eq(found.epoch, expected.epoch);
+	ck_assert_uint_eq(found.digest, expected.digest);
+}
+
+static void claim_fenced(struct leat_driver *d, uint64_t incarnation, struct leat_fence expected)
+{
+	struct leat_fence found;
+
+	if (leat_driver_claim_fenced(d, "driver", incarnation, &found) != LEAT_OK)
+		ck_abort_msg("%s", leat_driver_reason(d));
+	expect_fence(found, expected);
+}
+
+static struct leat_driver *claimed_fenced(const char *options, uint64_t incarnation, struct leat_fence expected)
+{
+	struct leat_driver *d = leat_driver_create_sink("postgres", with(options));
+
+	claim_fenced(d, incarnation, expected);
+	return d;
+}
+
+static void deliver_fenced(struct leat_driver *d, struct leat_fence expected, struct leat_fence next)
+{
+	if (leat_driver_deliver_fenced(d, expected, next) != LEAT_OK)
+		ck_abort_msg("%s", leat_driver_reason(d));
+}
+
+static void expect_refused(struct leat_driver *d, struct leat_fence expected, struct leat_fence next, const char *reason)
+{
+	ck_assert_int_eq(leat_driver_deliver_fenced(d, expected, next), LEAT_FATAL);
+	ck_assert_str_eq(leat_driver_reason(d), reason);
+}
+
+/* Runs it in the background; nothing else may be asked of `on` before finish_later(). */
+static void later(PGconn *on, const char *sql)
+{
+	ck_assert_int_eq(PQsendQuery(on, sql), 1);
+}
+
+static void finish_later(PGconn *on)
+{
+	PGresult *result;
+
+	while ((result = PQgetResult(on)) != NULL) {
+		ck_assert_msg(PQresultStatus(result) != PGRES_FATAL_ERROR, "%s", PQerrorMessage(on));
+		PQclear(result);
+	}
+}
+
+START_TEST(a_claim_finds_nothing_and_then_what_was_delivered)
+{
+	struct leat_fence largest = { UINT64_MAX, UINT64_MAX, UINT64_MAX };
+	struct leat_driver *d;
+
+	if (!begin())
+		return;
+	(void)query("create table t (id int)");
+	d = claimed_fenced("table: t", 3, fence(0, 0));
+	claim_fenced(d, 3, fence(3, 0));
+	encode(d, "{\"id\": 1}");
+	deliver_fenced(d, fence(3, 0), fence(3, 7));
+	claim_fenced(d, 4, fence(3, 7));
+	/* No effects, but epochs all the same. */
+	deliver_fenced(d, fence(4, 7), fence(4, 8));
+	claim_fenced(d, 9, fence(4, 8));
+	/* A larger incarnation than ours stays. */
+	claim_fenced(d, 5, fence(9, 8));
+	claim_fenced(d, 9, fence(9, 8));
+	deliver_fenced(d, fence(9, 8), largest);
+	claim_fenced(d, 10, largest);
+	ck_assert_str_eq(query("select id from t"), "1");
+	ck_assert_str_eq(query("select pipeline, sink, incarnation, epoch, digest from leat_fences"), "driver|it|-1|-1|-1");
+	leat_driver_destroy(d);
+	end();
+}
+END_TEST
+
+static const char *const fenced_modes[] = { "table: t", "table: t\nmode: copy", "table: t\nupsert: id", "table: t\nbatch: 1" };
+
+START_TEST(a_delivery_that_is_repeated_is_applied_once)
+{
+	struct leat_driver *d;
+	size_t i;
+	int j;
+
+	if (!begin())
+		return;
+	(void)query("create table t (id int unique)");
+	for (i = 0; i < 4; i++) {
+		(void)query("truncate t; drop table if exists leat_fences");
+		d = claimed_fenced(fenced_modes[i], 1, fence(0, 0));
+		for (j = 0; j < 3; j++) {
+			encode(d, "{\"id\": 1}");
+			encode(d, "{\"id\": 2}");
+			deliver_fenced(d, fence(1, 0), fence(1, 1));
+			ck_assert_uint_eq(leat_driver_refusals(d), 0);
+		}
+		ck_assert_str_eq(query("select id, (select epoch from leat_fences) from t order by id"), "1|1\n2|1");
+		encode(d, "{\"id\": 3}");
+		deliver_fenced(d, fence(1, 1), fence(1, 2));
+		ck_assert_str_eq(query("select id, (select epoch from leat_fences) from t order by id"), "1|2\n2|2\n3|2");
+		leat_driver_destroy(d);
+	}
+	end();
+}
+END_TEST
+
+START_TEST(another_fence_than_expected_is_fatal_and_nothing_is_applied)
+{
+	struct leat_fence other_digest = fence(1, 1);
+	struct leat_driver *d;
+	size_t i;
+
+	if (!begin())
+		return;
+	(void)query("create table t (id int unique)");
+	other_digest.digest = 1;
+	for (i = 0; i < 4; i++) {
+		(void)query("drop table if exists leat_fences");
+		d = claimed_fenced(fenced_modes[i], 1, fence(0, 0));
+		deliver_fenced(d, fence(1, 0), fence(1, 1));
+		encode(d, "{\"id\": 1}");
+		encode(d, "{\"id\": \"not a number\"}");
+		expect_refused(d, fence(1, 2), fence(1, 3), "cannot deliver: the fence is another than expected: found incarnation 1, epoch 1, "
+		               "digest f000000000000001, expected incarnation 1, epoch 2, digest f000000000000002");
+		expect_refused(d, other_digest, fence(1, 2), "cannot deliver: the fence is another than expected: found incarnation 1, epoch 1, "
+		               "digest f000000000000001, expected incarnation 1, epoch 1, digest 0000000000000001");
+		expect_refused(d, fence(0, 0), fence(1, 2), "cannot deliver: the fence is another than expected: found incarnation 1, epoch 1, "
+		               "digest f000000000000001, expected incarnation 0, epoch 0, digest 0000000000000000");
+		ck_assert_str_eq(query("select epoch, (select count(*) from t) from leat_fences"), "1|0");
+		(void)query("delete from leat_fences");
+		ck_assert_int_eq(leat_driver_deliver_fenced(d, fence(1, 1), fence(1, 2)), LEAT_FATAL);
+		ck_assert_ptr_nonnull(strstr(leat_driver_reason(d), "the fence is missing from table"));
+		leat_driver_destroy(d);
+	}
+	end();
+}
+END_TEST
+
+START_TEST(a_former_owner_is_refused_after_another_claim)
+{
+	struct leat_driver *former, *owner;
+
+	if (!begin())
+		return;
+	(void)query("create table t (id int)");
+	former = claimed_fenced("table: t", 1, fence(0, 0));
+	encode(former, "{\"id\": 1}");
+	owner = claimed_fenced("table: t", 2, fence(1, 0));
+	expect_refused(former, fence(1, 0), fence(1, 1), "cannot deliver: another instance owns the sink: found incarnation 2, epoch 0, "
+	               "digest 0000000000000000, expected incarnation 1, epoch 0, digest 0000000000000000");
+	encode(owner, "{\"id\": 2}");
+	deliver_fenced(owner, fence(2, 0), fence(2, 1));
+	ck_assert_str_eq(query("select id from t"), "2");
+	leat_driver_destroy(former);
+	leat_driver_destroy(owner);
+	end();
+}
+END_TEST
+
+/* As if the server read an attempt only after the host had given its connection up and claimed on another. */
+START_TEST(an_attempt_of_before_a_claim_is_refused_even_with_our_incarnation)
+{
+	struct leat_driver *late, *now;
+
+	if (!begin())
+		return;
+	(void)query("create table t (id int)");
+	late = claimed_fenced("table: t", 1, fence(0, 0));
+	encode(late, "{\"id\": 1}");
+	now = claimed_fenced("table: t", 1, fence(1, 0));
+	ck_assert_int_eq(leat_driver_deliver_fenced(late, fence(1, 0), fence(1, 1)), LEAT_FATAL);
+	ck_assert_ptr_nonnull(strstr(leat_driver_reason(late), "another instance owns the sink"));
+	ck_assert_str_eq(query("select count(*) from t"), "0");
+	leat_driver_destroy(late);
+	leat_driver_destroy(now);
+	end();
+}
+END_TEST
+
+struct attempt {
+	struct leat_driver *driver;
+	enum leat_status status;
+};
+
+static void *attempt(void *opaque)
+{
+	struct attempt *a = opaque;
+
+	a->status = leat_driver_deliver_fenced(a->driver, fence(1, 0), fence(1, 1));
+	return NULL;
+}
+
+/* Until a sink's backend waits for one of ours. */
+static void await_lock_waiter(void)
+{
+	int i;
+
+	for (i = 0; i < 1000; i++) {
+		if (strcmp(query("select count(*) from pg_stat_activity where pg_backend_pid() = any (pg_blocking_pids(pid))"), "0") != 0)
+			return;
+		(void)usleep(5000);
+	}
+	ck_abort_msg("nobody waits for this test's transaction");
+}
+
+START_TEST(a_claim_waits_for_a_former_owner_in_the_middle)
+{
+	struct attempt a = { .status = LEAT_AGAIN };
+	struct leat_driver *owner;
+	struct leat_fence found;
+	pthread_t thread;
+
+	if (!begin())
+		return;
+	(void)query("create table t (id int unique)");
+	a.driver = claimed_fenced("table: t", 1, fence(0, 0));
+	encode(a.driver, "{\"id\": 1}");
+	(void)query("begin; insert into t values (1)");
+	ck_assert_int_eq(pthread_create(&thread, NULL, attempt, &a), 0);
+	await_lock_waiter();
+	owner = leat_driver_create_sink("postgres", with("table: t\nstatement_timeout: 400ms"));
+	ck_assert_int_eq(leat_driver_claim_fenced(owner, "driver", 2, &found), LEAT_RETRY);
+	ck_assert_ptr_nonnull(strstr(leat_driver_reason(owner), "(55P03)"));
+	(void)query("rollback");
+	ck_assert_int_eq(pthread_join(thread, NULL), 0);
+	ck_assert_int_eq(a.status, LEAT_OK);
+	claim_fenced(owner, 2, fence(1, 1));
+	encode(a.driver, "{\"id\": 2}");
+	ck_assert_int_eq(leat_driver_deliver_fenced(a.driver, fence(1, 1), fence(1, 2)), LEAT_FATAL);
+	ck_assert_str_eq(query("select id from t"), "1");
+	leat_driver_destroy(a.driver);
+	leat_driver_destroy(owner);
+	end();
+}
+END_TEST
+
+START_TEST(a_claim_that_has_waited_finds_what_was_committed_meanwhile)
+{
+	struct leat_driver *d;
+
+	if (!begin())
+		return;
+	(void)query("create table t (id int)");
+	d = claimed_fenced("table: t", 1, fence(0, 0));
+	(void)query("begin; update leat_fences set epoch = 1, digest = %lld", (long long)(int64_t)fence(1, 1).digest);
+	later(conn, "select pg_sleep(0.3); commit");
+	claim_fenced(d, 2, fence(1, 1));
+	finish_later(conn);
+	leat_driver_destroy(d);
+	end();
+}
+END_TEST
+
+/* The former owner's transaction has begun, and waits for the row that the claim has. */
+START_TEST(a_former_owner_that_waits_for_the_fence_is_refused)
+{
+	struct attempt a = { .status = LEAT_AGAIN };
+	pthread_t thread;
+
+	if (!begin())
+		return;
+	(void)query("create table t (id int)");
+	a.driver = claimed_fenced("table: t", 1, fence(0, 0));
+	encode(a.driver, "{\"id\": 1}");
+	(void)query("begin; update leat_fences set incarnation = 2, claims = claims + 1");
+	ck_assert_int_eq(pthread_create(&thread, NULL, attempt, &a), 0);
+	await_lock_waiter();
+	(void)query("commit");
+	ck_assert_int_eq(pthread_join(thread, NULL), 0);
+	ck_assert_int_eq(a.status, LEAT_FATAL);
+	ck_assert_ptr_nonnull(strstr(leat_driver_reason(a.driver), "another instance owns the sink: found incarnation 2"));
+	ck_assert_str_eq(query("select count(*) from t"), "0");
+	leat_driver_destroy(a.driver);
+	end();
+}
+END_TEST
+
+START_TEST(refused_rows_leave_the_others_and_the_fence_in_one_transaction)
+{
+	struct leat_driver *d;
+	size_t i;
+
+	if (!begin())
+		return;
+	/* The fence is seen by each row as its own transaction has set it. */
+	(void)query("create table leat_fences (pipeline text, sink text, incarnation bigint, epoch bigint, digest bigint,"
+	            " claims bigint default 0, primary key (pipeline, sink));"
+	            "create function seen() returns bigint language sql as 'select epoch from %s.leat_fences';"
+	            "create table t (id int unique, n int check (n > 0), epoch bigint default seen(), tx bigint default txid_current())",
+	            schema);
+	for (i = 0; i < 4; i++) {
+		(void)query("truncate t; truncate leat_fences");
+		d = claimed_fenced(fenced_modes[i], 1, fence(0, 0));
+		encode(d, "{\"id\": 1, \"n\": 1}");
+		encode(d, "{\"id\": 2, \"n\": -1}");
+		encode(d, "{\"id\": 3, \"n\": 1}");
+		encode(d, "{\"other\": 4}");
+		deliver_fenced(d, fence(1, 0), fence(1, 5));
+		ck_assert_uint_eq(leat_driver_refusals(d), 2);
+		ck_assert_ptr_nonnull(strstr(leat_driver_refusal(d, 1), "(23514)"));
+		ck_assert_str_eq(query("select id, epoch, count(*) over (partition by tx) from t order by id"), "1|5|2\n3|5|2");
+		/* Nothing is left but the fence. */
+		encode(d, "{\"id\": 5, \"n\": -1}");
+		deliver_fenced(d, fence(1, 5), fence(1, 6));
+		encode(d, "{\"other\": 4}");
+		deliver_fenced(d, fence(1, 6), fence(1, 7));
+		ck_assert_uint_eq(leat_driver_refusals(d), 1);
+		claim_fenced(d, 2, fence(1, 7));
+		ck_assert_str_eq(query("select count(*) from t"), "2");
+		leat_driver_destroy(d);
+	}
+	end();
+}
+END_TEST
+
+/* Its commits take that long for each row. */
+static void create_slow_table(double seconds)
+{
+	(void)query("create table t (id int, n int); create function slow() returns trigger language plpgsql as"
+	            " $$ begin perform pg_sleep(%f); return null; end $$;"
+	            "create constraint trigger slow after insert on t deferrable initially deferred for each row execute function slow()",
+	            seconds);
+}
+
+static const char *cut_after(double seconds)
+{
+	static char sql[320];
+
+	(void)snprintf(sql, sizeof sql, "do $$ begin perform pg_sleep(%f); perform pg_terminate_backend(pid) from pg_stat_activity"
+	               " where application_name = 'leat driver/it'; end $$", seconds);
+	return sql;
+}
+
+/* The server goes on with a commit whose client has gone, and the claim waits until it is through. */
+START_TEST(a_commit_that_outlives_its_connection_is_found_by_the_claim)
+{
+	struct leat_driver *d;
+	struct leat_fence found;
+	enum leat_status status;
+	int i;
+
+	if (!begin())
+		return;
+	create_slow_table(0.7);
+	d = claimed_fenced("table: t\ntimeout: 300ms", 1, fence(0, 0));
+	encode(d, "{\"id\": 1}");
+	ck_assert_int_eq(leat_driver_deliver_fenced(d, fence(1, 0), fence(1, 1)), LEAT_UNKNOWN);
+	for (i = 0; (status = leat_driver_claim_fenced(d, "driver", 1, &found)) == LEAT_RETRY && i < 20; i++)
+		continue;
+	ck_assert_int_eq(status, LEAT_OK);
+	ck_assert_int_gt(i, 0);
+	expect_fence(found, fence(1, 1));
+	deliver_fenced(d, fence(1, 0), fence(1, 1));
+	ck_assert_str_eq(query("select id from t"), "1");
+	leat_driver_destroy(d);
+	end();
+}
+END_TEST
+
+/* Its answer to COMMIT would be the same if that had been done. */
+START_TEST(a_server_that_ends_the_connection_in_a_commit_is_not_believed)
+{
+	struct leat_driver *d;
+
+	if (!begin())
+		return;
+	create_slow_table(0.6);
+	d = claimed_fenced("table: t", 1, fence(0, 0));
+	encode(d, "{\"id\": 1}");
+	later(conn, cut_after(0.2));
+	ck_assert_int_eq(leat_driver_deliver_fenced(d, fence(1, 0), fence(1, 1)), LEAT_UNKNOWN);
+	finish_later(conn);
+	claim_fenced(d, 1, fence(1, 0));
+	deliver_fenced(d, fence(1, 0), fence(1, 1));
+	ck_assert_str_eq(query("select id from t"), "1");
+	leat_driver_destroy(d);
+	end();
+}
+END_TEST
+
+/* What the host does until an epoch is delivered; says how often the outcome was unknown. */
+static int insist(struct leat_driver *d, struct leat_fence expected, struct leat_fence next)
+{
+	struct leat_fence found;
+	enum leat_status status;
+	int i, n_unknown = 0;
+
+	for (i = 0; i < 100 && (status = leat_driver_deliver_fenced(d, expected, next)) != LEAT_OK; i++) {
+		ck_assert_msg(status == LEAT_RETRY || status == LEAT_UNKNOWN, "%s", leat_driver_reason(d));
+		if (status != LEAT_UNKNOWN)
+			continue;
+		n_unknown++;
+		while ((status = leat_driver_claim_fenced(d, "driver", next.incarnation, &found)) == LEAT_RETRY && i++ < 100)
+			continue;
+		ck_assert_msg(status == LEAT_OK, "%s", leat_driver_reason(d));
+		expect_fence(found, found.epoch == next.epoch ? next : expected);
+		/* The answer is final, or the rows would be there twice at the end: those of `next` were not, if it says so. */
+		if (found.epoch == next.epoch)
+			ck_assert_str_ne(query("select count(*) from t where id = %d", (int)next.epoch), "0");
+		else
+			ck_assert_str_eq(query("select count(*) from t where id = %d", (int)next.epoch), "0");
+	}
+	ck_assert_int_lt(i, 100);
+	return n_unknown;
+}
+
+START_TEST(connections_cut_at_any_time_leave_each_row_there_once)
+{
+	enum { ROUNDS = 40 };
+	struct leat_driver *d;
+	PGconn *cutter;
+	char json[64];
+	int i, n_unknown = 0;
+
+	if (!begin())
+		return;
+	create_slow_table(0.005);
+	d = claimed_fenced("table: t", 1, fence(0, 0));
+	cutter = connect_again();
+	for (i = 1; i <= ROUNDS; i++) {
+		(void)snprintf(json, sizeof json, "{\"id\": %d, \"n\": 1}", i);
+		encode(d, json);
+		encode(d, json);
+		later(cutter, cut_after(i * 0.0005));
+		n_unknown += insist(d, fence(1, (uint64_t)i - 1), fence(1, (uint64_t)i));
+		finish_later(cutter);
+	}
+	PQfinish(cutter);
+	ck_assert_str_eq(query("select count(*), count(distinct id), sum(n) from t"), "80|40|80");
+	ck_assert_int_gt(n_unknown, 0);
+	leat_driver_destroy(d);
+	end();
+}
+END_TEST
+
+START_TEST(a_serialization_failure_is_retried)
+{
+	struct leat_driver *d;
+	char options[64];
+
+	if (!begin())
+		return;
+	(void)query("create table t (id int primary key, n int); insert into t values (1, 0); create role %s login;"
+	            "alter role %s set default_transaction_isolation = 'serializable'; grant all on schema %s to %s; grant all on t to %s",
+	            schema, schema, schema, schema, schema);
+	(void)snprintf(options, sizeof options, "table: t\nupsert: id\nuser: %s", schema);
+	d = claimed_fenced(options, 1, fence(0, 0));
+	encode(d, "{\"id\": 1, \"n\": 5}");
+	(void)query("begin isolation level serializable; update t set n = n + 1");
+	later(conn, "select pg_sleep(0.3); commit");
+	ck_assert_int_eq(leat_driver_deliver_fenced(d, fence(1, 0), fence(1, 1)), LEAT_RETRY);
+	ck_assert_ptr_nonnull(strstr(leat_driver_reason(d), "(40001)"));
+	finish_later(conn);
+	ck_assert_str_eq(query("select n, (select epoch from leat_fences) from t"), "1|0");
+	deliver_fenced(d, fence(1, 0), fence(1, 1));
+	ck_assert_str_eq(query("select n, (select epoch from leat_fences) from t"), "5|1");
+	leat_driver_destroy(d);
+	(void)query("drop owned by %s; drop role %s", schema, schema);
+	end();
+}
+END_TEST
+
+/* The README's statements, with this test's schema and role in place of its own. */
+static void run_readme(const char *role)
+{
+	char path[1024], text[32768], sql[4096] = "";
+	const char *at, *stop;
+	FILE *file;
+	size_t n;
+
+	(void)snprintf(path, sizeof path, "%s/plugins/postgres/README.md", getenv("LEAT_SOURCE"));
+	file = fopen(path, "r");
+	ck_assert_ptr_nonnull(file);
+	n = fread(text, 1, sizeof text - 1, file);
+	(void)fclose(file);
+	text[n] = '\0';
+	at = strstr(text, "```sql\n");
+	ck_assert_ptr_nonnull(at);
+	at += 7;
+	stop = strstr(at, "```");
+	ck_assert_ptr_nonnull(stop);
+	n = 0;
+	while (at < stop) {
+		const char *word = strncmp(at, "public.", 7) == 0 ? schema : strncmp(at, "TO leat", 7) == 0 ? role : NULL;
+
+		ck_assert_uint_lt(n + 64, sizeof sql);
+		if (word == NULL)
+			sql[n++] = *at++;
+		else
+			n += (size_t)snprintf(sql + n, sizeof sql - n, word == schema ? "%s." : "TO %s", word);
+		at += word == NULL ? 0 : 7;
+	}
+	sql[n] = '\0';
+	(void)query("%s", sql);
+}
+
+START_TEST(a_role_without_the_right_to_create_needs_the_table_of_the_readme)
+{
+	struct leat_driver *d;
+	struct leat_fence found;
+	char options[64], role[40], reason[256];
+
+	if (!begin())
+		return;
+	(void)snprintf(role, sizeof role, "%s_role", schema);
+	(void)query("create table t (id int); create role %s login; grant usage on schema %s to %s; grant insert on t to %s", role, schema,
+	            role, role);
+	(void)snprintf(options, sizeof options, "table: t\nuser: %s", role);
+	d = leat_driver_create_sink("postgres", with(options));
+	ck_assert_int_eq(leat_driver_claim_fenced(d, "driver", 1, &found), LEAT_FATAL);
+	(void)snprintf(reason, sizeof reason, "cannot create table \"%s.leat_fences\" for exactly-once: cannot run a statement: "
+	               "postgres at 127.0.0.1:%d: permission denied for schema %s (42501)", schema, port, schema);
+	ck_assert_str_eq(leat_driver_reason(d), reason);
+	run_readme(role);
+	claim_fenced(d, 1, fence(0, 0));
+	encode(d, "{\"id\": 1}");
+	deliver_fenced(d, fence(1, 0), fence(1, 1));
+	ck_assert_str_eq(query("select id from t"), "1");
+	leat_driver_destroy(d);
+	(void)query("drop owned by %s; drop role %s", role, role);
+	end();
+}
+END_TEST
+
+START_TEST(two_claims_may_create_the_table_at_once)
+{
+	struct leat_driver *d;
+
+	if (!begin())
+		return;
+	(void)query("create table t (id int)");
+	d = leat_driver_create_sink("postgres", with("table: t"));
+	(void)query("begin; create table leat_fences (pipeline text, sink text, incarnation bigint not null, epoch bigint not null,"
+	            " digest bigint not null, claims bigint not null default 0, primary key (pipeline, sink))");
+	later(conn, "select pg_sleep(0.3); commit");
+	claim_fenced(d, 1, fence(0, 0));
+	finish_later(conn);
+	leat_driver_destroy(d);
+	end();
+}
+END_TEST
+
 /* ---- the lookup ---- */
 
 static void expect_out(struct leat_driver *d, const char *expected)
@@ -650,9 +1213,9 @@ END_TEST
 
 /* ---- how fast ---- */
 
-static void measure(const char *name, const char *options)
+static void measure(const char *name, const char *options, bool is_fenced)
 {
-	struct leat_driver *d = claimed(options);
+	struct leat_driver *d = is_fenced ? claimed_fenced(options, 1, fence(0, 0)) : claimed(options);
 	double started, busy = 0;
 	char json[160];
 	int i, round;
@@ -665,7 +1228,10 @@ static void measure(const char *name, const char *options)
 			encode(d, json);
 		}
 		started = leat_driver_seconds();
-		deliver(d);
+		if (is_fenced)
+			deliver_fenced(d, fence(1, (uint64_t)round), fence(1, (uint64_t)round + 1));
+		else
+			deliver(d);
 		busy += leat_driver_seconds() - started;
 	}
 	ck_assert_str_eq(query("select count(*) from t"), "20000");
@@ -679,10 +1245,11 @@ START_TEST(deliveries_of_a_thousand_rows_are_measured)
 	if (!begin())
 		return;
 	(void)query("create table t (id bigint primary key, who text, amount numeric, at timestamptz)");
-	measure("insert", "table: t");
-	measure("upsert", "table: t\nupsert: id");
-	measure("copy", "table: t\nmode: copy");
-	measure("insert, a statement per row", "table: t\nbatch: 1");
+	measure("insert", "table: t", false);
+	measure("insert, fenced", "table: t", true);
+	measure("upsert", "table: t\nupsert: id", false);
+	measure("copy", "table: t\nmode: copy", false);
+	measure("insert, a statement per row", "table: t\nbatch: 1", false);
 	end();
 }
 END_TEST
@@ -698,7 +1265,16 @@ int main(void)
 		a_constraint_that_waits_for_the_commit_finds_its_row, a_text_too_long_is_refused_not_cut,
 			check_and_claim_say_what_is_wrong,
 		wrong_options_are_named, a_connection_that_was_cut_comes_back, a_lock_that_is_not_given_up_ends_in_a_retry,
-		many_shapes_are_more_than_are_kept, a_lookup_adds_the_columns_of_its_row,
+		many_shapes_are_more_than_are_kept, a_claim_finds_nothing_and_then_what_was_delivered,
+		a_delivery_that_is_repeated_is_applied_once, another_fence_than_expected_is_fatal_and_nothing_is_applied,
+		a_former_owner_is_refused_after_another_claim, an_attempt_of_before_a_claim_is_refused_even_with_our_incarnation,
+		a_claim_waits_for_a_former_owner_in_the_middle, a_claim_that_has_waited_finds_what_was_committed_meanwhile,
+		a_former_owner_that_waits_for_the_fence_is_refused,
+		refused_rows_leave_the_others_and_the_fence_in_one_transaction,
+		a_commit_that_outlives_its_connection_is_found_by_the_claim,
+		a_server_that_ends_the_connection_in_a_commit_is_not_believed, connections_cut_at_any_time_leave_each_row_there_once, a_serialization_failure_is_retried,
+		a_role_without_the_right_to_create_needs_the_table_of_the_readme, two_claims_may_create_the_table_at_once,
+		a_lookup_adds_the_columns_of_its_row,
 		a_lookup_asks_the_server_once_until_the_answer_is_old, a_lookup_without_a_row_can_reject_or_drop,
 		a_lookup_comes_back_and_cannot_write, deliveries_of_a_thousand_rows_are_measured, NULL });
 }

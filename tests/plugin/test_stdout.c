@@ -57,6 +57,18 @@ START_TEST(a_template_is_the_whole_line)
 }
 END_TEST
 
+START_TEST(what_is_written_twice_is_seen_twice_but_what_is_discarded_is_gone)
+{
+	struct leat_ends *ends = leat_ends_sink("stdout", "");
+
+	ck_assert_int_eq(leat_ends_guarantee(ends), LEAT_AT_LEAST_ONCE);
+	leat_ends_destroy(ends);
+	ends = leat_ends_sink("discard", "");
+	ck_assert_int_eq(leat_ends_guarantee(ends), LEAT_IDEMPOTENT);
+	leat_ends_destroy(ends);
+}
+END_TEST
+
 START_TEST(nobody_reading_is_for_good)
 {
 	struct leat_ends *ends = leat_ends_sink("stdout", "");
@@ -84,6 +96,7 @@ int main(void)
 {
 	return leat_test_main("stdout", (const TTest *[]){ every_event_is_a_line_with_the_prefix,
 	                                                   a_template_is_the_whole_line,
+	                                                   what_is_written_twice_is_seen_twice_but_what_is_discarded_is_gone,
 	                                                   nobody_reading_is_for_good,
 	                                                   discard_takes_everything_and_writes_nothing,
 	                                                   NULL });

@@ -423,6 +423,7 @@ static enum leat_status ledger_deliver(void *self, const struct leat_delivery *d
 	struct leat_error refusal;
 	enum leat_status status;
 	struct entry entry;
+	bool is_new;
 	size_t k;
 
 	sleep_us(book->slow_us + (book->jitter_us > 0 ? rand() % book->jitter_us : 0));
@@ -430,14 +431,13 @@ static enum leat_status ledger_deliver(void *self, const struct leat_delivery *d
 	if (is_lost && (!delivery->is_fenced || book->n_calls / book->lose_every % 2 == 0))
 		return leat_error_set(err, LEAT_UNKNOWN, 0, "could not tell whether it was written");
 	pthread_mutex_lock(&ledger.lock);
-	if (!pass_fence(book, delivery, &status, err)) {
-		pthread_mutex_unlock(&ledger.lock);
-		return status;
-	}
-	ledger.n_deliveries++;
-	for (k = 0; k < delivery->n; k++) {
+	is_new = pass_fence(book, delivery, &status, err);
+	ledger.n_deliveries += is_new;
+	for (k = 0; k < delivery->n && status == LEAT_OK; k++) {
 		memcpy(&entry, delivery->effect[k].bytes, sizeof entry);
-		if (book->is_dead) {
+		if (!is_new && (book->refuse_every == 0 || entry.i % book->refuse_every != 0)) {
+			continue; /* only what was refused is told again */
+		} else if (book->is_dead) {
 			ledger.n_dead++;
 		} else if (book->refuse_every > 0 && entry.i % book->refuse_every == 0) {
 			leat_error_set(&refusal, LEAT_REJECT, 0, "%lld does not fit", (long long)entry.i);
@@ -452,6 +452,8 @@ static enum leat_status ledger_deliver(void *self, const struct leat_delivery *d
 	if (ledger.n_read - ledger.n_effects / ledger.copies > ledger.max_in_flight)
 		ledger.max_in_flight = ledger.n_read - ledger.n_effects / ledger.copies;
 	pthread_mutex_unlock(&ledger.lock);
+	if (status != LEAT_OK)
+		return status;
 	return is_lost ? leat_error_set(err, LEAT_UNKNOWN, 0, "could not tell whether it was written") : LEAT_OK;
 }
 

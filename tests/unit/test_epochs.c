@@ -148,6 +148,43 @@ START_TEST(what_is_ended_anywhere_goes_on_and_counts_each_record_once)
 }
 END_TEST
 
+/* E7 */
+START_TEST(what_a_sink_refuses_is_one_dead_letter_wherever_it_is_ended)
+{
+	static const char refusing[] =
+		"pipeline: p\n"
+		"sources: {in: {type: numbers, partitions: 2, count: 3000, per_poll: 7, endless: true}}\n"
+		"sinks:\n"
+		"  out: {type: ledger, input: in, slow: 1ms, jitter: 3ms, lose_every: 6, refuse_every: 10}\n"
+		"  dead: {type: ledger, input: out.dead, dead: true, jitter: 2ms, lose_every: 9}\n";
+	const struct leat_run_options options = options_of(2);
+	struct run_kit kit;
+	uint64_t n_dead = 0;
+
+	make_folder();
+	run_kit_start(&kit, refusing, &options);
+	for (int i = 0; i < 14; i++) {
+		rest_ms(15 + 30 * (i % 4));
+		leat_pipeline_abort(kit.pipeline);
+		ck_assert_int_eq(leat_pipeline_wait(kit.pipeline, PATIENCE_US), LEAT_RUN_STOPPED);
+		run_kit_finish(&kit);
+		run_kit_restart(&kit, refusing, &options);
+	}
+	for (int i = 0; i < 4000 && n_dead < 600; i++) {
+		rest_ms(10);
+		pthread_mutex_lock(&ledger.lock);
+		n_dead = ledger.n_dead;
+		pthread_mutex_unlock(&ledger.lock);
+	}
+	leat_pipeline_drain(kit.pipeline);
+	expect_done(&kit);
+	run_kit_finish(&kit);
+	ck_assert_uint_eq(ledger.n_dead, 600);
+	ck_assert_uint_eq(ledger.n_effects, 5400);
+	remove_folder();
+}
+END_TEST
+
 START_TEST(state_goes_on_counting_after_a_drain)
 {
 	static const char first[] = "pipeline: p\nsources: {in: {type: numbers, partitions: 2, count: 1000}}\n"
@@ -368,6 +405,7 @@ int main(void)
 {
 	return leat_test_main("epochs", (const TTest *[]){
 		what_is_ended_anywhere_goes_on_and_counts_each_record_once,
+		what_a_sink_refuses_is_one_dead_letter_wherever_it_is_ended,
 		state_goes_on_counting_after_a_drain,
 		a_time_without_events_makes_no_epochs,
 		a_sink_that_is_not_where_the_store_has_it_is_told,

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "service/health.h"
+#include "service/listing.h"
 
 #include "cli/summary.h"
 #include "sample.h"
@@ -162,6 +163,32 @@ START_TEST(the_summary_has_the_figures_for_people_and_programs)
 }
 END_TEST
 
+START_TEST(the_listing_says_what_each_sink_guarantees)
+{
+	struct leat_snapshot broken = {.pipeline = "bad", .file = "bad.yaml", .trouble = "file \"bad.yaml\" has errors"};
+	struct leat_snapshot both[2];
+	struct leat_buffer out = {0};
+	struct sample s;
+	char *text;
+
+	sample_init(&s);
+	s.description.mode = LEAT_MODE_EXACTLY_ONCE;
+	s.node[2].guarantee = LEAT_TRANSACTIONAL;
+	s.snapshot.figures.epoch = 12;
+	s.snapshot.figures.incarnation = 3;
+	both[0] = s.snapshot;
+	both[1] = broken;
+	leat_listing_render(&out, both, 2);
+	text = text_of(&out);
+	ck_assert_ptr_nonnull(strstr(text, "\"state\":\"running\",\"guarantee\":\"exactly-once\",\"epoch\":12,\"incarnation\":3"));
+	ck_assert_ptr_nonnull(strstr(text, "\"node\":\"in\",\"role\":\"source\",\"type\":\"generate\",\"ready\":true,\"lag\":120"));
+	ck_assert_ptr_nonnull(strstr(text, "\"node\":\"out\",\"role\":\"sink\",\"type\":\"thing\",\"ready\":true,\"guarantee\":\"exactly-once\""));
+	ck_assert_ptr_nonnull(strstr(text, "\"node\":\"lost\",\"role\":\"sink\",\"type\":\"thing\",\"ready\":true,\"guarantee\":\"at-least-once\""));
+	ck_assert_ptr_nonnull(strstr(text, "{\"pipeline\":\"bad\",\"file\":\"bad.yaml\",\"state\":\"stopped\",\"epoch\":0"));
+	free(text);
+}
+END_TEST
+
 int main(void)
 {
 	const TTest *const tests[] = {
@@ -172,6 +199,7 @@ int main(void)
 		a_pipeline_that_came_to_its_end_is_ready_but_a_draining_one_is_not,
 		a_worker_that_is_stuck_is_unhealthy_and_named,
 		no_pipeline_at_all_is_not_healthy,
+		the_listing_says_what_each_sink_guarantees,
 		totals_leave_dead_letter_sinks_out_and_take_the_fullest_queue,
 		the_summary_has_the_figures_for_people_and_programs,
 		NULL,

@@ -22,6 +22,9 @@
  *  - A fenced deliver() applies the effects and sets the fence to `next` in one atomic step, if the fence is `expected`.
  *    If it is `next` already, an earlier attempt has worked: nothing is applied, LEAT_OK. Anything else is LEAT_FATAL,
  *    naming what was found and what was expected; a larger incarnation means that another instance owns the sink.
+ *  - Effects that the system refuses for good are told by leat_refuse(), and the others are applied with the fence. What was
+ *    refused is kept with the fence until the next delivery, and told again by a deliver() that finds the fence at `next`:
+ *    the first telling may have been lost, with the answer or with the whole process (E7).
  *  - When it is not known whether the step was taken: LEAT_UNKNOWN. The host claims again, and tells from *found.
  */
 

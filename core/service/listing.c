@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "service/listing.h"
+
+#include "service/format.h"
+
+static const char *guarantee(const struct leat_node *node)
+{
+	static const char *const names[] = {
+		[LEAT_AT_LEAST_ONCE] = "at-least-once", [LEAT_IDEMPOTENT] = "idempotent", [LEAT_TRANSACTIONAL] = "exactly-once"
+	};
+
+	return names[node->guarantee];
+}
+
+static void put_text(struct leat_buffer *out, const char *name, const char *text)
+{
+	leat_format_put(out, ",\"%s\":", name);
+	leat_format_json(out, text);
+}
+
+static void put_number(struct leat_buffer *out, const char *name, uint64_t n)
+{
+	leat_format_put(out, ",\"%s\":%llu", name, (unsigned long long)n);
+}
+
+static void put_node(struct leat_buffer *out, const struct leat_node *node, const struct leat_node_figures *f)
+{
+	leat_buffer_text(out, "{\"node\":");
+	leat_format_json(out, node->name);
+	put_text(out, "role", leat_role_name(node->role));
+	put_text(out, "type", node->plugin->name);
+	leat_format_put(out, ",\"ready\":%s", f->is_ready ? "true" : "false");
+	if (node->role == LEAT_ROLE_SINK)
+		put_text(out, "guarantee", guarantee(node));
+	if (node->role == LEAT_ROLE_SOURCE && f->lag >= 0)
+		put_number(out, "lag", (uint64_t)f->lag);
+	put_number(out, "records_in", f->records_in);
+	put_number(out, "records_out", f->records_out);
+	put_number(out, "dead_letters", f->dead_letters);
+	if (f->trouble[0] != '\0')
+		put_text(out, "trouble", f->trouble);
+	leat_buffer_byte(out, '}');
+}
+
+static void put_nodes(struct leat_buffer *out, const struct leat_snapshot *s)
+{
+	leat_buffer_text(out, ",\"nodes\":[");
+	for (size_t i = 0; i < s->figures.n_nodes; i++) {
+		if (i > 0)
+			leat_buffer_byte(out, ',');
+		put_node(out, &s->plan->description->node[i], &s->figures.node[i]);
+	}
+	leat_buffer_byte(out, ']');
+}
+
+static void put_pipeline(struct leat_buffer *out, const struct leat_snapshot *s)
+{
+	leat_buffer_text(out, "{\"pipeline\":");
+	leat_format_json(out, s->pipeline);
+	put_text(out, "file", s->file);
+	put_text(out, "state", leat_run_state_name(s->figures.n_nodes > 0 ? s->figures.state : LEAT_RUN_STOPPED));
+	if (s->plan != NULL)
+		put_text(out, "guarantee", s->plan->description->mode == LEAT_MODE_EXACTLY_ONCE ? "exactly-once" : "at-least-once");
+	put_number(out, "epoch", s->figures.epoch);
+	put_number(out, "incarnation", s->figures.incarnation);
+	if (s->trouble[0] != '\0')
+		put_text(out, "error", s->trouble);
+	put_nodes(out, s);
+	leat_buffer_byte(out, '}');
+}
+
+void leat_listing_render(struct leat_buffer *out, const struct leat_snapshot *snapshot, size_t n)
+{
+	leat_buffer_text(out, "{\"pipelines\":[");
+	for (size_t i = 0; i < n; i++) {
+		if (i > 0)
+			leat_buffer_byte(out, ',');
+		put_pipeline(out, &snapshot[i]);
+	}
+	leat_buffer_text(out, "]}\n");
+}

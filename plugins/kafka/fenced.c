@@ -1,0 +1,453 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * Exactly once (E3, E6). A delivery is one transaction of its messages and of the fence. Two producers take turns: after a
+ * commit the coordinator refuses the same producer's next transaction for a while, and librdkafka waits 20 ms to ask again.
+ * Each transaction begins after the one before it has been committed, so order is kept.
+ *
+ * Kafka cannot compare the fence. What stands for it: only who has initialised both producers last can write at all, so it
+ * is known here what the fence holds, from the claim on. That is over as soon as the outcome of a transaction is in doubt.
+ * And no producer is used any more after that: a request that is still under way somewhere could end a later transaction
+ * of the same producer (KIP-890, which librdkafka does not speak). A new claim makes it void.
+ */
+
+#include <inttypes.h>
+
+#include "kafka.h"
+
+enum {
+	TRANSACTION_MS = 15000, /* after that the brokers abort it, and until then nobody reads beyond it */
+	MESSAGE_MS = 10000,
+	PATIENCE_MS = 12000, /* a message has its result before */
+	CAUSE_MS = 100,      /* until it is told which message has made a transaction fail */
+	INIT_MS = 10000,     /* to end what a former owner has begun takes the brokers a moment */
+	COMMIT_MS = 5000,
+	ABORT_MS = 5000,
+	PROBE_MS = 5000, /* within TRANSACTION_MS, with all else that may happen in it */
+};
+
+static void close_producers(struct kafka_sink *s)
+{
+	kafka_producer_close(&s->producer[0]);
+	kafka_producer_close(&s->producer[1]);
+	s->has_fence = false;
+}
+
+static enum leat_status tell(struct kafka_producer *p, rd_kafka_resp_err_t code, const char *what, struct leat_error *err)
+{
+	enum leat_status status = kafka_client_error(&p->client, code, what, err);
+
+	return kafka_is_missing(code) ? LEAT_UNKNOWN : status; /* claim() will see whether it is so */
+}
+
+static enum leat_status tell_error(struct kafka_producer *p, rd_kafka_error_t *error, const char *what, struct leat_error *err)
+{
+	rd_kafka_resp_err_t code;
+
+	if (error == NULL)
+		return LEAT_OK;
+	code = rd_kafka_error_code(error);
+	rd_kafka_error_destroy(error);
+	return tell(p, code, what, err);
+}
+
+/* ---- a transaction ----------------------------------------------------------------------------------------------------- */
+
+static enum leat_status begin(struct kafka_producer *p, struct leat_error *err)
+{
+	atomic_store(&p->client.n_ends, 0);
+	atomic_store(&p->client.n_offsets, 0);
+	return tell_error(p, rd_kafka_begin_transaction(p->client.rk), "begin a transaction", err);
+}
+
+/* Whether a request that ends the transaction, or changes the fence, may still be under way: it was sent more than once. */
+static enum leat_status doubt(struct kafka_producer *p, struct leat_error *err)
+{
+	if (atomic_load(&p->client.n_ends) <= 1 && atomic_load(&p->client.n_offsets) <= 1)
+		return LEAT_OK;
+	return leat_error_set(err, LEAT_UNKNOWN, 0, "a request about a transaction of topic \"%s\" at %s had to be sent again",
+	                      p->client.options->topic, p->client.options->brokers);
+}
+
+static enum leat_status commit(struct kafka_producer *p, struct leat_error *err)
+{
+	rd_kafka_error_t *error = rd_kafka_commit_transaction(p->client.rk, COMMIT_MS);
+
+	if (tell_error(p, error, "commit a transaction", err) != LEAT_OK)
+		return LEAT_UNKNOWN;
+	return doubt(p, err);
+}
+
+/* All messages have their results afterwards, be it that they were taken back. */
+static enum leat_status abort_transaction(struct kafka_producer *p, struct leat_error *err)
+{
+	rd_kafka_error_t *error = rd_kafka_abort_transaction(p->client.rk, ABORT_MS);
+
+	if (tell_error(p, error, "abort a transaction", err) != LEAT_OK)
+		return LEAT_UNKNOWN;
+	if (!kafka_producer_wait(p, KAFKA_PATIENCE_MS, false))
+		return tell(p, RD_KAFKA_RESP_ERR__TIMED_OUT, "abort a transaction", err);
+	return doubt(p, err);
+}
+
+static enum leat_status put_fence(const struct kafka_sink *s, struct kafka_producer *p, const struct leat_fence *fence,
+                                  struct leat_error *err)
+{
+	return tell_error(p, kafka_fence_put(s, p, fence), "write the fence", err);
+}
+
+/* ---- claim ------------------------------------------------------------------------------------------------------------- */
+
+static enum leat_status set(rd_kafka_conf_t *conf, const char *name, int64_t value, struct leat_error *err)
+{
+	char text[24], said[LEAT_ERROR_TEXT / 2];
+
+	(void)snprintf(text, sizeof text, "%lld", (long long)value);
+	if (rd_kafka_conf_set(conf, name, text, said, sizeof said) == RD_KAFKA_CONF_OK)
+		return LEAT_OK;
+	return leat_error_set(err, LEAT_FATAL, 0, "librdkafka cannot take setting \"%s\": %s", name, said);
+}
+
+static int64_t get(const rd_kafka_conf_t *conf, const char *name)
+{
+	char text[24] = "";
+	size_t n = sizeof text;
+
+	return rd_kafka_conf_get(conf, name, text, &n) == RD_KAFKA_CONF_OK ? strtoll(text, NULL, 10) : INT64_MAX;
+}
+
+static int64_t smaller(int64_t a, int64_t b)
+{
+	return a < b ? a : b;
+}
+
+/* What differs from the producer of at-least-once delivery. */
+static enum leat_status adjust(const struct kafka_sink *s, rd_kafka_conf_t *conf, const char *id, struct leat_error *err)
+{
+	char said[LEAT_ERROR_TEXT / 2];
+	enum leat_status status;
+
+	if (rd_kafka_conf_set(conf, "transactional.id", id, said, sizeof said) != RD_KAFKA_CONF_OK)
+		return leat_error_set(err, LEAT_FATAL, 0, "librdkafka cannot take setting \"transactional.id\": %s", said);
+	if ((status = set(conf, "transaction.timeout.ms", TRANSACTION_MS, err)) != LEAT_OK ||
+	    (status = set(conf, "message.timeout.ms", smaller(s->timeout_us / 1000, MESSAGE_MS), err)) != LEAT_OK ||
+	    (status = set(conf, "socket.timeout.ms", smaller(get(conf, "socket.timeout.ms"), MESSAGE_MS), err)) != LEAT_OK ||
+	    /* More than one message is never too large because of the others. */
+	    (status = set(conf, "batch.size", smaller(get(conf, "batch.size"), atomic_load(&s->limit)), err)) != LEAT_OK)
+		return status;
+	if (get(conf, "retry.backoff.ms") == 100) /* left alone, which makes each transaction take as long */
+		return set(conf, "retry.backoff.ms", 2, err);
+	return LEAT_OK;
+}
+
+/* Asks for the topic as well, or librdkafka would take up to a second to find it when the first messages come. */
+static enum leat_status open_producer(const struct kafka_sink *s, struct kafka_producer *p, const char *id, struct leat_error *err)
+{
+	rd_kafka_conf_t *conf = rd_kafka_conf_dup(s->conf);
+	enum leat_status status = adjust(s, conf, id, err);
+	int32_t n;
+
+	if (status == LEAT_OK)
+		status = kafka_producer_open(p, &s->common, conf, err);
+	rd_kafka_conf_destroy(conf);
+	if (status == LEAT_OK)
+		status = kafka_client_topic(&p->client, &n, err);
+	return status;
+}
+
+static enum leat_status take_over(struct kafka_producer *p, struct leat_error *err)
+{
+	return tell_error(p, rd_kafka_init_transactions(p->client.rk, INIT_MS), "take over transactions", err);
+}
+
+/* When both are through, nothing of a former owner is under way any more, and it can begin nothing. */
+static enum leat_status fence_out(struct kafka_sink *s, struct leat_error *err)
+{
+	enum leat_status status = LEAT_OK;
+	char id[256];
+
+	for (int i = 0; i < 2 && status == LEAT_OK; i++) {
+		(void)snprintf(id, sizeof id, "%s-%d", s->id, i);
+		status = open_producer(s, &s->producer[i], id, err);
+	}
+	for (int i = 0; i < 2 && status == LEAT_OK; i++)
+		status = take_over(&s->producer[i], err);
+	return status;
+}
+
+/* What there is, before anybody is disturbed: a claim that comes too late leaves the owner alone. */
+static enum leat_status survey(struct kafka_sink *s, struct leat_fence *found, struct leat_error *err)
+{
+	struct kafka_client reader;
+	enum leat_status status = kafka_fence_open(s, false, &reader, err);
+	int64_t limit;
+	int32_t n;
+
+	if (status != LEAT_OK)
+		return status;
+	status = kafka_client_topic(&reader, &n, err);
+	if (status == LEAT_OK) {
+		atomic_store(&s->limit, kafka_client_limit(&reader, &limit) && limit < s->max_message ? limit : s->max_message);
+		status = kafka_fence_find(s, &reader, found, err);
+	}
+	kafka_client_close(&reader);
+	return status;
+}
+
+static enum leat_status read_stable(struct kafka_sink *s, struct leat_fence *found, struct leat_error *err)
+{
+	struct kafka_client reader;
+	enum leat_status status = kafka_fence_open(s, true, &reader, err);
+
+	if (status != LEAT_OK)
+		return status;
+	status = kafka_fence_find(s, &reader, found, err);
+	kafka_client_close(&reader);
+	return status;
+}
+
+/* The first of these transactions makes the sink ours: it fails if somebody has taken over a producer in the meantime, and
+ * who takes over later reads the fence later. The second one is there to find its coordinators before it matters. */
+static enum leat_status own(struct kafka_sink *s, const struct leat_fence *fence, struct leat_error *err)
+{
+	enum leat_status status = LEAT_OK;
+
+	for (int i = 0; i < 2 && status == LEAT_OK; i++) {
+		struct kafka_producer *p = &s->producer[i];
+
+		if ((status = begin(p, err)) == LEAT_OK && (status = put_fence(s, p, fence, err)) == LEAT_OK)
+			status = commit(p, err);
+	}
+	return status;
+}
+
+enum leat_status kafka_fenced_claim(struct kafka_sink *s, const struct leat_claim *claim, struct leat_fence *found,
+                                    struct leat_error *err)
+{
+	struct leat_fence before = { 0 };
+	enum leat_status status;
+
+	close_producers(s);
+	s->is_fenced = true;
+	s->turn = 0;
+	(void)snprintf(s->id, sizeof s->id, "leat-%s-%s", claim->pipeline, claim->sink);
+	(void)snprintf(s->group, sizeof s->group, "leat-fence-%s-%s", claim->pipeline, claim->sink);
+	status = survey(s, &before, err);
+	if (status == LEAT_OK && before.incarnation <= claim->incarnation) {
+		status = fence_out(s, err);
+		if (status == LEAT_OK)
+			status = read_stable(s, &before, err);
+	}
+	s->fence = before;
+	if (status == LEAT_OK && before.incarnation <= claim->incarnation) {
+		s->fence.incarnation = claim->incarnation;
+		status = own(s, &s->fence, err);
+	} else {
+		close_producers(s);
+	}
+	if (status != LEAT_OK) {
+		close_producers(s);
+		if (status == LEAT_UNKNOWN)
+			status = LEAT_RETRY; /* claiming twice does no harm */
+		if (err != NULL)
+			err->status = status;
+		return status;
+	}
+	s->has_fence = true;
+	*found = before;
+	return LEAT_OK;
+}
+
+/* ---- deliver ----------------------------------------------------------------------------------------------------------- */
+
+static bool is_same(const struct leat_fence *a, const struct leat_fence *b)
+{
+	return a->incarnation == b->incarnation && a->epoch == b->epoch && a->digest == b->digest;
+}
+
+/* What came of the messages from begin to end: the worst that happened to one. LEAT_REJECT: some were refused. */
+static enum leat_status settle(struct kafka_producer *p, size_t begin, size_t end, int64_t patience_ms, struct leat_error *err)
+{
+	rd_kafka_resp_err_t code = RD_KAFKA_RESP_ERR_NO_ERROR;
+
+	if (!kafka_producer_wait(p, patience_ms, true))
+		code = RD_KAFKA_RESP_ERR__TIMED_OUT;
+	for (size_t i = begin; i < end; i++)
+		if (p->result[i] != RD_KAFKA_RESP_ERR__IN_PROGRESS && kafka_status(p->result[i]) > kafka_status(code))
+			code = p->result[i];
+	if (kafka_status(code) == LEAT_OK || kafka_status(code) == LEAT_REJECT)
+		return kafka_status(code);
+	return tell(p, code, "write messages", err);
+}
+
+/* The usual way. LEAT_REJECT: some message was refused, nothing has been done. */
+static enum leat_status deliver_all(struct kafka_sink *s, struct kafka_producer *p, const struct leat_delivery *d,
+                                    struct leat_error *err)
+{
+	enum leat_status status = begin(p, err), written;
+
+	if (status != LEAT_OK)
+		return status;
+	kafka_producer_put(p, d->effect, 0, d->n);
+	status = put_fence(s, p, &d->next, err); /* while the messages are under way */
+	written = settle(p, 0, d->n, status == LEAT_OK ? PATIENCE_MS : CAUSE_MS, err);
+	if (status == LEAT_OK || written >= LEAT_REJECT) /* which is the cause of the other */
+		status = written;
+	if (status == LEAT_REJECT)
+		return abort_transaction(p, err) == LEAT_OK ? LEAT_REJECT : LEAT_UNKNOWN;
+	return status == LEAT_OK ? commit(p, err) : status;
+}
+
+/* A producer that owns nothing, for transactions that are never committed. */
+static enum leat_status open_probe(const struct kafka_sink *s, struct kafka_producer *probe, struct leat_error *err)
+{
+	char id[256];
+	enum leat_status status;
+
+	(void)snprintf(id, sizeof id, "%s-probe", s->id);
+	status = open_producer(s, probe, id, err);
+	if (status == LEAT_OK)
+		status = take_over(probe, err);
+	return status == LEAT_OK ? begin(probe, err) : status;
+}
+
+/* Brokers refuse a batch as a whole. Alone, a message shows whether it was the one; what is written here is taken back. A
+ * refusal costs the producer, as librdkafka goes on with a sequence number that the broker does not expect. */
+static enum leat_status find_refused(struct kafka_sink *s, const struct leat_delivery *d, rd_kafka_resp_err_t *verdict,
+                                     struct leat_error *err)
+{
+	struct kafka_producer probe = { .n_pending = 0 };
+	int64_t began_ms = 0;
+	enum leat_status status = LEAT_OK;
+
+	for (size_t i = 0; status == LEAT_OK && i < d->n; i++) {
+		if (probe.client.rk == NULL) {
+			began_ms = kafka_now_ms();
+			if ((status = open_probe(s, &probe, err)) != LEAT_OK)
+				break;
+		}
+		kafka_producer_put(&probe, d->effect, i, i + 1);
+		status = settle(&probe, i, i + 1, PATIENCE_MS, err);
+		if (status == LEAT_REJECT)
+			verdict[i] = probe.result[i];
+		if (status == LEAT_REJECT || (status == LEAT_OK && (i + 1 == d->n || kafka_now_ms() - began_ms > PROBE_MS))) {
+			status = abort_transaction(&probe, err);
+			kafka_producer_close(&probe);
+		}
+	}
+	kafka_producer_close(&probe);
+	return status;
+}
+
+/* The end of a run of messages that fit into one batch, so that they are not refused together. */
+static size_t end_of_run(const struct kafka_sink *s, const struct leat_delivery *d, const rd_kafka_resp_err_t *verdict,
+                         size_t begin)
+{
+	size_t budget = (size_t)atomic_load(&s->limit) / 2;
+	size_t end = begin + 1;
+
+	for (size_t n = d->effect[begin].n; end < d->n && verdict[end] == RD_KAFKA_RESP_ERR_NO_ERROR; end++)
+		if ((n += d->effect[end].n) > budget)
+			break;
+	return end;
+}
+
+static enum leat_status deliver_rest(struct kafka_sink *s, struct kafka_producer *p, const struct leat_delivery *d,
+                                     const rd_kafka_resp_err_t *verdict, struct leat_error *err)
+{
+	enum leat_status status = begin(p, err);
+
+	for (size_t i = 0, end; status == LEAT_OK && i < d->n; i = end) {
+		end = i + 1;
+		if (verdict[i] != RD_KAFKA_RESP_ERR_NO_ERROR)
+			continue;
+		end = end_of_run(s, d, verdict, i);
+		kafka_producer_put(p, d->effect, i, end);
+		status = settle(p, i, end, PATIENCE_MS, err);
+	}
+	if (status == LEAT_OK)
+		status = put_fence(s, p, &d->next, err);
+	if (status == LEAT_REJECT) /* none of them was when it was alone: something has changed meanwhile */
+		return leat_error_set(err, LEAT_UNKNOWN, 0, "topic \"%s\" at %s refuses messages that it has just taken", s->common.topic,
+		                      s->common.brokers);
+	return status == LEAT_OK ? commit(p, err) : status;
+}
+
+static void refuse(const struct kafka_sink *s, const struct leat_delivery *d, const rd_kafka_resp_err_t *verdict,
+                   struct leat_context *ctx)
+{
+	struct leat_error refusal;
+
+	for (size_t i = 0; i < d->n; i++) {
+		if (verdict[i] == RD_KAFKA_RESP_ERR_NO_ERROR)
+			continue;
+		(void)leat_error_set(&refusal, LEAT_REJECT, verdict[i], "topic \"%s\" at %s refused a message of %zu bytes: %s",
+		                     s->common.topic, s->common.brokers, d->effect[i].n, rd_kafka_err2str(verdict[i]));
+		leat_refuse(ctx, i, &refusal);
+	}
+}
+
+/* After a refusal; `p` has not seen it. */
+static enum leat_status deliver_others(struct kafka_sink *s, struct kafka_producer *p, const struct leat_delivery *d,
+                                       struct leat_context *ctx, struct leat_error *err)
+{
+	rd_kafka_resp_err_t *verdict = (rd_kafka_resp_err_t *)calloc(d->n, sizeof *verdict);
+	enum leat_status status;
+	int64_t limit;
+
+	if (verdict == NULL)
+		abort();
+	if (kafka_client_limit(&p->client, &limit) && limit < atomic_load(&s->limit))
+		atomic_store(&s->limit, limit); /* the most likely reason */
+	status = find_refused(s, d, verdict, err);
+	if (status == LEAT_OK)
+		status = deliver_rest(s, p, d, verdict, err);
+	if (status == LEAT_OK) {
+		refuse(s, d, verdict, ctx);
+		close_producers(s); /* one of them can no longer be used, so the next delivery asks to be claimed again */
+	}
+	free(verdict);
+	return status;
+}
+
+static enum leat_status mismatch(const struct kafka_sink *s, const struct leat_delivery *d, struct leat_error *err)
+{
+	const struct leat_fence *is = &s->fence, *expected = &d->expected;
+
+	return leat_error_set(err, LEAT_FATAL, 0,
+	                      "fence of topic \"%s\" at %s is epoch %" PRIu64 " (%016" PRIx64 ") of incarnation %" PRIu64
+	                      ", expected epoch %" PRIu64 " (%016" PRIx64 ") of incarnation %" PRIu64 "%s",
+	                      s->common.topic, s->common.brokers, is->epoch, is->digest, is->incarnation, expected->epoch,
+	                      expected->digest, expected->incarnation,
+	                      is->incarnation > expected->incarnation ? "; another instance owns the sink" : "");
+}
+
+enum leat_status kafka_fenced_deliver(struct kafka_sink *s, const struct leat_delivery *d, struct leat_context *ctx,
+                                      struct leat_error *err)
+{
+	struct kafka_producer *p = &s->producer[s->turn];
+	enum leat_status status;
+
+	if (!s->has_fence)
+		return leat_error_set(err, LEAT_UNKNOWN, 0, "topic \"%s\" is not claimed", s->common.topic);
+	if (is_same(&s->fence, &d->next))
+		return LEAT_OK;
+	if (!is_same(&s->fence, &d->expected) || p->client.rk == NULL)
+		return mismatch(s, d, err);
+	status = deliver_all(s, p, d, err);
+	if (status == LEAT_REJECT)
+		status = deliver_others(s, &s->producer[s->turn ^ 1], d, ctx, err);
+	if (status == LEAT_OK) {
+		s->fence = d->next;
+		s->turn ^= 1;
+		return LEAT_OK;
+	}
+	if (status == LEAT_FATAL)
+		(void)abort_transaction(p, NULL); /* nobody may come to claim, and readers would wait for the brokers to do it */
+	else
+		status = LEAT_UNKNOWN; /* E6 */
+	close_producers(s);
+	if (err != NULL)
+		err->status = status;
+	return status;
+}

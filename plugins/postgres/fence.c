@@ -1,0 +1,340 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The fence (E3): a row for each sink of each pipeline, in a table of our own.
+ *
+ * A delivery's transaction begins with the compare-and-set. In a pipeline nobody sees its answer before the rest has gone out,
+ * so the statement is in error when it finds another fence than expected: the server then skips all that follows, COMMIT too.
+ *
+ * The one tricky thing is a former attempt that the server has still to read, COMMIT and all: it holds no lock that claim()
+ * could wait for. So each claim counts `claims` up, and an attempt compares that too: what was sent before a claim and has not
+ * yet taken the row's lock finds another number afterwards. What has the lock makes claim() wait until it is over.
+ */
+#include <inttypes.h>
+
+#include "sink.h"
+
+enum { LOCK_TIMEOUT_MS = 5000, TABLE_ATTEMPTS = 3, ARGUMENTS = 9 };
+
+/* One name for all: in the schema of the option `schema`, whatever schema the sink's own table is in. */
+static const char table_name[] = "leat_fences";
+
+/* No CREATE TABLE IF NOT EXISTS before looking: it asks for the right to create even when the table is there. */
+static const char find_sql[] =
+	"SELECT 1 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace s ON s.oid = c.relnamespace"
+	" WHERE s.nspname = $1 AND c.relname = $2";
+static const char *const create_sql[] = {
+	"CREATE TABLE IF NOT EXISTS ", " (pipeline text, sink text, incarnation bigint NOT NULL, epoch bigint NOT NULL,"
+	" digest bigint NOT NULL, claims bigint NOT NULL DEFAULT 0, PRIMARY KEY (pipeline, sink))", NULL,
+};
+static const char *const begin_row_sql[] = {
+	"INSERT INTO ", " (pipeline, sink, incarnation, epoch, digest) VALUES ($1, $2, 0, 0, 0) ON CONFLICT DO NOTHING", NULL,
+};
+static const char *const lock_sql[] = {
+	"SELECT incarnation, epoch, digest FROM ", " WHERE pipeline = $1 AND sink = $2 FOR UPDATE", NULL,
+};
+static const char *const take_sql[] = {
+	"UPDATE ", " SET incarnation = $3, claims = claims + 1 WHERE pipeline = $1 AND sink = $2 RETURNING claims", NULL,
+};
+static const char *const read_sql[] = {
+	"SELECT incarnation, epoch, digest FROM ", " WHERE pipeline = $1 AND sink = $2", NULL,
+};
+static const char move_name[] = "leat_fence";
+/* The words are what an administrator finds in the server's log, as text that is no integer. */
+static const char *const move_sql[] = {
+	"WITH moved AS (UPDATE ", " SET incarnation = $3, epoch = $4, digest = $5 WHERE pipeline = $1 AND sink = $2"
+	" AND incarnation = $6 AND epoch = $7 AND digest = $8 AND claims = $9 RETURNING 1)"
+	" SELECT CAST(CASE count(*) WHEN 1 THEN '1' ELSE 'leat: the fence of this sink is not as expected' END AS integer) FROM moved",
+	NULL,
+};
+
+struct arguments {
+	int n;
+	const char *value[ARGUMENTS];
+	char number[ARGUMENTS][24];
+};
+
+/* Filled in place: it points into itself. */
+static void begin_arguments(struct arguments *a, const struct sink *sink)
+{
+	a->n = 2;
+	a->value[0] = sink->fence_pipeline;
+	a->value[1] = sink->fence_sink;
+}
+
+/* A bigint has a sign: the bits are kept, not the number. */
+static void add_number(struct arguments *a, uint64_t number)
+{
+	(void)snprintf(a->number[a->n], sizeof a->number[0], "%" PRId64, (int64_t)number);
+	a->value[a->n] = a->number[a->n];
+	a->n++;
+}
+
+static void add_fence(struct arguments *a, const struct leat_fence *fence)
+{
+	add_number(a, fence->incarnation);
+	add_number(a, fence->epoch);
+	add_number(a, fence->digest);
+}
+
+static uint64_t number_at(const PGresult *result, int field)
+{
+	return (uint64_t)strtoll(PQgetvalue(result, 0, field), NULL, 10);
+}
+
+static struct leat_fence fence_at(const PGresult *result)
+{
+	return (struct leat_fence){ .incarnation = number_at(result, 0), .epoch = number_at(result, 1), .digest = number_at(result, 2) };
+}
+
+static bool is_same(const struct leat_fence *a, const struct leat_fence *b)
+{
+	return a->incarnation == b->incarnation && a->epoch == b->epoch && a->digest == b->digest;
+}
+
+/* The parts of a statement, with the table's name between them. */
+static void write_sql(const struct sink *sink, struct leat_buffer *sql, const char *const *part)
+{
+	struct postgres_name name;
+
+	(void)snprintf(name.schema, sizeof name.schema, "%s", sink->connection.schema);
+	(void)snprintf(name.name, sizeof name.name, "%s", table_name);
+	leat_buffer_text(sql, part[0]);
+	for (part++; *part != NULL; part++) {
+		postgres_quote_name(&sink->pg, sql, &name);
+		leat_buffer_text(sql, *part);
+	}
+	leat_buffer_byte(sql, '\0');
+}
+
+static enum leat_status query(struct sink *sink, const char *const *part, const struct arguments *a, PGresult **out,
+                              struct leat_error *err)
+{
+	struct leat_buffer sql = { 0 };
+	enum leat_status status;
+
+	write_sql(sink, &sql, part);
+	status = postgres_query(&sink->pg, sql.data, a->n, a->value, out, err);
+	leat_buffer_finish(&sql);
+	return status;
+}
+
+static enum leat_status command(struct sink *sink, const char *sql, struct leat_error *err)
+{
+	PGresult *result;
+	enum leat_status status = postgres_query(&sink->pg, sql, 0, NULL, &result, err);
+
+	if (status == LEAT_OK)
+		PQclear(result);
+	return status;
+}
+
+/* ---- the claim ----------------------------------------------------------------------------------------------------- */
+
+static enum leat_status find_table(struct sink *sink, bool *is_there, struct leat_error *err)
+{
+	const char *const names[] = { sink->connection.schema, table_name };
+	PGresult *result;
+	enum leat_status status = postgres_query(&sink->pg, find_sql, 2, names, &result, err);
+
+	if (status != LEAT_OK)
+		return status;
+	*is_there = PQntuples(result) > 0;
+	PQclear(result);
+	return LEAT_OK;
+}
+
+/* Of two who create it at once one gets an error, in spite of IF NOT EXISTS (23505, 42P07 or XX000): it looks again. */
+static enum leat_status make_table(struct sink *sink, struct leat_error *err)
+{
+	const struct arguments none = { .n = 0 };
+	struct leat_error fault = { .status = LEAT_RETRY };
+	PGresult *result;
+	bool is_there;
+	enum leat_status status;
+	int i;
+
+	for (i = 0; i < TABLE_ATTEMPTS; i++) {
+		status = find_table(sink, &is_there, err);
+		if (status != LEAT_OK || is_there)
+			return status;
+		status = query(sink, create_sql, &none, &result, &fault);
+		if (status == LEAT_OK) {
+			PQclear(result);
+			return LEAT_OK;
+		}
+		if (sink->pg.conn == NULL)
+			break;
+	}
+	status = fault.status == LEAT_FATAL ? LEAT_FATAL : LEAT_RETRY;
+	return leat_error_set(err, status, 0, "%s create table \"%s.%s\" for exactly-once: %s",
+	                      status == LEAT_FATAL ? "cannot" : "could not", sink->connection.schema, table_name, fault.text);
+}
+
+/* Half of what a statement may take, so that the reason given is the lock. */
+static enum leat_status begin(struct sink *sink, struct leat_error *err)
+{
+	int64_t half_ms = sink->connection.statement_timeout_us / 2000;
+	char sql[64];
+	enum leat_status status = command(sink, "BEGIN ISOLATION LEVEL READ COMMITTED", err);
+
+	(void)snprintf(sql, sizeof sql, "SET LOCAL lock_timeout = %" PRId64, half_ms < 1 ? 1 : half_ms < LOCK_TIMEOUT_MS ? half_ms
+	               : LOCK_TIMEOUT_MS);
+	return status == LEAT_OK ? command(sink, sql, err) : status;
+}
+
+/* Behind this nobody else can move the fence until the transaction is over. */
+static enum leat_status lock_row(struct sink *sink, struct leat_fence *found, struct leat_error *err)
+{
+	struct arguments a;
+	PGresult *result;
+	enum leat_status status;
+
+	begin_arguments(&a, sink);
+	status = query(sink, begin_row_sql, &a, &result, err);
+	if (status != LEAT_OK)
+		return status;
+	PQclear(result);
+	status = query(sink, lock_sql, &a, &result, err);
+	if (status != LEAT_OK)
+		return status;
+	if (PQntuples(result) == 1)
+		*found = fence_at(result);
+	else
+		status = leat_error_set(err, LEAT_RETRY, 0, "could not claim: table \"%s.%s\" did not keep the fence",
+		                        sink->connection.schema, table_name);
+	PQclear(result);
+	return status;
+}
+
+static enum leat_status take_row(struct sink *sink, const struct leat_claim *claim, struct leat_error *err)
+{
+	struct arguments a;
+	PGresult *result;
+	enum leat_status status;
+
+	begin_arguments(&a, sink);
+	add_number(&a, claim->incarnation);
+	status = query(sink, take_sql, &a, &result, err);
+	if (status != LEAT_OK)
+		return status;
+	sink->fence_claims = PQntuples(result) == 1 ? number_at(result, 0) : 0;
+	PQclear(result);
+	status = command(sink, "COMMIT", err);
+	return status == LEAT_OK ? fence_prepare(sink, err) : status;
+}
+
+static void take_names(struct sink *sink, const struct leat_claim *claim)
+{
+	free(sink->fence_pipeline);
+	free(sink->fence_sink);
+	sink->fence_pipeline = strdup(claim->pipeline);
+	sink->fence_sink = strdup(claim->sink);
+	if (sink->fence_pipeline == NULL || sink->fence_sink == NULL)
+		abort();
+}
+
+enum leat_status fence_claim(struct sink *sink, const struct leat_claim *claim, struct leat_fence *found, struct leat_error *err)
+{
+	struct leat_fence before = { .incarnation = 0 };
+	enum leat_status status;
+
+	take_names(sink, claim);
+	status = make_table(sink, err);
+	if (status == LEAT_OK)
+		status = begin(sink, err);
+	if (status == LEAT_OK)
+		status = lock_row(sink, &before, err);
+	if (status == LEAT_OK)
+		status = before.incarnation > claim->incarnation ? command(sink, "ROLLBACK", err) : take_row(sink, claim, err);
+	if (status == LEAT_OK)
+		*found = before;
+	else
+		postgres_close(&sink->pg);
+	/* A trigger's objection, say: there is no record to reject. */
+	if (status == LEAT_REJECT)
+		return leat_error_set(err, LEAT_FATAL, 0, "cannot claim: postgres at %s refuses the fence", sink->pg.at);
+	return status;
+}
+
+/* ---- deliveries ---------------------------------------------------------------------------------------------------- */
+
+static void fill_move(struct arguments *a, const struct sink *sink, const struct leat_delivery *delivery)
+{
+	begin_arguments(a, sink);
+	add_fence(a, &delivery->next);
+	add_fence(a, &delivery->expected);
+	add_number(a, sink->fence_claims);
+}
+
+enum leat_status fence_prepare(struct sink *sink, struct leat_error *err)
+{
+	struct leat_buffer sql = { 0 };
+	enum leat_status status;
+
+	if (sink->fence_generation == sink->pg.generation)
+		return LEAT_OK;
+	write_sql(sink, &sql, move_sql);
+	status = statement_prepare(sink, move_name, sql.data, err);
+	leat_buffer_finish(&sql);
+	if (status == LEAT_OK)
+		sink->fence_generation = sink->pg.generation;
+	return status;
+}
+
+bool fence_send(struct sink *sink, const struct leat_delivery *delivery)
+{
+	struct arguments a;
+
+	fill_move(&a, sink, delivery);
+	return PQsendQueryPrepared(sink->pg.conn, move_name, a.n, a.value, NULL, NULL, 0) == 1;
+}
+
+enum leat_status fence_move(struct sink *sink, const struct leat_delivery *delivery, struct leat_error *err)
+{
+	struct arguments a;
+	PGresult *result;
+	enum leat_status status;
+
+	fill_move(&a, sink, delivery);
+	status = query(sink, move_sql, &a, &result, err);
+	if (status == LEAT_OK)
+		PQclear(result);
+	return status;
+}
+
+static enum leat_status refuse(const struct leat_fence *found, const struct leat_delivery *delivery, struct leat_error *err)
+{
+	const struct leat_fence *expected = &delivery->expected;
+	const char *reason = "the fence is another than expected";
+
+	/* The same fence, but claimed since. */
+	if (found->incarnation > delivery->next.incarnation || is_same(found, expected))
+		reason = "another instance owns the sink";
+	return leat_error_set(err, LEAT_FATAL, 0,
+	                      "cannot deliver: %s: found incarnation %" PRIu64 ", epoch %" PRIu64 ", digest %016" PRIx64
+	                      ", expected incarnation %" PRIu64 ", epoch %" PRIu64 ", digest %016" PRIx64,
+	                      reason, found->incarnation, found->epoch, found->digest, expected->incarnation, expected->epoch,
+	                      expected->digest);
+}
+
+enum leat_status fence_settle(struct sink *sink, const struct leat_delivery *delivery, struct leat_error *err)
+{
+	struct arguments a;
+	struct leat_fence found = { .incarnation = 0 };
+	PGresult *result;
+	bool is_there;
+	enum leat_status status;
+
+	begin_arguments(&a, sink);
+	status = query(sink, read_sql, &a, &result, err);
+	if (status != LEAT_OK)
+		return status;
+	is_there = PQntuples(result) == 1;
+	if (is_there)
+		found = fence_at(result);
+	PQclear(result);
+	if (!is_there)
+		return leat_error_set(err, LEAT_FATAL, 0, "cannot deliver: the fence is missing from table \"%s.%s\", expected epoch %" PRIu64,
+		                      sink->connection.schema, table_name, delivery->expected.epoch);
+	return is_same(&found, &delivery->next) ? LEAT_OK : refuse(&found, delivery, err);
+}

@@ -1,0 +1,198 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Recomputes everything from the input topic alone and compares it with what has arrived. Shares no code with leat."""
+
+import collections
+import json
+import random
+import threading
+
+import psycopg
+import redis
+from confluent_kafka import IsolationLevel, TopicPartition
+from confluent_kafka.admin import OffsetSpec
+
+# How many differences of a kind are told.
+TOLD = 3
+
+
+def differences(what, found, wanted):
+    """Of two dicts, as texts."""
+    differing = [key for key in wanted if found.get(key) != wanted[key]] + [key for key in found if key not in wanted]
+    told = [f"{what} of {key}: {first_difference(found.get(key), wanted.get(key))}" for key in differing[:TOLD]]
+    return told + ([f"{what}: {len(differing)} of {len(wanted)} keys differ"] if differing else [])
+
+
+def first_difference(found, wanted):
+    if not isinstance(found, list) or not isinstance(wanted, list):
+        return f"found {found}, recomputed {wanted}"
+    at = next((i for i, pair in enumerate(zip(found, wanted)) if pair[0] != pair[1]), min(len(found), len(wanted)))
+    return f"found {len(found)}, recomputed {len(wanted)}, the first to differ is [{at}]: found {found[at:at + 2]}, recomputed {wanted[at:at + 2]}"
+
+
+class Expected:
+    """What follows from the input topic."""
+
+    def __init__(self, events):
+        self.steps = collections.defaultdict(list)     # key: (seq, value, n, total, mix, last), in order
+        self.postings = collections.defaultdict(list)  # account: (id, amount), sorted
+        for event in events:
+            if event["kind"] == "step":
+                self.add_step(event["key"], event["seq"], event["value"])
+            else:
+                self.postings[event["from"]].append((event["id"], -event["amount"]))
+                self.postings[event["to"]].append((event["id"], event["amount"]))
+        for postings in self.postings.values():
+            postings.sort()
+
+    def add_step(self, key, seq, value):
+        _, _, n, total, mix, last = self.steps[key][-1] if self.steps[key] else (0, 0, 0, 0, 0, 0)
+        assert seq == n + 1, f"the input itself is not in order: step {seq} of {key} follows step {n}"
+        self.steps[key].append((seq, value, n + 1, total + value, mix ^ value, n))
+
+    @property
+    def n(self):
+        return sum(len(ones) for by_key in (self.steps, self.postings) for ones in by_key.values())
+
+
+class Found:
+    """What is in the three systems."""
+
+    def __init__(self, kafka, postgres_url, redis_client, topic, steps, postings, prefix):
+        self.kafka, self.postgres_url, self.redis = kafka, postgres_url, redis_client
+        self.topic, self.steps, self.postings, self.prefix = topic, steps, postings, prefix
+
+    def count(self, system):
+        """How many different steps and postings have come there. (Redis cannot tell which.)"""
+        if system == "postgres":
+            steps = f"select count(distinct (key, seq)) from {self.steps}"
+            postings = f"select count(distinct (key, id)) from {self.postings}"
+            return self.query(f"select ({steps}) + ({postings})")[0][0]
+        if system == "redis":
+            return sum(self.counters("counts").values())
+        return sum(len({one[0] for one in ones}) for by_key in self.messages() for ones in by_key.values())
+
+    def query(self, query):
+        """On a connection of its own: others may have been cut."""
+        with psycopg.connect(self.postgres_url, autocommit=True) as connection:
+            return connection.execute(query).fetchall()
+
+    def rows(self, query):
+        found = collections.defaultdict(list)
+        for key, *row in self.query(query):
+            found[key].append(tuple(row))
+        return found
+
+    def step_rows(self):
+        return self.rows(f"select key, seq, value, n, total, mix, last from {self.steps} order by key, seq, n")
+
+    def posting_rows(self):
+        return self.rows(f"select key, id, amount, n, balance from {self.postings} order by key, n, id")
+
+    def messages(self):
+        """Steps and postings of the topic, each key in the order of its partition."""
+        steps, postings = collections.defaultdict(list), collections.defaultdict(list)
+        for message in self.kafka.read(self.topic):
+            event = json.loads(message.value())
+            assert message.key().decode() == event["key"]
+            if event["kind"] == "step":
+                steps[event["key"]].append(tuple(event[name] for name in ("seq", "value", "n", "total", "mix", "last")))
+            else:
+                postings[event["key"]].append(tuple(event[name] for name in ("id", "amount", "n", "balance")))
+        return steps, postings
+
+    def counters(self, name):
+        return {key: int(value) for key, value in self.redis.hgetall(self.prefix + name).items()}
+
+    def open_transactions(self):
+        """Of the output topic: partitions whose last stable offset is not the high watermark."""
+        partitions = self.kafka.admin.list_topics(self.topic, timeout=30).topics[self.topic].partitions
+        ask = {TopicPartition(self.topic, partition): OffsetSpec.latest() for partition in partitions}
+
+        def ends(level):
+            return {at.partition: end.result().offset for at, end in self.kafka.admin.list_offsets(ask, isolation_level=level).items()}
+
+        stable, high = ends(IsolationLevel.READ_COMMITTED), ends(IsolationLevel.READ_UNCOMMITTED)
+        return [f"partition {p} is stable up to {stable[p]} of {high[p]}" for p in high if stable[p] != high[p]]
+
+
+def check_balances(what, found, wanted):
+    """In which order two givers reach an account is nobody's business, but its balances have to add up in one."""
+    faults = differences(what, {key: sorted(posting[:2] for posting in postings) for key, postings in found.items()}, wanted)
+    for key, postings in found.items():
+        balance = 0
+        for at, (_, amount, n, told) in enumerate(postings):
+            balance += amount
+            if (n, told) != (at + 1, balance):
+                faults.append(f"{what} of {key}: posting {at + 1} says number {n} and balance {told}, recomputed {balance}")
+                break
+    return faults
+
+
+def check_kafka(found, expected):
+    steps, postings = found.messages()
+    return [
+        *differences("Kafka, steps", steps, expected.steps),
+        *check_balances("Kafka, postings", postings, expected.postings),
+        *(f"Kafka, transactions: {one}" for one in found.open_transactions()),
+    ]
+
+
+def check_postgres(found, expected):
+    return [
+        *differences("PostgreSQL, steps", found.step_rows(), expected.steps),
+        *check_balances("PostgreSQL, postings", found.posting_rows(), expected.postings),
+    ]
+
+
+def check_redis(found, expected):
+    counts = {key: len(ones) for by_key in (expected.steps, expected.postings) for key, ones in by_key.items()}
+    totals = {key: steps[-1][3] for key, steps in expected.steps.items()}
+    balances = {key: sum(amount for _, amount in postings) for key, postings in expected.postings.items()}
+    return [
+        *differences("Redis, counts", found.counters("counts"), counts),
+        *differences("Redis, totals", found.counters("totals"), totals),
+        *differences("Redis, balances", found.counters("balances"), balances),
+    ]
+
+
+def check(found, expected, systems):
+    """All that is wrong, as texts."""
+    checks = {"kafka": check_kafka, "postgres": check_postgres, "redis": check_redis}
+    return [fault for system in systems for fault in checks[system](found, expected)]
+
+
+class Watcher:
+    """Looks at the ledger at random moments while leat runs: the sum of all postings is 0 in each snapshot."""
+
+    LONGEST_PAUSE_S = 0.2
+
+    def __init__(self, postgres_url, redis_url, postings, prefix, seed):
+        self.postgres_url, self.redis_url, self.chance = postgres_url, redis_url, random.Random(seed)
+        self.query = f"select coalesce(sum(amount), 0), count(*) from {postings}"
+        self.balances = prefix + "balances"
+        self.n, self.faults = 0, []
+        self.is_over = threading.Event()
+        self.thread = threading.Thread(target=self.work)
+        self.thread.start()
+
+    def work(self):
+        while not self.is_over.is_set():
+            try:
+                with psycopg.connect(self.postgres_url, autocommit=True) as postgres, redis.Redis.from_url(self.redis_url) as client:
+                    self.watch(postgres, client)
+            except (psycopg.OperationalError, redis.RedisError):
+                self.is_over.wait(0.2)  # the test has stopped one of them
+
+    def watch(self, postgres, client):
+        while not self.is_over.wait(self.chance.uniform(0, self.LONGEST_PAUSE_S)):
+            total, n = postgres.execute(self.query).fetchone()
+            if total != 0 or n % 2 != 0:
+                self.faults.append(f"PostgreSQL, a snapshot: {n} postings with the sum {total}")
+            balances = [int(value) for value in client.hvals(self.balances)]
+            if sum(balances) != 0:
+                self.faults.append(f"Redis, a snapshot: {len(balances)} balances with the sum {sum(balances)}")
+            self.n += n > 0 or len(balances) > 0
+
+    def stop(self):
+        self.is_over.set()
+        self.thread.join()

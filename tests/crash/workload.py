@@ -1,0 +1,137 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is fed to leat, and the pipeline that has to bring it into three systems, each effect once.
+
+Steps: numbers seq = 1, 2, 3, ... of a key with a random value. A script keeps count, sum, xor and the last seq of its key, so a
+step that is lost, doubled or out of order shows in all that follow.
+
+Transfers: an amount from one account to another. A script makes two postings of it, which two shards of the next script add
+to the balances. Both belong to one event, so to one epoch, so no reader may ever see one without the other.
+"""
+
+import json
+import random
+import threading
+import time
+
+PARTITIONS = 4
+KEYS, ACCOUNTS = 200, 100
+
+# Beside the pipeline file, by name.
+SCRIPTS = {
+    "split.lua": """
+ports = {"steps", "postings"}
+
+function process(event)
+  if event.kind == "step" then
+    emit("steps", event)
+  else
+    emit("postings", {kind = "posting", id = event.id, key = event.from, amount = -event.amount})
+    emit("postings", {kind = "posting", id = event.id, key = event.to, amount = event.amount})
+  end
+end
+""",
+    "count.lua": """
+function process(event, state)
+  local last = state.last or 0
+  state.n, state.total = (state.n or 0) + 1, (state.total or 0) + event.value
+  state.mix, state.last = (state.mix or 0) ~ event.value, event.seq
+  event.n, event.total, event.mix, event.last = state.n, state.total, state.mix, last
+  emit(event)
+end
+""",
+    "balance.lua": """
+function process(event, state)
+  state.n, state.balance = (state.n or 0) + 1, (state.balance or 0) + event.amount
+  event.n, event.balance = state.n, state.balance
+  emit(event)
+end
+""",
+}
+
+STEPS = "key text, seq bigint, value bigint, n bigint, total bigint, mix bigint, last bigint"
+POSTINGS = "key text, n bigint, id bigint, amount bigint, balance bigint"
+
+
+SYSTEMS = ("postgres", "redis", "kafka")
+
+
+def describe(name, source, topic, steps, postings, prefix, systems=SYSTEMS):
+    """The pipeline file, with sinks in these systems. No effect is the same twice as once: messages, rows without a key, increments."""
+    kafka = {"type": "kafka", "brokers": "${KAFKA_BROKERS}"}
+    postgres = {"type": "postgres", "url": "${POSTGRES_URL}", "schema": steps.split(".")[0]}
+    redis = {"type": "redis", "host": "${REDIS_HOST}", "port": "${REDIS_PORT}", "command": "incrby", "field": "{key}"}
+    sinks = {
+        "messages": {**kafka, "input": ["counted", "balanced"], "topic": topic, "key": "{key}"},
+        "steps": {**postgres, "input": "counted", "table": steps},
+        "postings": {**postgres, "input": "balanced", "table": postings},
+        "counts": {**redis, "input": ["counted", "balanced"], "key": prefix + "counts"},
+        "totals": {**redis, "input": "counted", "key": prefix + "totals", "by": "value"},
+        "balances": {**redis, "input": "balanced", "key": prefix + "balances", "by": "amount"},
+    }
+    return {
+        "pipeline": name,
+        "delivery": "exactly-once",
+        "sources": {"events": {**kafka, "topic": source, "start": "earliest"}},
+        "operators": {
+            "split": {"type": "lua", "input": "events", "script": "split.lua"},
+            "counted": {"type": "lua", "input": "split.steps", "key": "key", "script": "count.lua", "shards": 5},
+            "balanced": {"type": "lua", "input": "split.postings", "key": "key", "script": "balance.lua", "shards": 3},
+        },
+        "sinks": {sink: options for sink, options in sinks.items() if options["type"] in systems},
+    }
+
+
+def generate(seed):
+    """Endless (key, event), the same for the same seed."""
+    chance, seq = random.Random(seed), [0] * KEYS
+    transfer = 0
+    while True:
+        if chance.random() < 0.7:
+            i = chance.randrange(KEYS)
+            seq[i] += 1
+            yield f"k{i}", {"kind": "step", "key": f"k{i}", "seq": seq[i], "value": chance.randrange(1, 1 << 40)}
+        else:
+            transfer += 1
+            giver, taker = (f"a{i}" for i in chance.sample(range(ACCOUNTS), 2))
+            yield giver, {"kind": "transfer", "id": transfer, "from": giver, "to": taker, "amount": chance.randrange(1, 1000)}
+
+
+class Feeder:
+    """Writes events at a steady pace, also while the broker is away, until stop()."""
+
+    EVERY_S = 0.01
+
+    def __init__(self, kafka, topic, seed, rate=1500):
+        self.kafka = kafka
+        self.producer = kafka.producer(**{"enable.idempotence": True, "partitioner": "murmur2_random"})
+        self.topic, self.events, self.rate, self.refused = topic, generate(seed), rate, []
+        self.is_over = threading.Event()
+        self.thread = threading.Thread(target=self.work)
+        self.thread.start()
+
+    def delivered(self, error, _message):
+        if error:
+            self.refused.append(error)
+
+    def write(self, n):
+        for _ in range(n):
+            key, event = next(self.events)
+            self.producer.produce(self.topic, json.dumps(event), key, on_delivery=self.delivered)
+        self.producer.poll(0)
+
+    def work(self):
+        begin, written = time.monotonic(), 0
+        while not self.is_over.wait(self.EVERY_S):
+            due = int((time.monotonic() - begin) * self.rate) - written
+            self.write(due)
+            written += due
+
+    def close(self):
+        self.is_over.set()
+        self.thread.join()
+
+    def stop(self):
+        """Returns all that is in the topic now, the events of a key in order."""
+        self.close()
+        assert self.producer.flush(60) == 0 and not self.refused, self.refused[:3]
+        return self.kafka.read_json(self.topic)
