@@ -106,10 +106,12 @@ static enum leat_status judge_fence(const struct verify *v, uint32_t number, con
 
 	if (status != LEAT_OK)
 		return status;
-	if (is->at.incarnation > ours)
-		return leat_error_set(&is->err, LEAT_FATAL, 0, "another instance owns it: incarnation %" PRIu64 ", ours is %" PRIu64,
-		                      is->at.incarnation, ours);
 	status = leat_fence_judge(v->use.store, number, &is->audit.delivered, &is->audit.head, &is->at, &is->err);
+	if (status == LEAT_OK && is->at.incarnation > ours)
+		return leat_error_set(&is->err, LEAT_FATAL, 0,
+		                      "incarnation %" PRIu64 " has claimed it, the state is of %" PRIu64
+		                      ": another instance owns it, or the state is an old copy",
+		                      is->at.incarnation, ours);
 	return status == LEAT_OK ? leat_store_audit(v->use.store, number, &is->at, &is->audit, &is->err) : status;
 }
 
