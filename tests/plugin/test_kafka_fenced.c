@@ -484,7 +484,7 @@ START_TEST(only_the_message_that_the_broker_refuses_is_refused)
 	struct leat_fence expected = { .incarnation = 1 };
 	struct leat_record many[M];
 	static struct seen seen[2 * M];
-	char *large = (char *)calloc(1, 6001), values[M][8];
+	char *large = (char *)calloc(1, 6001), values[M][16];
 	struct host *h;
 
 	for (int i = 0; i < 6000; i++)
