@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The verbs for state: looked at, copied, put back, decided about and verified. No service is needed."""
+"""The verbs for state: looked at, copied, put back, decided about and verified."""
 
 import collections
 import json
+import re
 import shutil
 import subprocess
 
@@ -36,9 +37,9 @@ end
 class Shop:
     """The pipeline, its events by the sink's file, and the verbs about it."""
 
-    def __init__(self, leat, run, count):
-        self.leat, self.run, self.folder, self.n = leat, run, run.folder, count
-        self.state = run.folder / "state" / "shop.state"
+    def __init__(self, leat, run, name="shop", text=SHOP):
+        self.leat, self.run, self.folder, self.text = leat, run, run.folder, text
+        self.state = run.folder / "state" / f"{name}.state"
         (run.folder / "rule.lua").write_text(RULE)
 
     def events(self):
@@ -47,7 +48,7 @@ class Shop:
 
     def read(self, count):
         """Runs until the source has ended, which is after `count` events in all."""
-        self.run.rewrite(SHOP.replace("count: 1000", f"count: {count}"))
+        self.run.rewrite(re.sub("count: [0-9]+", f"count: {count}", self.text))
         assert self.run.start().wait_exit() == 0
 
     def do(self, *words, state_dir=True):
@@ -64,8 +65,8 @@ class Shop:
         assert done.returncode == 0, done.stderr
         return [json.loads(line) for line in done.stdout.splitlines()]
 
-    def verify(self):
-        done = self.do("verify", "pipeline.yaml", "--format", "json")
+    def verify(self, *words):
+        done = self.do("verify", "pipeline.yaml", "--format", "json", *words)
         found = json.loads(done.stdout)
         assert (done.returncode == 0) == (found["good"] and all(sink["good"] for sink in found["sinks"]))
         return found, {sink["sink"]: sink for sink in found["sinks"]}
@@ -73,7 +74,7 @@ class Shop:
 
 @pytest.fixture
 def shop(leat, pipeline):
-    shop = Shop(leat, pipeline(SHOP), 1000)
+    shop = Shop(leat, pipeline(SHOP))
     shop.read(1000)
     return shop
 
@@ -226,6 +227,48 @@ def test_what_waits_in_the_outbox_is_dropped_or_delivered(shop, choice):
     assert set(counts.values()) == {1} and before < set(counts)
     lost = {row["key"] for row in shop.rows("scan", "pipeline.yaml", "once", "--table", "seen")} - set(counts)
     assert len(lost) == (waiting["effects"] if choice == "--as-delivered" else 0)
+
+
+SYSTEMS = """
+pipeline: PIPELINE
+sources:
+  payments: {type: generate, count: 500, duplicates: 0}
+sinks:
+  rows: {type: postgres, input: payments, url: "${POSTGRES_URL}", table: TABLE, columns: {id: id}}
+  sets: {type: redis, input: payments, host: "${REDIS_HOST}", port: "${REDIS_PORT}", key: "PREFIX{id}"}
+  copies: {type: kafka, input: payments, brokers: "${KAFKA_BROKERS}", topic: TOPIC}
+"""
+
+
+@pytest.mark.parametrize("choice", ["--as-delivered", "--again"])
+def test_every_system_is_decided_about(leat, pipeline, postgres, table, redis_client, redis_prefix, kafka, topic, choice):
+    events, out = table("events", "id text"), topic("out")
+    name = out.replace("-", "_")
+    words = {"PIPELINE": name, "TABLE": events, "PREFIX": redis_prefix, "TOPIC": out}
+    text = SYSTEMS
+    for word, value in words.items():
+        text = text.replace(word, value)
+    shop = Shop(leat, pipeline(text), name, text)
+    shop.read(500)
+    assert shop.do("state", "backup", "pipeline.yaml", "backup").returncode == 0
+    shop.read(800)
+    found, sinks = shop.verify("--claim")
+    assert found["good"] and all(sink["good"] for sink in sinks.values()), sinks
+    assert shop.verify()[1]["copies"]["unread"] == "that needs --claim"
+    shutil.move(shop.state, shop.folder / "newer")
+    assert shop.do("state", "restore", "backup", f"state/{name}.state", state_dir=False).returncode == 0
+    assert shop.run.start().wait_exit() == 1
+    for sink in ["rows", "sets", "copies"]:
+        asked = shop.do("state", "accept-sink", "pipeline.yaml", sink)
+        assert asked.returncode == 1 and "it is ahead" in asked.stdout, asked.stdout + asked.stderr
+        decided = shop.do("state", "accept-sink", "pipeline.yaml", sink, choice)
+        assert decided.returncode == 0, decided.stdout + decided.stderr
+    shop.read(1000)
+    found, sinks = shop.verify("--claim")
+    assert found["good"] and all(sink["good"] for sink in sinks.values()), sinks
+    assert postgres.execute(f"select count(*), count(distinct id) from {events}").fetchone() == (1300, 1000)
+    assert len(kafka.read(out)) == 1300
+    assert len(list(redis_client.scan_iter(redis_prefix + "*", count=10000))) == 1000
 
 
 # ---- verifying ----
