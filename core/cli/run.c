@@ -10,7 +10,7 @@ static const char help[] =
 	"SYNOPSIS\n"
 	"    leat run FILE... [--plugin-path PATH] [--state-dir FOLDER] [--http ADDRESS:PORT|off]\n"
 	"        [--workers N] [--in-flight SIZE] [--for DURATION] [--status auto|always|never]\n"
-	"        [--summary-json FILE] [--quiet | --verbose]\n"
+	"        [--drop NAME]... [--summary-json FILE] [--quiet | --verbose]\n"
 	"\n"
 	"DESCRIPTION\n"
 	"    Reads the pipeline files, reports everything that is wrong with them, and runs them until all sources\n"
@@ -34,6 +34,8 @@ static const char help[] =
 	"    --for DURATION       End after this time, such as 20s or 5m.\n"
 	"    --status WHEN        auto: the status line on a terminal, log lines elsewhere. always: without a\n"
 	"                         terminal a log line each second. never: neither. Default: auto\n"
+	"    --drop NAME          The pipeline no longer has this operator or sink: delete what its state holds for\n"
+	"                         it. Without, the pipeline does not start. Again for another name.\n"
 	"    --summary-json FILE  Write the figures of the whole run there as JSON; - is standard output.\n"
 	"    -q, --quiet          Print warnings and errors only.\n"
 	"    -v, --verbose        Print more.\n"
@@ -54,16 +56,18 @@ static const char help[] =
 	"    leat run payments.yaml --for 20s --summary-json figures.json\n"
 	"    leat run *.yaml --http 127.0.0.1:9464 --state-dir /tmp/leat\n";
 
-enum { OWN_FOR = HOST_OWN, OWN_STATUS, OWN_SUMMARY_JSON };
+enum { OWN_FOR = HOST_OWN, OWN_STATUS, OWN_DROP, OWN_SUMMARY_JSON };
 
 static const struct option options[] = {
 	LEAT_HOST_OPTIONS,
 	{"for", required_argument, NULL, OWN_FOR},
 	{"status", required_argument, NULL, OWN_STATUS},
+	{"drop", required_argument, NULL, OWN_DROP},
 	{"summary-json", required_argument, NULL, OWN_SUMMARY_JSON},
 	{NULL, 0, NULL, 0},
 };
 
+enum { LARGEST_DROP = 256 };
 enum { STATUS_AUTO, STATUS_ALWAYS, STATUS_NEVER };
 static const char *const status_choices[] = {"auto", "always", "never", NULL};
 
@@ -76,8 +80,10 @@ static void choose_status(struct leat_host *host, int status)
 
 static enum leat_exit run(const struct leat_verb *verb, int argc, char **argv)
 {
-	struct leat_host host = {.verb = verb, .state_dir = ".", .has_summary = true};
+	const char *drop[LARGEST_DROP + 1] = {NULL};
+	struct leat_host host = {.verb = verb, .state_dir = ".", .has_summary = true, .run = {.drop = drop}};
 	struct leat_files files = {0};
+	size_t n_drop = 0;
 	enum leat_exit result;
 	int status = STATUS_AUTO;
 	int option;
@@ -91,6 +97,10 @@ static enum leat_exit run(const struct leat_verb *verb, int argc, char **argv)
 			is_good = leat_argument_duration(verb, "for", optarg, &host.supervision.for_us);
 		else if (option == OWN_STATUS)
 			is_good = leat_argument_choice(verb, "status", optarg, status_choices, &status);
+		else if (option == OWN_DROP && n_drop == LARGEST_DROP)
+			return leat_usage_error(verb, "expected --drop %d times at most", LARGEST_DROP);
+		else if (option == OWN_DROP)
+			drop[n_drop++] = optarg;
 		else if (option == OWN_SUMMARY_JSON)
 			host.summary_json = optarg;
 		else

@@ -4,6 +4,8 @@
  * things may be wrong, and none of them is decided here: somebody else owns it (E6), it is not where the store says it can
  * be (E5), or the claim itself did not work, which is the caller's to repeat.
  */
+#include "run/fence.h"
+
 #include <inttypes.h>
 
 #include "run/epoch.h"
@@ -38,43 +40,54 @@ static bool compare_entry(void *opaque, const struct leat_outbox_entry *entry)
 	return true;
 }
 
-/* E5 */
+#define DECIDE "; \"leat state accept-sink\" lets you decide"
+
 static enum leat_status refuse(const struct leat_fence *found, const struct leat_fence *delivered, const struct leat_fence *head,
                                const char *folder, struct leat_error *err)
 {
 	if (found->epoch == 0)
 		return leat_error_set(err, LEAT_FATAL, 0,
-		                      "its fence is missing: the store in \"%s\" has delivered up to epoch %" PRIu64 " to it, and it knows of none", folder,
-		                      delivered->epoch);
+		                      "its fence is missing: the store in \"%s\" has delivered up to epoch %" PRIu64
+		                      " to it, and it knows of none" DECIDE,
+		                      folder, delivered->epoch);
 	if (found->epoch > head->epoch)
 		return leat_error_set(err, LEAT_FATAL, 0,
 		                      "it is ahead: it has epoch %" PRIu64 ", the store in \"%s\" ends at %" PRIu64
-		                      "; the store may be an old copy",
+		                      "; the store may be an old copy" DECIDE,
 		                      found->epoch, folder, head->epoch);
 	if (found->epoch < delivered->epoch)
 		return leat_error_set(err, LEAT_FATAL, 0,
-		                      "it is behind: it has epoch %" PRIu64 ", and the store in \"%s\" no longer keeps what was delivered up to %" PRIu64,
+		                      "it is behind: it has epoch %" PRIu64
+		                      ", and the store in \"%s\" no longer keeps what was delivered up to %" PRIu64 DECIDE,
 		                      found->epoch, folder, delivered->epoch);
 	return leat_error_set(err, LEAT_FATAL, 0,
-	                      "it has other effects: digest %016" PRIx64 " at epoch %" PRIu64 ", which the store in \"%s\" does not know", found->digest,
+	                      "it has other effects: digest %016" PRIx64 " at epoch %" PRIu64 ", which the store in \"%s\" does not know" DECIDE, found->digest,
 	                      found->epoch, folder);
+}
+
+enum leat_status leat_fence_judge(const struct leat_store *store, uint32_t sink, const struct leat_fence *delivered,
+                                  const struct leat_fence *head, const struct leat_fence *found, struct leat_error *err)
+{
+	struct search search = { .found = found };
+	enum leat_status status;
+
+	if (is_at(found, delivered))
+		return LEAT_OK;
+	status = leat_store_outbox(store, sink, delivered->epoch, compare_entry, &search, err);
+	if (status == LEAT_OK && !search.is_there)
+		return refuse(found, delivered, head, leat_store_folder(store), err);
+	return status;
 }
 
 static enum leat_status judge_first(struct leat_sink *sink, const struct leat_fence *found, struct leat_error *err)
 {
-	const struct leat_store *store = leat_epochs_store(sink->pipeline->epochs);
-	struct search search = { .found = found };
-	const struct leat_fence delivered = sink->delivered, head = sink->start_head;
+	const struct leat_fence delivered = sink->delivered;
 	enum leat_status status;
 
 	/* Before outbidding anybody: who has the wrong state is not to take the sink from its owner. */
-	if (!is_at(found, &delivered)) {
-		status = leat_store_outbox(store, sink->number, delivered.epoch, compare_entry, &search, err);
-		if (status != LEAT_OK)
-			return status;
-		if (!search.is_there)
-			return refuse(found, &delivered, &head, leat_store_folder(store), err);
-	}
+	status = leat_fence_judge(leat_epochs_store(sink->pipeline->epochs), sink->number, &delivered, &sink->start_head, found, err);
+	if (status != LEAT_OK)
+		return status;
 	if (found->incarnation >= sink->incarnation)
 		return raise_incarnation(sink, found, err);
 	/* What lies between has been delivered, and the store was not told: delivering it again applies nothing, and tells what

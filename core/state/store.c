@@ -29,7 +29,7 @@
 
 enum { TOLERATE_TORN_TAIL = 0, WRITE_BUFFER = 32 << 20, WAL_LIMIT = 256 << 20 };
 
-static const char *const family_names[STORE_FAMILIES] = { "default", "state", "outbox" };
+const char *const leat_store_families[STORE_FAMILIES] = { "default", "state", "outbox" };
 
 enum leat_status leat_store_error(const struct leat_store *store, const char *what, char *said, struct leat_error *err)
 {
@@ -57,7 +57,7 @@ static enum leat_status lock_folder(struct leat_store *store, struct leat_error 
 	return LEAT_OK;
 }
 
-static rocksdb_options_t *make_options(int family, char **said)
+rocksdb_options_t *leat_store_make_options(int family, char **said)
 {
 	rocksdb_options_t *plain = rocksdb_options_create();
 	rocksdb_options_t *options = rocksdb_options_create();
@@ -77,28 +77,22 @@ static rocksdb_options_t *make_options(int family, char **said)
 	return options;
 }
 
-static enum leat_status open_db(struct leat_store *store, struct leat_error *err)
+enum leat_status leat_store_open_db(struct leat_store *store, struct leat_error *err)
 {
 	char *path = leat_format_text("%s/db", store->folder);
 	const rocksdb_options_t *options[STORE_FAMILIES];
 	char *said = NULL;
 
 	for (int i = 0; i < STORE_FAMILIES && said == NULL; i++)
-		options[i] = store->options[i] = make_options(i, &said);
+		options[i] = store->options[i] = leat_store_make_options(i, &said);
 	if (said == NULL)
-		store->db = rocksdb_open_column_families(store->options[0], path, STORE_FAMILIES, family_names, options, store->family, &said);
+		store->db = rocksdb_open_column_families(store->options[0], path, STORE_FAMILIES, leat_store_families, options, store->family,
+		                                         &said);
 	free(path);
-	if (said != NULL)
-		return leat_store_error(store, "open", said, err);
-	store->read = rocksdb_readoptions_create();
-	store->synced = rocksdb_writeoptions_create();
-	rocksdb_writeoptions_set_sync(store->synced, 1);
-	store->batch = rocksdb_writebatch_create();
-	return LEAT_OK;
+	return said != NULL ? leat_store_error(store, "open", said, err) : LEAT_OK;
 }
 
-/* What the folder says it is; a new one is written down at once. */
-static enum leat_status identify(struct leat_store *store, const char *pipeline, struct leat_error *err)
+enum leat_status leat_store_identify(struct leat_store *store, const char *pipeline, struct leat_error *err)
 {
 	enum leat_status status = LEAT_OK;
 	char *format = leat_store_text(store, "format", &status, err);
@@ -108,11 +102,14 @@ static enum leat_status identify(struct leat_store *store, const char *pipeline,
 
 	if (status == LEAT_OK && format != NULL && strcmp(format, FORMAT) != 0)
 		status = leat_error_set(err, LEAT_FATAL, 0, "state in \"%s\" has format %s, this version reads " FORMAT, store->folder, format);
-	else if (status == LEAT_OK && name != NULL && strcmp(name, pipeline) != 0)
+	else if (status == LEAT_OK && name != NULL && pipeline != NULL && strcmp(name, pipeline) != 0)
 		status = leat_error_set(err, LEAT_FATAL, 0, "state in \"%s\" is of pipeline \"%s\"", store->folder, name);
 	atomic_store(&store->incarnation, incarnation == NULL ? 0 : strtoull(incarnation, NULL, 10));
 	atomic_store(&store->epoch, epoch == NULL ? 0 : strtoull(epoch, NULL, 10));
-	if (status == LEAT_OK && format == NULL) {
+	store->pipeline = leat_copy_text(name != NULL ? name : pipeline);
+	if (status == LEAT_OK && format == NULL && store->is_read_only)
+		status = leat_error_set(err, LEAT_FATAL, 0, "there is no state in \"%s\"", store->folder);
+	else if (status == LEAT_OK && format == NULL) {
 		leat_store_put_text(store, "format", "%s", FORMAT);
 		leat_store_put_text(store, "pipeline", "%s", pipeline);
 		status = leat_store_commit(store, 0, err);
@@ -124,19 +121,29 @@ static enum leat_status identify(struct leat_store *store, const char *pipeline,
 	return status;
 }
 
-enum leat_status leat_store_open(const char *folder, const char *pipeline, struct leat_store **out, struct leat_error *err)
+struct leat_store *leat_store_make(const char *folder)
 {
 	struct leat_store *store = leat_allocate_zeroed(1, sizeof *store);
-	enum leat_status status;
 
 	store->folder = leat_copy_text(folder);
 	store->lock = -1;
 	pthread_mutex_init(&store->lock_incarnation, NULL);
-	status = lock_folder(store, err);
+	store->read = rocksdb_readoptions_create();
+	store->synced = rocksdb_writeoptions_create();
+	rocksdb_writeoptions_set_sync(store->synced, 1);
+	store->batch = rocksdb_writebatch_create();
+	return store;
+}
+
+enum leat_status leat_store_open(const char *folder, const char *pipeline, struct leat_store **out, struct leat_error *err)
+{
+	struct leat_store *store = leat_store_make(folder);
+	enum leat_status status = lock_folder(store, err);
+
 	if (status == LEAT_OK)
-		status = open_db(store, err);
+		status = leat_store_open_db(store, err);
 	if (status == LEAT_OK)
-		status = identify(store, pipeline, err);
+		status = leat_store_identify(store, pipeline, err);
 	if (status == LEAT_OK)
 		status = leat_store_read_catalogue(store, err);
 	if (status == LEAT_OK)
@@ -148,12 +155,9 @@ enum leat_status leat_store_open(const char *folder, const char *pipeline, struc
 
 static void close_db(struct leat_store *store)
 {
-	if (store->batch != NULL)
-		rocksdb_writebatch_destroy(store->batch);
-	if (store->synced != NULL)
-		rocksdb_writeoptions_destroy(store->synced);
-	if (store->read != NULL)
-		rocksdb_readoptions_destroy(store->read);
+	rocksdb_writebatch_destroy(store->batch);
+	rocksdb_writeoptions_destroy(store->synced);
+	rocksdb_readoptions_destroy(store->read);
 	for (int i = 0; i < STORE_FAMILIES; i++)
 		if (store->family[i] != NULL)
 			rocksdb_column_family_handle_destroy(store->family[i]);
@@ -182,12 +186,18 @@ void leat_store_close(struct leat_store *store)
 		(void)close(store->lock);
 	pthread_mutex_destroy(&store->lock_incarnation);
 	free(store->folder);
+	free(store->pipeline);
 	free(store);
 }
 
 const char *leat_store_folder(const struct leat_store *store)
 {
 	return store->folder;
+}
+
+const char *leat_store_pipeline(const struct leat_store *store)
+{
+	return store->pipeline;
 }
 
 /* ---- who we are ------------------------------------------------------------------------------------------------------ */
@@ -309,12 +319,20 @@ static void outbox_key(char key[12], uint32_t sink, uint64_t epoch)
 	leat_store_big64(key + 4, epoch);
 }
 
+void leat_store_put_head(struct leat_store *store, uint32_t sink, const struct leat_fence *head)
+{
+	char name[32];
+
+	store->sink[sink - 1].head = (struct leat_fence){ .epoch = head->epoch, .digest = head->digest };
+	(void)snprintf(name, sizeof name, "head/%" PRIu32, sink);
+	leat_store_put_text(store, name, "%" PRIu64 " %016" PRIx64, head->epoch, head->digest);
+}
+
 void leat_store_put_effects(struct leat_store *store, uint32_t sink, const struct leat_outbox_entry *entry)
 {
 	const struct outbox_header header = { entry->previous_epoch, entry->previous_digest, entry->digest, entry->bytes_n, entry->n, 0 };
-	struct store_sink *s = &store->sink[sink - 1];
 	struct leat_buffer *value = &store->scratch;
-	char key[12], name[32];
+	char key[12];
 	int bound, n;
 
 	leat_check(entry->bytes_n <= LZ4_MAX_INPUT_SIZE);
@@ -326,9 +344,7 @@ void leat_store_put_effects(struct leat_store *store, uint32_t sink, const struc
 	value->n += (size_t)n;
 	outbox_key(key, sink, entry->epoch);
 	rocksdb_writebatch_put_cf(store->batch, store->family[STORE_OUTBOX], key, sizeof key, value->data, value->n);
-	s->head = (struct leat_fence){ .epoch = entry->epoch, .digest = entry->digest };
-	(void)snprintf(name, sizeof name, "head/%" PRIu32, sink);
-	leat_store_put_text(store, name, "%" PRIu64 " %016" PRIx64, s->head.epoch, s->head.digest);
+	leat_store_put_head(store, sink, &(struct leat_fence){ .epoch = entry->epoch, .digest = entry->digest });
 }
 
 void leat_store_put_delivered(struct leat_store *store, uint32_t sink, const struct leat_fence *fence)
@@ -373,10 +389,10 @@ enum leat_status leat_store_commit(struct leat_store *store, uint64_t epoch, str
 
 /* ---- the outbox, read back ------------------------------------------------------------------------------------------- */
 
-static enum leat_status damaged(const struct leat_store *store, uint32_t sink, struct leat_error *err)
+static enum leat_status damaged(const struct leat_store *store, uint32_t sink, uint64_t epoch, struct leat_error *err)
 {
-	return leat_error_set(err, LEAT_FATAL, 0, "state in \"%s\" is damaged: effects for sink \"%s\"", store->folder,
-	                      store->sink[sink - 1].name);
+	return leat_error_set(err, LEAT_FATAL, 0, "state in \"%s\" is damaged: effects of epoch %" PRIu64 " for sink \"%s\"", store->folder,
+	                      epoch, store->sink[sink - 1].name);
 }
 
 static enum leat_status take_entry(const struct leat_store *store, uint32_t sink, uint64_t epoch, const char *value, size_t n,
@@ -389,17 +405,17 @@ static enum leat_status take_entry(const struct leat_store *store, uint32_t sink
 	bool is_good;
 
 	if (n < sizeof h)
-		return damaged(store, sink, err);
+		return damaged(store, sink, epoch, err);
 	memcpy(&h, value, sizeof h);
 	if (h.bytes_n > LZ4_MAX_INPUT_SIZE)
-		return damaged(store, sink, err);
+		return damaged(store, sink, epoch, err);
 	raw = leat_allocate_bytes(h.bytes_n + 1);
 	entry = (struct leat_outbox_entry){ .epoch = epoch, .previous_epoch = h.previous_epoch, .previous_digest = h.previous_digest,
 		                                .digest = h.digest, .n = h.n, .bytes = raw, .bytes_n = h.bytes_n };
 	is_good = LZ4_decompress_safe(value + sizeof h, raw, (int)(n - sizeof h), (int)h.bytes_n) == (int)h.bytes_n &&
 	          leat_outbox_digest(h.previous_digest, raw, h.bytes_n) == h.digest && take(opaque, &entry);
 	free(raw);
-	return is_good ? LEAT_OK : damaged(store, sink, err);
+	return is_good ? LEAT_OK : damaged(store, sink, epoch, err);
 }
 
 enum leat_status leat_store_outbox(const struct leat_store *store, uint32_t sink, uint64_t after,

@@ -22,8 +22,17 @@ struct leat_store;
 /* Makes the folder if need be, and locks it. LEAT_FATAL: held by another process, of another pipeline, of a newer format, or
  * damaged. `out` is written on LEAT_OK only. */
 enum leat_status leat_store_open(const char *folder, const char *pipeline, struct leat_store **out, struct leat_error *err);
+/* For reading only, whoever owns it: no lock is taken, and nothing in the folder changes. What is read is as of the call, whole
+ * epochs. `pipeline` NULL: whichever it is of. LEAT_FATAL: there is none; of another pipeline, of a newer format, or damaged. */
+enum leat_status leat_store_open_read_only(const char *folder, const char *pipeline, struct leat_store **out, struct leat_error *err);
+/* The same, and nobody can own the store until it is closed. LEAT_RETRY: somebody does. */
+enum leat_status leat_store_open_still(const char *folder, const char *pipeline, struct leat_store **out, struct leat_error *err);
+/* Everything that it holds into a store in a new folder, which is there as a whole or not at all. Any store but one that
+ * commits meanwhile. LEAT_FATAL: the folder is there already, or cannot be written. */
+enum leat_status leat_store_copy(const struct leat_store *store, const char *folder, struct leat_error *err);
 void leat_store_close(struct leat_store *store); /* accepts NULL */
 const char *leat_store_folder(const struct leat_store *store);
+const char *leat_store_pipeline(const struct leat_store *store);
 
 /* ---- who we are ------------------------------------------------------------------------------------------------------ */
 
@@ -95,11 +104,47 @@ bool leat_store_position(const struct leat_store *store, const char *source, int
  * thread. */
 enum leat_status leat_store_rows(const struct leat_store *store, uint32_t number, uint32_t shard,
                                  bool (*take)(void *opaque, const struct leat_delta_op *op), void *opaque, struct leat_error *err);
+/* All rows of a table, by shards. `take` returns false to stop. */
+enum leat_status leat_store_scan(const struct leat_store *store, uint32_t number,
+                                 bool (*take)(void *opaque, uint32_t shard, const struct leat_delta_op *op), void *opaque,
+                                 struct leat_error *err);
+/* The catalogue: tables by number - 1, NULL behind the last. */
+const struct leat_store_table *leat_store_table(const struct leat_store *store, size_t i);
+/* Sinks by number from 1. */
+uint32_t leat_store_n_sinks(const struct leat_store *store);
+/* NULL: it was dropped. */
+const char *leat_store_sink_name(const struct leat_store *store, uint32_t sink);
+/* Its number, 0: there is none. Enters nothing. */
+uint32_t leat_store_find_sink(const struct leat_store *store, const char *sink);
+/* Every position, by source; those of a source in no order that means something. */
+enum leat_status leat_store_positions(const struct leat_store *store,
+                                      void (*take)(void *opaque, const char *source, int32_t partition, const struct leat_position *position),
+                                      void *opaque, struct leat_error *err);
 /* What the store knows the sink to have; the last epoch that has effects for it is in *head. */
 void leat_store_sink(const struct leat_store *store, uint32_t sink, struct leat_fence *delivered, struct leat_fence *head);
 /* Outbox entries with epoch > `after`, in order; the bytes are good until `take` returns. */
 enum leat_status leat_store_outbox(const struct leat_store *store, uint32_t sink, uint64_t after,
                                    bool (*take)(void *opaque, const struct leat_outbox_entry *entry), void *opaque,
                                    struct leat_error *err);
+
+/* ---- what an operator asks and decides -------------------------------------------------------------------------------- */
+
+/* A sink's chain, from what was delivered through the outbox to its head (E3). */
+struct leat_store_audit {
+	struct leat_fence delivered, head;
+	uint64_t n_epochs, n_effects, n_bytes; /* in the outbox */
+	uint64_t n_due;                        /* epochs behind `found` */
+	bool is_known;                         /* `found` is where the chain begins, or an epoch in the outbox */
+};
+
+/* `found`: the sink's fence; NULL: not known, and n_due counts from what was delivered. LEAT_FATAL: the chain is broken, and
+ * where. */
+enum leat_status leat_store_audit(const struct leat_store *store, uint32_t sink, const struct leat_fence *found,
+                                  struct leat_store_audit *out, struct leat_error *err);
+/* The sink has what `found` says, whatever the store thought: its chain goes on from there, its outbox is dropped, and epochs
+ * to come have larger numbers. Synced before it returns. */
+enum leat_status leat_store_accept(struct leat_store *store, uint32_t sink, const struct leat_fence *found, struct leat_error *err);
+/* Epochs to come have numbers above `epoch`. Synced before it returns. */
+enum leat_status leat_store_raise_epoch(struct leat_store *store, uint64_t epoch, struct leat_error *err);
 
 #endif

@@ -33,8 +33,9 @@ struct store_sink {
 };
 
 struct leat_store {
-	char *folder;
+	char *folder, *pipeline;
 	int lock;
+	bool is_read_only;
 	rocksdb_t *db;
 	rocksdb_options_t *options[STORE_FAMILIES];
 	rocksdb_column_family_handle_t *family[STORE_FAMILIES];
@@ -52,12 +53,21 @@ struct leat_store {
 	size_t n_sinks, sink_capacity;
 };
 
+extern const char *const leat_store_families[STORE_FAMILIES];
+
+/* Without a database yet. */
+struct leat_store *leat_store_make(const char *folder);
+rocksdb_options_t *leat_store_make_options(int family, char **said);
+enum leat_status leat_store_open_db(struct leat_store *store, struct leat_error *err);
+/* What the folder says it is; a new one is written down at once. `pipeline` may be NULL where nothing is written. */
+enum leat_status leat_store_identify(struct leat_store *store, const char *pipeline, struct leat_error *err);
 /* Frees `said`, RocksDB's words. */
 enum leat_status leat_store_error(const struct leat_store *store, const char *what, char *said, struct leat_error *err);
 /* The text under a name, to be freed; NULL: none, or *err is set. */
 char *leat_store_text(const struct leat_store *store, const char *name, enum leat_status *status, struct leat_error *err);
 void leat_store_put_text(struct leat_store *store, const char *name, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
+void leat_store_put_head(struct leat_store *store, uint32_t sink, const struct leat_fence *head);
 enum leat_status leat_store_read_catalogue(struct leat_store *store, struct leat_error *err);
 
 static inline void leat_store_big32(char *to, uint32_t n)
