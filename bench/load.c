@@ -143,7 +143,7 @@ static void parse(struct load *l, int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-	static struct load l = { .rate = 15000, .keys = 10000, .linger_ms = "1" };
+	static struct load l = { .rate = 15000, .keys = 10000, .linger_ms = "5" };
 	int32_t n_partitions;
 	int64_t took_us;
 
