@@ -3,7 +3,8 @@
 /*
  * How fast it could be: a bare loop over librdkafka that copies one topic to another in transactions and keeps nothing, to
  * hold leat's latency against. A transaction begins with the first message and takes what is at hand, for at most --epoch
- * milliseconds; the next one begins when it is committed. With two producers they take turns, as in leat's sink: right
+ * milliseconds; the next one begins when it is committed, but not sooner than --pace milliseconds after this one began: for a
+ * loop that commits as often as something else does. With two producers they take turns, as in leat's sink: right
  * after a commit the coordinator refuses the same producer's next transaction, and librdkafka asks again after 20 ms.
  *
  * `bench/limit [OPTION ...] INPUT OUTPUT` says "ready" when it reads, and prints figures when it is told to end.
@@ -13,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "client.h"
 #include "histogram.h"
@@ -26,7 +28,7 @@ struct producer {
 
 struct limit {
 	const char *brokers, *input, *output;
-	int64_t epoch_us;
+	int64_t epoch_us, pace_us;
 	unsigned n_producers;
 	rd_kafka_t *consumer;
 	rd_kafka_topic_partition_list_t *position;
@@ -99,14 +101,27 @@ static void copy(struct limit *l, const struct producer *p, rd_kafka_message_t *
 	histogram_add(&l->commit, (uint64_t)(monotonic_us() - began_us));
 }
 
+static void rest_until(int64_t time_us)
+{
+	int64_t left_us = time_us - monotonic_us();
+	struct timespec rest = { .tv_sec = left_us / 1000000, .tv_nsec = left_us % 1000000 * 1000 };
+
+	if (left_us > 0)
+		(void)nanosleep(&rest, NULL);
+}
+
 static void run(struct limit *l)
 {
 	rd_kafka_message_t *m;
 
 	for (unsigned turn = 0; !is_stopped();) {
+		int64_t began_us;
+
 		if ((m = consumer_next(l->consumer, IDLE_MS)) == NULL)
 			continue;
+		began_us = monotonic_us();
 		copy(l, &l->producer[turn], m);
+		rest_until(began_us + l->pace_us);
 		turn = (turn + 1) % l->n_producers;
 	}
 }
@@ -132,14 +147,15 @@ static void close_all(struct limit *l)
 
 static void usage(FILE *to)
 {
-	(void)fputs("bench/limit [--brokers LIST] [--epoch MILLISECONDS] [--producers 1|2] INPUT OUTPUT\n", to);
+	(void)fputs("bench/limit [--brokers LIST] [--epoch MILLISECONDS] [--pace MILLISECONDS] [--producers 1|2] INPUT OUTPUT\n", to);
 }
 
 static void parse(struct limit *l, int argc, char **argv)
 {
 	static const struct option options[] = {
 		{ "brokers", required_argument, NULL, 'b' }, { "epoch", required_argument, NULL, 'e' },
-		{ "producers", required_argument, NULL, 'p' }, { "help", no_argument, NULL, 'h' }, { NULL, 0, NULL, 0 },
+		{ "pace", required_argument, NULL, 'a' },    { "producers", required_argument, NULL, 'p' },
+		{ "help", no_argument, NULL, 'h' },          { NULL, 0, NULL, 0 },
 	};
 	int c;
 
@@ -148,6 +164,8 @@ static void parse(struct limit *l, int argc, char **argv)
 			l->brokers = optarg;
 		else if (c == 'e')
 			l->epoch_us = (int64_t)(strtod(optarg, NULL) * 1e3);
+		else if (c == 'a')
+			l->pace_us = (int64_t)(strtod(optarg, NULL) * 1e3);
 		else if (c == 'p')
 			l->n_producers = (unsigned)strtoul(optarg, NULL, 10);
 		else {
