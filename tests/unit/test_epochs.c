@@ -323,7 +323,7 @@ START_TEST(who_has_the_wrong_state_leaves_the_owner_alone)
 	ck_assert_uint_eq(run_kit_fence("out")->incarnation, 2);
 	run_kit_finish(&stranger);
 	leat_pipeline_drain(owner.pipeline);
-	expect_done(&owner);
+	run_kit_expect_done(&owner);
 	run_kit_finish(&owner);
 	remove_folder();
 }
@@ -373,7 +373,7 @@ START_TEST(state_of_a_node_that_is_gone_is_dropped_only_when_told)
 	run_kit_expect_done(&kit);
 	run_kit_finish(&kit);
 	run_kit_restart(&kit, more_shards, &options); /* what has no rows can be anything */
-	expect_done(&kit);
+	run_kit_expect_done(&kit);
 	run_kit_finish(&kit);
 	remove_folder();
 }
@@ -473,7 +473,7 @@ START_TEST(what_timers_make_before_a_sink_is_claimed_is_delivered_once)
 			rest_ms(10);
 		rest_ms(200);
 		leat_pipeline_drain(kit.pipeline);
-		expect_done(&kit);
+		run_kit_expect_done(&kit);
 		run_kit_finish(&kit);
 		ck_assert_uint_gt(ledger.n_fired, 0);
 		ck_assert_uint_eq(ledger.n_ticks, ledger.n_fired);

@@ -343,7 +343,7 @@ START_TEST(a_table_that_does_not_fit_its_rows_is_refused)
 	struct leat_store_table is;
 
 	begin();
-	(void)use_table("n", "t");
+	change(use_table("n", "t"), 0, LEAT_DELTA_PUT, "k", "v");
 	commit();
 	reopen();
 	is = table_of("n", "t");
