@@ -95,6 +95,8 @@ void leat_store_put_delivered(struct leat_store *store, uint32_t sink, const str
 bool leat_store_has_changes(const struct leat_store *store);
 /* epoch: leat_store_epoch() + 1, or the same when only deliveries are noted (E10). */
 enum leat_status leat_store_commit(struct leat_store *store, uint64_t epoch, struct leat_error *err);
+/* Bytes of rows, after which one that was committed before them is settled: in a file, where it can be found by its key. */
+enum { LEAT_STORE_SETTLED = 16 << 20 };
 uint64_t leat_store_batch_bytes(const struct leat_store *store); /* of what was put since the last commit */
 
 /* ---- reading back ---------------------------------------------------------------------------------------------------- */

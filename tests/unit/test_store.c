@@ -182,7 +182,7 @@ static void expect_outbox(uint32_t sink, uint64_t after, const char *expected)
 
 /* ---- behind the store's back ------------------------------------------------------------------------------------------ */
 
-enum { META, STATE, OUTBOX, FAMILIES };
+enum { META, ROWS, RANGES, OUTBOX, FAMILIES };
 
 struct raw {
 	rocksdb_t *db;
@@ -192,13 +192,13 @@ struct raw {
 
 static void raw_open(struct raw *raw)
 {
-	static const char *const names[FAMILIES] = { "default", "state", "outbox" };
+	static const char *const names[FAMILIES] = { "default", "rows", "ranges", "outbox" };
 	const rocksdb_options_t *options[FAMILIES];
 	char path[128], *said = NULL;
 
 	(void)snprintf(path, sizeof path, "%s/db", folder);
 	raw->options = rocksdb_options_create();
-	options[META] = options[STATE] = options[OUTBOX] = raw->options;
+	options[META] = options[ROWS] = options[RANGES] = options[OUTBOX] = raw->options;
 	raw->db = rocksdb_open_column_families(raw->options, path, FAMILIES, names, options, raw->family, &said);
 	ck_assert_msg(said == NULL, "%s", said);
 }
@@ -314,9 +314,9 @@ START_TEST(a_folder_of_another_pipeline_or_format_is_refused)
 	expect_refused(leat_store_open_read_only(folder, "q", &store, &err), "is of pipeline \"p\"");
 	expect_ok(leat_store_open_read_only(folder, NULL, &store, &err));
 	ck_assert_str_eq(leat_store_pipeline(store), "p");
-	raw_put(META, "format", 6, "2", 1);
-	expect_refused(leat_store_open(folder, "p", &store, &err), "has format 2, this version reads 1");
-	expect_refused(leat_store_open_read_only(folder, "p", &store, &err), "has format 2, this version reads 1");
+	raw_put(META, "format", 6, "3", 1);
+	expect_refused(leat_store_open(folder, "p", &store, &err), "has format 3, this version reads 2");
+	expect_refused(leat_store_open_read_only(folder, "p", &store, &err), "has format 3, this version reads 2");
 	store = NULL;
 	end();
 }
