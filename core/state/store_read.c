@@ -127,15 +127,7 @@ static enum leat_status open_for_reading(const char *folder, const char *pipelin
 		status = hold(store, err);
 	if (status == LEAT_OK)
 		status = open_db(store, err);
-	if (status == LEAT_OK)
-		status = leat_store_identify(store, pipeline, err);
-	if (status == LEAT_OK)
-		status = leat_store_read_catalogue(store, err);
-	if (status == LEAT_OK)
-		*out = store;
-	else
-		leat_store_close(store);
-	return status;
+	return leat_store_hand_out(store, status, pipeline, out, err);
 }
 
 enum leat_status leat_store_open_read_only(const char *folder, const char *pipeline, struct leat_store **out, struct leat_error *err)
@@ -199,43 +191,6 @@ enum leat_status leat_store_positions(const struct leat_store *store,
 				take(opaque, name, partition, &position);
 		}
 		free(name);
-	}
-	rocksdb_iter_get_error(i, &said);
-	rocksdb_iter_destroy(i);
-	return said != NULL ? leat_store_error(store, "read", said, err) : LEAT_OK;
-}
-
-/* ---- rows ----------------------------------------------------------------------------------------------------------- */
-
-static uint32_t read_big32(const char *bytes)
-{
-	uint32_t n = 0;
-
-	for (int i = 0; i < 4; i++)
-		n = n << 8 | (unsigned char)bytes[i];
-	return n;
-}
-
-enum leat_status leat_store_scan(const struct leat_store *store, uint32_t number,
-                                 bool (*take)(void *opaque, uint32_t shard, const struct leat_delta_op *op), void *opaque,
-                                 struct leat_error *err)
-{
-	rocksdb_iterator_t *i = rocksdb_create_iterator_cf(store->db, store->read, store->family[STORE_STATE]);
-	bool is_wanted = true;
-	char prefix[4];
-	char *said = NULL;
-
-	leat_store_big32(prefix, number);
-	for (rocksdb_iter_seek(i, prefix, sizeof prefix); is_wanted && rocksdb_iter_valid(i); rocksdb_iter_next(i)) {
-		struct leat_delta_op op = { .kind = LEAT_DELTA_PUT };
-		const char *key = rocksdb_iter_key(i, &op.key_n);
-
-		if (op.key_n < 8 || memcmp(key, prefix, sizeof prefix) != 0)
-			break;
-		op.key = key + 8;
-		op.key_n -= 8;
-		op.value = rocksdb_iter_value(i, &op.value_n);
-		is_wanted = take(opaque, read_big32(key + 4), &op);
 	}
 	rocksdb_iter_get_error(i, &said);
 	rocksdb_iter_destroy(i);
