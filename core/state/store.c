@@ -124,7 +124,7 @@ enum leat_status leat_store_open_db(struct leat_store *store, struct leat_error 
 	return said != NULL ? leat_store_error(store, "open", said, err) : LEAT_OK;
 }
 
-enum leat_status leat_store_identify(struct leat_store *store, const char *pipeline, struct leat_error *err)
+static enum leat_status identify(struct leat_store *store, const char *pipeline, struct leat_error *err)
 {
 	enum leat_status status = LEAT_OK;
 	char *format = leat_store_text(store, "format", &status, err);
@@ -167,15 +167,11 @@ struct leat_store *leat_store_make(const char *folder)
 	return store;
 }
 
-enum leat_status leat_store_open(const char *folder, const char *pipeline, struct leat_store **out, struct leat_error *err)
+enum leat_status leat_store_hand_out(struct leat_store *store, enum leat_status status, const char *pipeline, struct leat_store **out,
+                                     struct leat_error *err)
 {
-	struct leat_store *store = leat_store_make(folder);
-	enum leat_status status = lock_folder(store, err);
-
 	if (status == LEAT_OK)
-		status = leat_store_open_db(store, err);
-	if (status == LEAT_OK)
-		status = leat_store_identify(store, pipeline, err);
+		status = identify(store, pipeline, err);
 	if (status == LEAT_OK)
 		status = leat_store_read_catalogue(store, err);
 	if (status == LEAT_OK)
@@ -183,6 +179,21 @@ enum leat_status leat_store_open(const char *folder, const char *pipeline, struc
 	else
 		leat_store_close(store);
 	return status;
+}
+
+char *leat_store_folder_in(const char *state_dir, const char *pipeline)
+{
+	return leat_format_text("%s/%s.state", state_dir, pipeline);
+}
+
+enum leat_status leat_store_open(const char *folder, const char *pipeline, struct leat_store **out, struct leat_error *err)
+{
+	struct leat_store *store = leat_store_make(folder);
+	enum leat_status status = lock_folder(store, err);
+
+	if (status == LEAT_OK)
+		status = leat_store_open_db(store, err);
+	return leat_store_hand_out(store, status, pipeline, out, err);
 }
 
 static void close_db(struct leat_store *store)

@@ -32,6 +32,8 @@ enum leat_status leat_store_open_still(const char *folder, const char *pipeline,
 enum leat_status leat_store_copy(const struct leat_store *store, const char *folder, struct leat_error *err);
 void leat_store_close(struct leat_store *store); /* accepts NULL */
 const char *leat_store_folder(const struct leat_store *store);
+/* Where a pipeline keeps its state, for free(). */
+char *leat_store_folder_in(const char *state_dir, const char *pipeline);
 const char *leat_store_pipeline(const struct leat_store *store);
 
 /* ---- who we are ------------------------------------------------------------------------------------------------------ */
@@ -130,6 +132,11 @@ enum leat_status leat_store_outbox(const struct leat_store *store, uint32_t sink
                                    struct leat_error *err);
 
 /* ---- what an operator asks and decides -------------------------------------------------------------------------------- */
+
+static inline bool leat_fence_is_at(const struct leat_fence *fence, uint64_t epoch, uint64_t digest)
+{
+	return fence->epoch == epoch && fence->digest == digest;
+}
 
 /* A sink's chain, from what was delivered through the outbox to its head (E3). */
 struct leat_store_audit {

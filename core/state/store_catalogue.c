@@ -130,13 +130,13 @@ static struct store_sink *add_sink(struct leat_store *store, const char *name)
 
 uint32_t leat_store_use_sink(struct leat_store *store, const char *sink)
 {
+	uint32_t number = leat_store_find_sink(store, sink);
 	char name[32];
 
-	for (size_t i = 0; i < store->n_sinks; i++)
-		if (strcmp(store->sink[i].name, sink) == 0 && !store->sink[i].is_gone) {
-			store->sink[i].is_used = true;
-			return (uint32_t)i + 1;
-		}
+	if (number != 0) {
+		store->sink[number - 1].is_used = true;
+		return number;
+	}
 	add_sink(store, sink)->is_used = true;
 	(void)snprintf(name, sizeof name, "sink/%zu", store->n_sinks);
 	leat_store_put_text(store, name, "%s", sink);

@@ -62,8 +62,10 @@ extern const char *const leat_store_families[STORE_FAMILIES];
 struct leat_store *leat_store_make(const char *folder);
 rocksdb_options_t *leat_store_make_options(int family, char **said);
 enum leat_status leat_store_open_db(struct leat_store *store, struct leat_error *err);
-/* What the folder says it is; a new one is written down at once. `pipeline` may be NULL where nothing is written. */
-enum leat_status leat_store_identify(struct leat_store *store, const char *pipeline, struct leat_error *err);
+/* The end of opening: with LEAT_OK it reads what the folder says it is, and the catalogue; a new one is written down at once.
+ * `pipeline` may be NULL where nothing is written. Closes the store when it is not handed out. */
+enum leat_status leat_store_hand_out(struct leat_store *store, enum leat_status status, const char *pipeline, struct leat_store **out,
+                                     struct leat_error *err);
 /* Frees `said`, RocksDB's words. */
 enum leat_status leat_store_error(const struct leat_store *store, const char *what, char *said, struct leat_error *err);
 /* The text under a name, to be freed; NULL: none, or *err is set. */

@@ -129,15 +129,7 @@ static enum leat_status open_for_reading(const char *folder, const char *pipelin
 		status = hold(store, err);
 	if (status == LEAT_OK)
 		status = open_db(store, err);
-	if (status == LEAT_OK)
-		status = leat_store_identify(store, pipeline, err);
-	if (status == LEAT_OK)
-		status = leat_store_read_catalogue(store, err);
-	if (status == LEAT_OK)
-		*out = store;
-	else
-		leat_store_close(store);
-	return status;
+	return leat_store_hand_out(store, status, pipeline, out, err);
 }
 
 enum leat_status leat_store_open_read_only(const char *folder, const char *pipeline, struct leat_store **out, struct leat_error *err)

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Rows of tables, read back: all of a shard, all of a table, or those of one entry. */
-#include "base/memory.h"
+/* Rows of tables, read back: all of a table, or all of a shard of it. */
 #include "state/store_internal.h"
 
 rocksdb_column_family_handle_t *leat_store_family_of(const struct leat_store *store, uint32_t number)
@@ -19,64 +18,72 @@ static uint32_t read_big32(const char *bytes)
 	return n;
 }
 
-/* The row that the iterator is at, if its key begins with the prefix. */
-static bool read_row(const rocksdb_iterator_t *i, const char *prefix, size_t prefix_n, uint32_t *shard, struct leat_delta_op *row)
+/* Those of the table whose keys begin with the prefix, until take() returns false. */
+static enum leat_status each_row(const struct leat_store *store, uint32_t number, const char *prefix, size_t prefix_n,
+                                 bool (*take)(void *opaque, uint32_t shard, const struct leat_delta_op *op), void *opaque,
+                                 struct leat_error *err)
 {
-	const char *key;
+	rocksdb_iterator_t *i = rocksdb_create_iterator_cf(store->db, store->read, leat_store_family_of(store, number));
+	bool is_wanted = true;
+	char *said = NULL;
 
-	if (!rocksdb_iter_valid(i))
-		return false;
-	*row = (struct leat_delta_op){ .kind = LEAT_DELTA_PUT };
-	key = rocksdb_iter_key(i, &row->key_n);
-	if (row->key_n < STORE_ROW_PREFIX || row->key_n < prefix_n || memcmp(key, prefix, prefix_n) != 0)
-		return false;
-	*shard = read_big32(key + 4);
-	row->key = key + STORE_ROW_PREFIX;
-	row->key_n -= STORE_ROW_PREFIX;
-	row->value = rocksdb_iter_value(i, &row->value_n);
-	return true;
+	for (rocksdb_iter_seek(i, prefix, prefix_n); is_wanted && rocksdb_iter_valid(i); rocksdb_iter_next(i)) {
+		struct leat_delta_op op = { .kind = LEAT_DELTA_PUT };
+		const char *key = rocksdb_iter_key(i, &op.key_n);
+
+		if (op.key_n < STORE_ROW_PREFIX || memcmp(key, prefix, prefix_n) != 0)
+			break;
+		op.key = key + STORE_ROW_PREFIX;
+		op.key_n -= STORE_ROW_PREFIX;
+		op.value = rocksdb_iter_value(i, &op.value_n);
+		is_wanted = take(opaque, read_big32(key + 4), &op);
+	}
+	rocksdb_iter_get_error(i, &said);
+	rocksdb_iter_destroy(i);
+	return said != NULL ? leat_store_error(store, "read", said, err) : LEAT_OK;
 }
 
 enum leat_status leat_store_scan(const struct leat_store *store, uint32_t number,
                                  bool (*take)(void *opaque, uint32_t shard, const struct leat_delta_op *op), void *opaque,
                                  struct leat_error *err)
 {
-	rocksdb_iterator_t *i = rocksdb_create_iterator_cf(store->db, store->read, leat_store_family_of(store, number));
-	struct leat_delta_op row;
 	char prefix[4];
-	char *said = NULL;
-	uint32_t shard;
 
 	leat_store_big32(prefix, number);
-	rocksdb_iter_seek(i, prefix, sizeof prefix);
-	while (read_row(i, prefix, sizeof prefix, &shard, &row) && take(opaque, shard, &row))
-		rocksdb_iter_next(i);
-	rocksdb_iter_get_error(i, &said);
-	rocksdb_iter_destroy(i);
-	return said != NULL ? leat_store_error(store, "read", said, err) : LEAT_OK;
+	return each_row(store, number, prefix, sizeof prefix, take, opaque, err);
+}
+
+struct restoring {
+	bool (*take)(void *opaque, const struct leat_delta_op *op);
+	void *opaque;
+	bool is_damaged;
+};
+
+static bool restore_row(void *opaque, uint32_t shard, const struct leat_delta_op *op)
+{
+	struct restoring *r = opaque;
+
+	(void)shard;
+	r->is_damaged = !r->take(r->opaque, op);
+	return !r->is_damaged;
 }
 
 enum leat_status leat_store_rows(const struct leat_store *store, uint32_t number, uint32_t shard,
                                  bool (*take)(void *opaque, const struct leat_delta_op *op), void *opaque, struct leat_error *err)
 {
-	rocksdb_iterator_t *i = rocksdb_create_iterator_cf(store->db, store->read, leat_store_family_of(store, number));
-	enum leat_status status = LEAT_OK;
-	struct leat_delta_op row;
+	struct restoring r = { .take = take, .opaque = opaque };
+	enum leat_status status;
 	char prefix[STORE_ROW_PREFIX];
-	char *said = NULL;
 
 	leat_store_big32(prefix, number);
 	leat_store_big32(prefix + 4, shard);
-	rocksdb_iter_seek(i, prefix, sizeof prefix);
-	for (; status == LEAT_OK && read_row(i, prefix, sizeof prefix, &shard, &row); rocksdb_iter_next(i))
-		if (!take(opaque, &row))
-			status = leat_error_set(err, LEAT_FATAL, 0, "state in \"%s\" is damaged: a row", store->folder);
-	rocksdb_iter_get_error(i, &said);
-	rocksdb_iter_destroy(i);
-	return said != NULL ? leat_store_error(store, "read", said, err) : status;
+	status = each_row(store, number, prefix, sizeof prefix, restore_row, &r, err);
+	if (status == LEAT_OK && r.is_damaged)
+		return leat_error_set(err, LEAT_FATAL, 0, "state in \"%s\" is damaged: a row", store->folder);
+	return status;
 }
 
-static bool note_one(void *opaque, uint32_t shard, const struct leat_delta_op *op)
+static bool note_row(void *opaque, uint32_t shard, const struct leat_delta_op *op)
 {
 	(void)shard;
 	(void)op;
@@ -89,5 +96,5 @@ bool leat_store_has_rows(const struct leat_store *store, uint32_t number)
 	struct leat_error err;
 	bool has = false;
 
-	return leat_store_scan(store, number, note_one, &has, &err) != LEAT_OK || has;
+	return leat_store_scan(store, number, note_row, &has, &err) != LEAT_OK || has;
 }

@@ -51,11 +51,16 @@ static void open_store(void)
 	expect_ok(leat_store_open(folder, "p", &store, &err));
 }
 
-static void begin(void)
+static void make_home(void)
 {
 	(void)snprintf(home, sizeof home, "/tmp/leat-test-store-XXXXXX");
 	ck_assert_ptr_nonnull(mkdtemp(home));
 	(void)snprintf(folder, sizeof folder, "%s/p.state", home);
+}
+
+static void begin(void)
+{
+	make_home();
 	open_store();
 }
 
@@ -630,8 +635,13 @@ START_TEST(a_reader_sees_the_epoch_that_it_was_opened_at)
 }
 END_TEST
 
-static void own_restlessly(void)
+/* Once the other end of the pipe is closed. */
+static void own_restlessly(const int *wait)
 {
+	char none;
+
+	(void)close(wait[1]);
+	ck_assert_int_eq(read(wait[0], &none, 1), 0);
 	open_store();
 	(void)use_table("n", "t");
 	(void)leat_store_use_sink(store, "a");
@@ -648,17 +658,21 @@ static void own_restlessly(void)
 START_TEST(readers_see_whole_epochs_beside_a_restless_owner)
 {
 	uint64_t last = 0;
-	int n_read = 0, result;
+	int n_read = 0, result, wait[2];
 	pid_t owner;
 
-	begin();
-	leat_store_close(store);
-	store = NULL;
-	owner = fork();
+	make_home();
+	ck_assert_int_eq(pipe(wait), 0);
+	owner = fork(); /* while there is one thread, as the thread sanitizer demands */
 	if (owner == 0) {
-		own_restlessly();
+		own_restlessly(wait);
 		_exit(0);
 	}
+	open_store();
+	leat_store_close(store);
+	store = NULL;
+	(void)close(wait[0]);
+	(void)close(wait[1]);
 	while (waitpid(owner, &result, WNOHANG) == 0) {
 		struct leat_store_audit audit;
 
