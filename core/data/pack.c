@@ -10,6 +10,8 @@
 
 #include <leat/codec.h>
 
+#include <math.h>
+
 #include <msgpack.h>
 
 #include "base/check.h"
@@ -19,7 +21,12 @@ enum { EXT_TIME = 1, EXT_NUMBER = 2, EXT_JSON = 3 };
 
 /* ---- pack ----------------------------------------------------------------------------------------------------------- */
 
-static void pack(msgpack_packer *packer, const struct leat_value *value, unsigned depth);
+struct packing {
+	msgpack_packer to;
+	bool is_key; /* what is equal becomes the same bytes */
+};
+
+static void pack(struct packing *p, const struct leat_value *value, unsigned depth);
 
 static int append(void *out, const char *bytes, size_t n)
 {
@@ -33,98 +40,137 @@ static void write_bits(char bytes[8], uint64_t bits)
 		bytes[i] = (char)(bits >> (56 - 8 * i));
 }
 
-static void pack_time(msgpack_packer *packer, int64_t time_us)
+static void pack_time(struct packing *p, int64_t time_us)
 {
 	char bytes[8];
 
 	write_bits(bytes, (uint64_t)time_us);
-	(void)msgpack_pack_ext_with_body(packer, bytes, sizeof bytes, EXT_TIME);
+	(void)msgpack_pack_ext_with_body(&p->to, bytes, sizeof bytes, EXT_TIME);
 }
 
-static void pack_number(msgpack_packer *packer, const struct leat_number *number)
+static void pack_number(struct packing *p, const struct leat_number *number)
 {
 	char bytes[8];
 	uint64_t bits;
 
 	memcpy(&bits, &number->real, sizeof bits);
 	write_bits(bytes, bits);
-	(void)msgpack_pack_ext(packer, sizeof bytes + number->source_n, EXT_NUMBER);
-	(void)msgpack_pack_ext_body(packer, bytes, sizeof bytes);
-	(void)msgpack_pack_ext_body(packer, number->source, number->source_n);
+	(void)msgpack_pack_ext(&p->to, sizeof bytes + number->source_n, EXT_NUMBER);
+	(void)msgpack_pack_ext_body(&p->to, bytes, sizeof bytes);
+	(void)msgpack_pack_ext_body(&p->to, number->source, number->source_n);
 }
 
-static void pack_list(msgpack_packer *packer, const struct leat_list *list, unsigned depth)
+static void pack_list(struct packing *p, const struct leat_list *list, unsigned depth)
 {
-	if (list->source != NULL) {
-		(void)msgpack_pack_ext_with_body(packer, list->source, list->source_n, EXT_JSON);
+	if (list->source != NULL && !p->is_key) {
+		(void)msgpack_pack_ext_with_body(&p->to, list->source, list->source_n, EXT_JSON);
 		return;
 	}
-	(void)msgpack_pack_array(packer, list->n);
+	(void)msgpack_pack_array(&p->to, list->n);
 	for (uint32_t i = 0; i < list->n; i++)
-		pack(packer, &list->item[i], depth + 1);
+		pack(p, &list->item[i], depth + 1);
 }
 
-static void pack_map(msgpack_packer *packer, const struct leat_map *map, unsigned depth)
+static void pack_member(struct packing *p, const struct leat_member *member, unsigned depth)
+{
+	(void)msgpack_pack_str_with_body(&p->to, member->name, member->name_n);
+	pack(p, &member->value, depth + 1);
+}
+
+static void pack_map(struct packing *p, const struct leat_map *map, unsigned depth)
 {
 	if (map->source != NULL) {
-		(void)msgpack_pack_ext_with_body(packer, map->source, map->source_n, EXT_JSON);
+		(void)msgpack_pack_ext_with_body(&p->to, map->source, map->source_n, EXT_JSON);
 		return;
 	}
-	(void)msgpack_pack_map(packer, map->n);
-	for (uint32_t i = 0; i < map->n; i++) {
-		(void)msgpack_pack_str_with_body(packer, map->member[i].name, map->member[i].name_n);
-		pack(packer, &map->member[i].value, depth + 1);
-	}
+	(void)msgpack_pack_map(&p->to, map->n);
+	for (uint32_t i = 0; i < map->n; i++)
+		pack_member(p, &map->member[i], depth);
 }
 
-static void pack_real(msgpack_packer *packer, const struct leat_value *value)
+static void pack_key_map(struct packing *p, const struct leat_map *map, unsigned depth)
+{
+	struct leat_members sorted;
+
+	leat_members_sort(&sorted, map);
+	(void)msgpack_pack_map(&p->to, sorted.n);
+	for (size_t i = 0; i < sorted.n; i++)
+		pack_member(p, sorted.member[i], depth);
+	leat_members_finish(&sorted);
+}
+
+static void pack_real(struct packing *p, const struct leat_value *value)
 {
 	if (value->flags & LEAT_VALUE_SOURCED)
-		pack_number(packer, value->as.number);
+		pack_number(p, value->as.number);
 	else
-		(void)msgpack_pack_double(packer, value->as.real);
+		(void)msgpack_pack_double(&p->to, value->as.real);
 }
 
-static void pack(msgpack_packer *packer, const struct leat_value *value, unsigned depth)
+/* All that are no number are one. */
+static void pack_key_real(struct packing *p, const struct leat_value *value)
+{
+	int64_t integer;
+	double real = 0;
+
+	if (leat_as_integer(value, &integer)) {
+		(void)msgpack_pack_int64(&p->to, integer);
+		return;
+	}
+	(void)leat_as_real(value, &real);
+	(void)msgpack_pack_double(&p->to, isnan(real) ? (double)NAN : real);
+}
+
+static void pack(struct packing *p, const struct leat_value *value, unsigned depth)
 {
 	leat_check(depth <= LEAT_PACK_DEPTH);
 	switch ((enum leat_type)value->type) {
 	case LEAT_NULL:
-		(void)msgpack_pack_nil(packer);
+		(void)msgpack_pack_nil(&p->to);
 		break;
 	case LEAT_BOOL:
-		(void)(value->as.boolean ? msgpack_pack_true(packer) : msgpack_pack_false(packer));
+		(void)(value->as.boolean ? msgpack_pack_true(&p->to) : msgpack_pack_false(&p->to));
 		break;
 	case LEAT_INTEGER:
-		(void)msgpack_pack_int64(packer, value->as.integer);
+		(void)msgpack_pack_int64(&p->to, value->as.integer);
 		break;
 	case LEAT_REAL:
-		pack_real(packer, value);
+		(p->is_key ? pack_key_real : pack_real)(p, value);
 		break;
 	case LEAT_TEXT:
-		(void)msgpack_pack_str_with_body(packer, value->as.text, value->n);
+		(void)msgpack_pack_str_with_body(&p->to, value->as.text, value->n);
 		break;
 	case LEAT_BYTES:
-		(void)msgpack_pack_bin_with_body(packer, value->as.text, value->n);
+		(void)msgpack_pack_bin_with_body(&p->to, value->as.text, value->n);
 		break;
 	case LEAT_TIME:
-		pack_time(packer, value->as.time_us);
+		pack_time(p, value->as.time_us);
 		break;
 	case LEAT_LIST:
-		pack_list(packer, value->as.list, depth);
+		pack_list(p, value->as.list, depth);
 		break;
 	case LEAT_MAP:
-		pack_map(packer, value->as.map, depth);
+		(p->is_key ? pack_key_map : pack_map)(p, value->as.map, depth);
 		break;
 	}
 }
 
+static void pack_into(const struct leat_value *value, bool is_key, struct leat_buffer *out)
+{
+	struct packing p = { .is_key = is_key };
+
+	msgpack_packer_init(&p.to, out, append);
+	pack(&p, value, 0);
+}
+
 void leat_pack_value(const struct leat_value *value, struct leat_buffer *out)
 {
-	msgpack_packer packer;
+	pack_into(value, false, out);
+}
 
-	msgpack_packer_init(&packer, out, append);
-	pack(&packer, value, 0);
+void leat_pack_key(const struct leat_value *key, struct leat_buffer *out)
+{
+	pack_into(key, true, out);
 }
 
 /* ---- the first bytes of an item ------------------------------------------------------------------------------------- */

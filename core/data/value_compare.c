@@ -12,15 +12,6 @@
 #include "base/memory.h"
 #include "data/value.h"
 
-enum { FEW = 32 };
-
-/* Members sorted by name. Few are kept on the stack; maps come from a peer, so many have to be sorted in n log n. */
-struct sorted {
-	const struct leat_member **member;
-	size_t n;
-	const struct leat_member *few[FEW];
-};
-
 static int compare_bytes(const char *a, size_t a_n, const char *b, size_t b_n)
 {
 	size_t n = a_n < b_n ? a_n : b_n;
@@ -46,11 +37,12 @@ static int by_name(const void *left, const void *right)
 	return order != 0 ? order : a < b ? -1 : a > b;
 }
 
-static void sort_members(struct sorted *sorted, const struct leat_map *map)
+/* Maps come from a peer, so many members have to be sorted in n log n. */
+void leat_members_sort(struct leat_members *sorted, const struct leat_map *map)
 {
 	size_t i, n = 0;
 
-	sorted->member = map->n <= FEW ? sorted->few : leat_allocate_bytes(map->n * sizeof *sorted->member);
+	sorted->member = map->n <= LEAT_MEMBERS_FEW ? sorted->few : leat_allocate_bytes(map->n * sizeof *sorted->member);
 	for (i = 0; i < map->n; i++)
 		sorted->member[i] = &map->member[i];
 	if (map->n > 1)
@@ -61,7 +53,7 @@ static void sort_members(struct sorted *sorted, const struct leat_map *map)
 	sorted->n = n;
 }
 
-static void finish_members(struct sorted *sorted)
+void leat_members_finish(struct leat_members *sorted)
 {
 	if (sorted->member != sorted->few)
 		free(sorted->member);
@@ -125,12 +117,12 @@ static int compare_lists(const struct leat_list *a, const struct leat_list *b)
 /* As lists of (name, value), sorted by name. */
 static int compare_maps(const struct leat_map *a, const struct leat_map *b)
 {
-	struct sorted left, right;
+	struct leat_members left, right;
 	int order = 0;
 	size_t i;
 
-	sort_members(&left, a);
-	sort_members(&right, b);
+	leat_members_sort(&left, a);
+	leat_members_sort(&right, b);
 	for (i = 0; order == 0 && i < left.n && i < right.n; i++) {
 		order = compare_names(left.member[i], right.member[i]);
 		if (order == 0)
@@ -138,8 +130,8 @@ static int compare_maps(const struct leat_map *a, const struct leat_map *b)
 	}
 	if (order == 0)
 		order = left.n < right.n ? -1 : left.n > right.n;
-	finish_members(&left);
-	finish_members(&right);
+	leat_members_finish(&left);
+	leat_members_finish(&right);
 	return order;
 }
 
@@ -233,16 +225,16 @@ static uint64_t hash_number(const struct leat_value *v)
 
 static uint64_t hash_map(const struct leat_map *map)
 {
-	struct sorted sorted;
+	struct leat_members sorted;
 	uint64_t h = LEAT_MAP;
 	size_t i;
 
-	sort_members(&sorted, map);
+	leat_members_sort(&sorted, map);
 	for (i = 0; i < sorted.n; i++) {
 		h = combine(h, leat_hash(sorted.member[i]->name, sorted.member[i]->name_n));
 		h = combine(h, leat_value_hash(&sorted.member[i]->value));
 	}
-	finish_members(&sorted);
+	leat_members_finish(&sorted);
 	return h;
 }
 
