@@ -28,15 +28,11 @@ enum {
 enum { DISK_LOW_SHARE = 20 };
 static const uint64_t DISK_LOW = UINT64_C(256) << 20;
 
-struct node_tables {
-	uint32_t *number; /* the store's, by table */
-	uint32_t timers;
-};
-
 struct leat_epochs {
 	struct leat_pipeline *pipeline;
 	struct leat_store *store;
-	struct node_tables *node; /* by node index */
+	struct leat_node_tables *node; /* by node index */
+	struct leat_memory memory;
 	pthread_t thread;
 	bool is_started;
 	_Atomic uint64_t round;
@@ -60,6 +56,16 @@ struct leat_epochs {
 struct leat_store *leat_epochs_store(const struct leat_epochs *epochs)
 {
 	return epochs->store;
+}
+
+const struct leat_node_tables *leat_epochs_tables(const struct leat_epochs *epochs, uint32_t node)
+{
+	return &epochs->node[node];
+}
+
+struct leat_memory *leat_epochs_memory(struct leat_epochs *epochs)
+{
+	return &epochs->memory;
 }
 
 uint64_t leat_epochs_round(const struct leat_epochs *epochs)
@@ -90,7 +96,7 @@ static enum leat_status use_table(struct leat_epochs *e, const struct leat_node 
 static enum leat_status use_tables(struct leat_epochs *e, const struct leat_node *node, struct leat_error *err)
 {
 	const struct leat_table_spec *spec = node->plugin->op->tables;
-	struct node_tables *to = &e->node[node->index];
+	struct leat_node_tables *to = &e->node[node->index];
 	enum leat_status status;
 	size_t n = 0;
 
@@ -134,6 +140,7 @@ enum leat_status leat_epochs_create(struct leat_pipeline *p, struct leat_epochs 
 
 	e->pipeline = p;
 	e->node = leat_allocate_zeroed(p->description->n_nodes + 1, sizeof *e->node);
+	e->memory.limit = p->options.state_bytes;
 	pthread_mutex_init(&e->layout, NULL);
 	pthread_mutex_init(&e->lock, NULL);
 	leat_condition_init(&e->changed);
@@ -221,13 +228,18 @@ void leat_epochs_release(struct leat_epochs *e)
 	pthread_mutex_unlock(&e->layout);
 }
 
-static void take_state(struct leat_shard *shard)
+static void take_state(const struct leat_epochs *e, struct leat_shard *shard)
 {
+	uint64_t row_bytes = leat_store_row_bytes(e->store);
+
 	for (uint32_t i = 0; i < shard->stage->n_nodes; i++) {
 		struct leat_instance *instance = shard->instance[i];
 
-		if (instance->tables != NULL)
+		if (instance->tables != NULL) {
+			/* The round before this one is written, or this one would not have begun. */
+			leat_tables_durable(instance->tables, row_bytes);
 			leat_tables_take(instance->tables, &shard->delta[i]);
+		}
 		if (instance->timers != NULL)
 			leat_timers_take(instance->timers, &shard->delta[i]);
 	}
@@ -237,53 +249,12 @@ bool leat_epochs_pass(struct leat_epochs *e, struct leat_shard *shard)
 {
 	if (shard->round == leat_epochs_round(e) || shard->n_at_barrier < shard->n_inputs)
 		return false;
-	take_state(shard);
+	take_state(e, shard);
 	leat_shard_send_barrier(shard);
 	shard->round++;
 	if (atomic_fetch_sub(&e->n_behind, 1) == 1)
 		leat_epochs_wake(e);
 	return true;
-}
-
-struct restoring {
-	struct leat_instance *instance;
-	uint16_t table;
-};
-
-static bool restore_row(void *opaque, const struct leat_delta_op *op)
-{
-	const struct restoring *r = opaque;
-	struct leat_delta_op row = *op;
-
-	row.table = r->table;
-	if (r->table == LEAT_DELTA_TIMERS)
-		return leat_timers_restore(leat_instance_timers(r->instance), r->instance->description->symbols, &row);
-	return leat_tables_restore(r->instance->tables, r->instance->description->symbols, &row);
-}
-
-enum leat_status leat_epochs_restore(struct leat_epochs *e, struct leat_shard *shard, struct leat_error *err)
-{
-	enum leat_status status = LEAT_OK;
-
-	for (uint32_t i = 0; i < shard->stage->n_nodes && status == LEAT_OK; i++) {
-		struct leat_instance *instance = shard->instance[i];
-		const struct node_tables *tables = &e->node[instance->node->index];
-		struct restoring r = { .instance = instance };
-
-		if (instance->node->role != LEAT_ROLE_OPERATOR)
-			continue;
-		for (; r.table < instance->n_specs && status == LEAT_OK; r.table++)
-			status = leat_store_rows(e->store, tables->number[r.table], shard->index, restore_row, &r, err);
-		r.table = LEAT_DELTA_TIMERS;
-		if (status == LEAT_OK)
-			status = leat_store_rows(e->store, tables->timers, shard->index, restore_row, &r, err);
-		if (instance->tables != NULL)
-			leat_tables_track(instance->tables);
-		instance->is_tracked = true;
-		if (instance->timers != NULL)
-			leat_timers_track(instance->timers);
-	}
-	return status;
 }
 
 /* ---- the disk ------------------------------------------------------------------------------------------------------- */
@@ -350,7 +321,7 @@ static bool put_shard(struct leat_epochs *e, struct leat_shard *shard)
 	bool has_changed = false;
 
 	for (uint32_t i = 0; i < shard->stage->n_nodes; i++) {
-		const struct node_tables *tables = &e->node[shard->instance[i]->node->index];
+		const struct leat_node_tables *tables = &e->node[shard->instance[i]->node->index];
 
 		has_changed = has_changed || shard->delta[i].n > 0;
 		leat_store_put_delta(e->store, tables->number, tables->timers, shard->index, &shard->delta[i]);

@@ -4,6 +4,7 @@
 
 #include "run/internal.h"
 #include "state/store.h"
+#include "state/tables.h"
 
 /*
  * Epochs: a few milliseconds of work that become durable at once.
@@ -31,6 +32,15 @@ void leat_epochs_finish(struct leat_epochs *epochs);
 void leat_epochs_destroy(struct leat_epochs *epochs); /* accepts NULL */
 struct leat_store *leat_epochs_store(const struct leat_epochs *epochs);
 
+/* The store's numbers of a node's tables. */
+struct leat_node_tables {
+	uint32_t *number; /* by table */
+	uint32_t timers;
+};
+const struct leat_node_tables *leat_epochs_tables(const struct leat_epochs *epochs, uint32_t node);
+/* What all tables of the pipeline share. */
+struct leat_memory *leat_epochs_memory(struct leat_epochs *epochs);
+
 /* Barriers begun so far. Any thread. */
 uint64_t leat_epochs_round(const struct leat_epochs *epochs);
 /* Something has begun that belongs into an epoch. Any thread; cheap when it was said before. */
@@ -48,8 +58,6 @@ void leat_epochs_figures(const struct leat_epochs *epochs, struct leat_pipeline_
 
 /* Worker, between two batches: passes the barrier if it is this shard's turn. True: it did. */
 bool leat_epochs_pass(struct leat_epochs *epochs, struct leat_shard *shard);
-/* Worker: fills a new shard's tables and timers from the store. */
-enum leat_status leat_epochs_restore(struct leat_epochs *epochs, struct leat_shard *shard, struct leat_error *err);
 /* Supervisor: no round is under way between the two, so that a new shard takes part in whole rounds only. */
 void leat_epochs_hold(struct leat_epochs *epochs);
 void leat_epochs_release(struct leat_epochs *epochs);

@@ -18,6 +18,7 @@
 #include "base/memory.h"
 #include "run/delivery.h"
 #include "run/epoch.h"
+#include "run/restore.h"
 #include "run/shard.h"
 #include "run/supervisor.h"
 
@@ -109,6 +110,8 @@ static void take_presets(struct leat_run_options *options)
 		options->workers = processors > 0 ? (uint32_t)processors : 1;
 	if (options->in_flight_bytes == 0)
 		options->in_flight_bytes = 64 << 20;
+	if (options->state_bytes == 0)
+		options->state_bytes = (size_t)1 << 30;
 	if (options->ring_capacity == 0)
 		options->ring_capacity = 64;
 	if (options->batch_bytes == 0)
@@ -242,7 +245,7 @@ static void create_shard(void *opaque)
 
 	made->status = leat_shard_create(made->pipeline, made->stage, made->index, made->reader, made->worker, &made->shard, made->err);
 	if (made->status == LEAT_OK && made->pipeline->epochs != NULL &&
-	    (made->status = leat_epochs_restore(made->pipeline->epochs, made->shard, made->err)) != LEAT_OK)
+	    (made->status = leat_restore_begin(made->pipeline->epochs, made->shard, &made->shard->restore, made->err)) != LEAT_OK)
 		leat_shard_destroy(made->shard);
 }
 

@@ -9,6 +9,7 @@
 #include "base/memory.h"
 #include "run/delivery.h"
 #include "run/epoch.h"
+#include "run/restore.h"
 
 /* What is done in one turn before other shards have theirs. */
 enum { PACKETS_PER_TURN = 8, TIMERS_PER_TURN = 256 };
@@ -149,6 +150,7 @@ void leat_shard_destroy(struct leat_shard *shard)
 		if (shard->instance[i] != NULL && shard->instance[i]->node->role != LEAT_ROLE_SOURCE)
 			leat_instance_destroy(shard->instance[i]);
 	}
+	leat_restore_destroy(shard->restore);
 	leat_reader_destroy(shard->reader);
 	free(shard->instance);
 	free(shard->route);
@@ -656,12 +658,10 @@ static int64_t run_end(struct leat_shard *shard)
 	return run_batch(shard);
 }
 
-int64_t leat_shard_run(struct leat_shard *shard)
+static int64_t run_turn(struct leat_shard *shard)
 {
 	int64_t again_us, timer_us;
 
-	if (atomic_load(&shard->pipeline->is_stopping))
-		return INT64_MAX;
 	if (!flush_parked(shard))
 		return hold_up(shard);
 	if (shard->arena != NULL) {
@@ -683,4 +683,16 @@ int64_t leat_shard_run(struct leat_shard *shard)
 	if (again_us != 0 && timer_us != 0 && shard->arena == NULL && shard->n_parked == 0 && atomic_load(&shard->is_ending))
 		again_us = run_end(shard);
 	return again_us < timer_us ? again_us : timer_us;
+}
+
+int64_t leat_shard_run(struct leat_shard *shard)
+{
+	bool has_more_state;
+	int64_t again_us;
+
+	if (atomic_load(&shard->pipeline->is_stopping))
+		return INT64_MAX;
+	has_more_state = shard->restore != NULL && shard->arena == NULL && leat_restore_step(shard->restore);
+	again_us = run_turn(shard);
+	return has_more_state ? 0 : again_us;
 }

@@ -46,6 +46,7 @@ struct leat_reader_state {
 	bool is_position_new;     /* at the last barrier; the coordinator takes it */
 };
 
+struct leat_restore;
 struct leat_store;
 
 struct leat_parked {
@@ -82,6 +83,7 @@ struct leat_shard {
 	struct leat_route *sending; /* whose records are being split */
 
 	/* epochs */
+	struct leat_restore *restore; /* NULL: no epochs */
 	uint64_t round;           /* barriers passed */
 	size_t n_at_barrier;      /* inputs */
 	struct leat_delta *delta; /* by position: what changed until the last barrier; the coordinator empties it */

@@ -38,6 +38,7 @@ struct leat_entry *leat_entry_make(struct leat_tables *t, struct leat_table *tab
 	e->tag = tag;
 	e->is_live = 1;
 	e->is_stored = 0;
+	e->is_warm = 1;
 	leat_key_init(&e->key, key);
 	memset(leat_entry_data(e), 0, tab->size);
 	t->owned += leat_key_bytes(&e->key);
@@ -59,13 +60,21 @@ static struct leat_entry *create(struct leat_tables *t, uint32_t table, const st
 	return e;
 }
 
+uint32_t leat_entry_find(struct leat_tables *t, uint32_t table, const struct leat_value *key, uint32_t tag)
+{
+	const struct leat_table *tab = &t->table[table];
+	uint32_t number = leat_table_find(tab, key, tag);
+
+	return number == 0 && tab->is_cold ? leat_cold_fetch(t, table, key, tag) : number;
+}
+
 struct leat_entry *leat_entry_open(struct leat_tables *t, uint32_t table, const struct leat_value *key, uint32_t *number)
 {
 	const struct leat_table *tab = &t->table[table];
 	uint32_t tag = leat_index_tag(leat_key_hash(key));
 	struct leat_entry *e;
 
-	*number = leat_table_find(tab, key, tag);
+	*number = leat_entry_find(t, table, key, tag);
 	if (*number == 0)
 		return create(t, table, key, tag, number);
 	e = leat_table_entry(tab, *number);
@@ -76,15 +85,18 @@ struct leat_entry *leat_entry_open(struct leat_tables *t, uint32_t table, const 
 	if (e->event != t->event)
 		touch(t, table, *number, e);
 	e->changed_us = t->now_us;
+	e->is_warm = 1;
 	return e;
 }
 
-struct leat_entry *leat_entry_read(const struct leat_tables *t, uint32_t table, const struct leat_value *key)
+struct leat_entry *leat_entry_read(struct leat_tables *t, uint32_t table, const struct leat_value *key)
 {
 	const struct leat_table *tab = &t->table[table];
-	uint32_t number = leat_table_find(tab, key, leat_index_tag(leat_key_hash(key)));
+	uint32_t number = leat_entry_find(t, table, key, leat_index_tag(leat_key_hash(key)));
 	struct leat_entry *e = number != 0 ? leat_table_entry(tab, number) : NULL;
 
+	if (e != NULL)
+		e->is_warm = 1;
 	return e != NULL && !leat_entry_is_expired(t, tab, e) ? e : NULL;
 }
 
@@ -96,6 +108,7 @@ void leat_entry_erase(struct leat_tables *t, uint32_t table, uint32_t number)
 	/* T2 */
 	leat_index_remove(&tab->index, e->tag, number);
 	e->is_live = 0;
+	leat_cold_bury(t, tab, e);
 	(void)leat_undo_add(t, LEAT_UNDO_ERASED, table, number);
 	t->n_settle++;
 	t->is_changed = true;
@@ -124,6 +137,15 @@ static void free_entry(struct leat_tables *t, struct leat_table *tab, uint32_t n
 	t->is_changed = true;
 }
 
+void leat_entry_drop(struct leat_tables *t, struct leat_table *tab, uint32_t number)
+{
+	struct leat_entry *e = leat_table_entry(tab, number);
+
+	leat_index_remove(&tab->index, e->tag, number);
+	e->is_live = 0;
+	free_entry(t, tab, number);
+}
+
 /* A stretch of the table in order of numbers, round and round. */
 static void sweep(struct leat_tables *t, struct leat_table *tab)
 {
@@ -138,10 +160,9 @@ static void sweep(struct leat_tables *t, struct leat_table *tab)
 			tab->cursor = 1;
 		e = leat_table_entry(tab, tab->cursor);
 		if (e->is_live && leat_entry_is_expired(t, tab, e)) {
-			leat_index_remove(&tab->index, e->tag, tab->cursor);
-			e->is_live = 0;
 			leat_track_dead(t, (uint32_t)(tab - t->table), e);
-			free_entry(t, tab, tab->cursor);
+			leat_cold_bury(t, tab, e);
+			leat_entry_drop(t, tab, tab->cursor);
 		}
 		tab->cursor++;
 	}
@@ -158,12 +179,15 @@ void leat_entries_clear(struct leat_tables *t)
 	for (size_t i = 0; t->has_ttl && i < t->n; i++)
 		if (t->table[i].ttl_us > 0)
 			sweep(t, &t->table[i]);
+	if (t->cold != NULL && t->cold->is_over)
+		leat_cold_evict(t);
 	t->n_created = 0;
 }
 
 void leat_entries_finish(struct leat_tables *t)
 {
 	t->has_ttl = false;
+	leat_cold_finish(t);
 	leat_entries_clear(t);
 	for (size_t i = 0; i < t->n; i++) {
 		struct leat_table *tab = &t->table[i];

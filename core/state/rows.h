@@ -21,8 +21,9 @@
  * R3  A key's rows in an ordered table are those that begin with K. Of two different keys no K is the beginning of the other,
  *     because a packed value says how long it is: read from its first byte on, both would have to end at the same byte, and
  *     would then be the same. So erasing the prefix K takes its head and all its items and nothing else.
- * R4  An entry's rows are named by the key that it holds, not by one that is equal to it: 1 and 1.0 are one key, and pack
- *     differently. So what was put is what is erased, and what is read packs again to the same bytes or is damaged.
+ * R4  Of tables, K is packed as a key: what is equal, as 1 and 1.0 are, has the same rows. So what was put is what is erased,
+ *     what somebody asks for is found, and what is read packs again to the same bytes or is damaged. Timers are never looked
+ *     for, and hand their key out again: theirs is packed as it was given.
  */
 
 enum { LEAT_ROW_HEAD = 0, LEAT_ROW_ITEM = 1, LEAT_ROW_NUMBER = 8 };

@@ -28,7 +28,7 @@
 #define FORMAT "2"
 
 /* The log is read at a start, so it is kept short: most of it is effects that were delivered long ago. */
-enum { TOLERATE_TORN_TAIL = 0, WAL_LIMIT = 64 << 20, BLOCK_CACHE = 32 << 20, BLOOM_BITS = 10 };
+enum { TOLERATE_TORN_TAIL = 0, WAL_LIMIT = 64 << 20, WRITE_BUFFER = 16 << 20, BLOCK_CACHE = 32 << 20, BLOOM_BITS = 10 };
 
 const char *const leat_store_families[STORE_FAMILIES] = { "default", "rows", "ranges", "outbox" };
 
@@ -96,7 +96,7 @@ rocksdb_options_t *leat_store_make_options(int family, char **said)
 	rocksdb_options_set_create_missing_column_families(options, 1);
 	rocksdb_options_set_paranoid_checks(options, 1);
 	rocksdb_options_set_wal_recovery_mode(options, TOLERATE_TORN_TAIL);
-	rocksdb_options_set_write_buffer_size(options, LEAT_STORE_SETTLED);
+	rocksdb_options_set_write_buffer_size(options, WRITE_BUFFER);
 	rocksdb_options_set_allow_concurrent_memtable_write(options, 0); /* skip lists only, and one thread commits */
 	rocksdb_options_set_max_total_wal_size(options, WAL_LIMIT);
 	rocksdb_options_set_max_background_jobs(options, 2);
@@ -320,7 +320,11 @@ static void put_row(struct leat_store *store, uint32_t number, uint32_t shard, c
 	leat_store_big32(key->data + 4, shard);
 	key->n = STORE_ROW_PREFIX;
 	leat_buffer_append(key, op->key, op->key_n);
+	if (op->kind != LEAT_DELTA_ERASE_PREFIX)
+		leat_store_end_row_key(store, state, key);
 	n = key->n;
+	if (state == store->family[STORE_ROWS])
+		store->row_bytes_put += n + op->value_n;
 	switch (op->kind) {
 	case LEAT_DELTA_PUT:
 		rocksdb_writebatch_put_cf(store->batch, state, key->data, n, op->value, op->value_n);
@@ -427,7 +431,13 @@ enum leat_status leat_store_commit(struct leat_store *store, uint64_t epoch, str
 	if (said != NULL)
 		return leat_store_error(store, "write", said, err);
 	atomic_store(&store->epoch, epoch);
+	atomic_store(&store->row_bytes, store->row_bytes_put);
 	return LEAT_OK;
+}
+
+uint64_t leat_store_row_bytes(const struct leat_store *store)
+{
+	return atomic_load(&store->row_bytes);
 }
 
 /* ---- the outbox, read back ------------------------------------------------------------------------------------------- */

@@ -97,8 +97,11 @@ void leat_store_put_delivered(struct leat_store *store, uint32_t sink, const str
 bool leat_store_has_changes(const struct leat_store *store);
 /* epoch: leat_store_epoch() + 1, or the same when only deliveries are noted (E10). */
 enum leat_status leat_store_commit(struct leat_store *store, uint64_t epoch, struct leat_error *err);
-/* Bytes of rows, after which one that was committed before them is settled: in a file, where it can be found by its key. */
-enum { LEAT_STORE_SETTLED = 16 << 20 };
+/* Bytes of rows that have been committed since the store was opened, of fixed and value tables. Any thread. */
+uint64_t leat_store_row_bytes(const struct leat_store *store);
+/* After so many more of them a row is settled: in a file, where it can be found by its key (leat_store_fetch()). Somewhat more than
+ * RocksDB gathers in memory before it writes a file. */
+enum { LEAT_STORE_SETTLED = 20 << 20 };
 uint64_t leat_store_batch_bytes(const struct leat_store *store); /* of what was put since the last commit */
 
 /* ---- reading back ---------------------------------------------------------------------------------------------------- */
@@ -108,6 +111,17 @@ bool leat_store_position(const struct leat_store *store, const char *source, int
  * thread. */
 enum leat_status leat_store_rows(const struct leat_store *store, uint32_t number, uint32_t shard,
                                  bool (*take)(void *opaque, const struct leat_delta_op *op), void *opaque, struct leat_error *err);
+/* The same of what belongs to a table's key: in a fixed or value table the row with that key, which had better be settled; in an
+ * ordered one all rows whose keys begin with it. */
+enum leat_status leat_store_fetch(const struct leat_store *store, uint32_t number, uint32_t shard, const char *key, size_t key_n,
+                                  bool (*take)(void *opaque, const struct leat_delta_op *op), void *opaque, struct leat_error *err);
+/* Rows of a table and shard as they are now, one after another. Any thread, one at a time. */
+struct leat_store_cursor;
+struct leat_store_cursor *leat_store_cursor_open(const struct leat_store *store, uint32_t number, uint32_t shard);
+/* False: that was the last one, or it cannot be read. Key and value are good until the next call. */
+bool leat_store_cursor_next(struct leat_store_cursor *cursor, struct leat_delta_op *row);
+/* LEAT_FATAL: they could not be read. Accepts NULL. */
+enum leat_status leat_store_cursor_close(struct leat_store_cursor *cursor, struct leat_error *err);
 /* All rows of a table, by shards. `take` returns false to stop. */
 enum leat_status leat_store_scan(const struct leat_store *store, uint32_t number,
                                  bool (*take)(void *opaque, uint32_t shard, const struct leat_delta_op *op), void *opaque,

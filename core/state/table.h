@@ -5,6 +5,7 @@
 #include <stdatomic.h>
 
 #include "base/memory.h"
+#include "state/graves.h"
 #include "state/index.h"
 #include "state/key.h"
 #include "state/pool.h"
@@ -34,6 +35,7 @@ struct leat_entry {
 	uint8_t is_live;
 	uint8_t is_dirty;  /* T4; not touched when the number is taken again */
 	uint8_t is_stored; /* T5 */
+	uint8_t is_warm;   /* cold.c */
 	struct leat_key key;
 };
 
@@ -69,6 +71,29 @@ struct leat_table {
 	const struct leat_field *fields; /* fixed; or NULL */
 	uint32_t *dirty; /* T4 */
 	size_t n_dirty, dirty_capacity;
+	/* cold.c */
+	bool is_cold; /* there may be entries in the store that are not in memory */
+	uint32_t hand;
+	struct leat_graves graves;
+};
+
+enum { LEAT_COLD_MARKS = 32 };
+
+struct leat_mark {
+	uint64_t event;       /* up to which rows were durable */
+	uint64_t from, until; /* bytes of rows that had been written then; those of several takes share a mark */
+};
+
+struct leat_cold {
+	struct leat_below below;
+	struct leat_memory *memory;
+	size_t told; /* bytes in use, as the others know them */
+	bool is_over;
+	bool is_loading;
+	uint64_t taken_event, durable_event, settled_event;
+	struct leat_mark mark[LEAT_COLD_MARKS];
+	size_t first_mark, n_marks;
+	uint64_t n_fetched, n_evicted;
 };
 
 enum leat_undo_kind {
@@ -121,6 +146,7 @@ struct leat_tables {
 	struct leat_released *released;
 	size_t n_released, released_capacity;
 
+	struct leat_cold *cold; /* NULL: everything is in memory */
 	struct leat_delta changes; /* T5: rows to erase, and what has become of items of ordered tables, as it happened */
 	struct leat_buffer row;    /* being made */
 
@@ -158,8 +184,12 @@ void leat_tables_publish(struct leat_tables *t); /* tables.c */
 /* The entry to be changed, and its number: found and touched, or created with zeroed data. */
 struct leat_entry *leat_entry_open(struct leat_tables *t, uint32_t table, const struct leat_value *key, uint32_t *number);
 /* The entry for reading, or NULL. Any time. */
-struct leat_entry *leat_entry_read(const struct leat_tables *t, uint32_t table, const struct leat_value *key);
+struct leat_entry *leat_entry_read(struct leat_tables *t, uint32_t table, const struct leat_value *key);
+/* Its number, or 0. In memory, or from the store. Any time. */
+uint32_t leat_entry_find(struct leat_tables *t, uint32_t table, const struct leat_value *key, uint32_t tag);
 void leat_entry_erase(struct leat_tables *t, uint32_t table, uint32_t number);
+/* A live one leaves memory, and what is in the store stays as it is. Between events. */
+void leat_entry_drop(struct leat_tables *t, struct leat_table *tab, uint32_t number);
 /* A new one with zeroed data, live and not logged. Any time. */
 struct leat_entry *leat_entry_make(struct leat_tables *t, struct leat_table *table, const struct leat_value *key, uint32_t tag,
                                    uint32_t *number);
@@ -216,6 +246,32 @@ bool leat_run_add(struct leat_tables *t, struct leat_run *run, const struct leat
 void leat_run_undo_put(struct leat_tables *t, struct leat_run *run, const struct leat_piece *piece);
 void leat_run_undo_replace(struct leat_tables *t, struct leat_run *run, const struct leat_piece *piece);
 void leat_run_undo_remove(struct leat_tables *t, struct leat_run *run, const struct leat_piece *piece, size_t n);
+
+/* ---- restore.c ------------------------------------------------------------------------------------------------------ */
+
+/* A field on its way to or from little-endian (R2). */
+static inline void leat_field_copy(char *to, const char *from, const struct leat_field *field)
+{
+	bool is_turned = __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__ && field->type != LEAT_FIELD_BYTES;
+
+	for (size_t i = 0; is_turned && i < field->size; i++)
+		to[i] = from[field->size - 1 - i];
+	if (!is_turned)
+		memcpy(to, from, field->size);
+}
+
+/* The entry that only the store has: its number, or 0. Within an event too, and not logged: whoever looks sees no change. */
+uint32_t leat_cold_fetch(struct leat_tables *t, uint32_t table, const struct leat_value *key, uint32_t tag);
+
+/* ---- cold.c: only with t->cold, unless it says otherwise ------------------------------------------------------------ */
+
+/* The entry is about to be erased. Also without t->cold. */
+void leat_cold_bury(struct leat_tables *t, struct leat_table *tab, struct leat_entry *e);
+/* Looks whether there is too much in memory. */
+void leat_cold_measure(struct leat_tables *t);
+/* Some of what has not been used lately leaves memory. Between events. */
+void leat_cold_evict(struct leat_tables *t);
+void leat_cold_finish(struct leat_tables *t); /* also without */
 
 /* ---- track.c -------------------------------------------------------------------------------------------------------- */
 

@@ -30,6 +30,8 @@ void leat_tables_publish(struct leat_tables *t)
 	}
 	atomic_store_explicit(&t->entries, entries, memory_order_relaxed);
 	atomic_store_explicit(&t->bytes, bytes, memory_order_relaxed);
+	if (t->cold != NULL)
+		leat_cold_measure(t);
 	t->is_changed = false;
 }
 
@@ -49,6 +51,7 @@ struct leat_tables *leat_tables_create(const struct leat_table_spec *specs, cons
 		table->size = data_size(&specs[i]);
 		table->ttl_us = ttl_us != NULL ? ttl_us[i] : 0;
 		table->cursor = 1;
+		table->hand = 1;
 		table->fields = specs[i].kind == LEAT_TABLE_FIXED ? specs[i].fields : NULL;
 		t->has_ttl = t->has_ttl || table->ttl_us > 0;
 		leat_index_init(&table->index);
@@ -85,7 +88,7 @@ void leat_tables_begin(struct leat_tables *t, int64_t now_us)
 	/* What has expired must not come back to life when the clock is set back. */
 	if (now_us > t->now_us)
 		t->now_us = now_us;
-	if (t->n_released + t->n_rubbish > 0 || t->has_ttl)
+	if (t->n_released + t->n_rubbish > 0 || t->has_ttl || (t->cold != NULL && t->cold->is_over))
 		leat_entries_clear(t);
 }
 
@@ -166,7 +169,7 @@ void leat_tables_erase(struct leat_tables *t, uint32_t table, const struct leat_
 	uint32_t number;
 
 	leat_check(t->is_open && table < t->n);
-	number = leat_table_find(&t->table[table], key, leat_index_tag(leat_key_hash(key)));
+	number = leat_entry_find(t, table, key, leat_index_tag(leat_key_hash(key)));
 	if (number != 0)
 		leat_entry_erase(t, table, number);
 }

@@ -4,12 +4,14 @@
 
 #include <leat/host.h>
 
+#include <stdatomic.h>
+
 #include "data/value.h"
 #include "state/delta.h"
 
 /*
- * The state tables of one instance (a node's shard), all three kinds, with the undo log of the event in hand. In memory;
- * the store comes underneath. One thread at a time.
+ * The state tables of one instance (a node's shard), all three kinds, with the undo log of the event in hand. In memory,
+ * or put over a store that has what does not fit. One thread at a time.
  *
  * Undo: between leat_tables_begin() and leat_tables_commit()/_abort(), the first touch of an entry saves its before-image.
  * Pointers that were handed out stay good until the next begin.
@@ -47,13 +49,45 @@ size_t leat_tables_ordered_scan(struct leat_tables *tables, uint32_t table, cons
 void leat_tables_track(struct leat_tables *tables);
 /* Between events: appends what has changed since the last take, and forgets it. */
 void leat_tables_take(struct leat_tables *tables, struct leat_delta *out);
-/* Before the first event: a row that was put, in any order. Not a change. False: it is damaged, or there twice. */
+/* A row that was put, in any order; its entry is in memory then. Not a change. False: it is damaged, or there already. */
 bool leat_tables_restore(struct leat_tables *tables, const struct leat_symbols *symbols, const struct leat_delta_op *put);
+
+/*
+ * State that is larger than memory: tables that are put over a store. What is not in memory is fetched when somebody asks for it,
+ * and what has not been used for a while leaves when there is too much. At first the store has everything and memory nothing.
+ *
+ *     leat_tables_put_over()                                before the first event
+ *     leat_tables_load() of the store's rows, in slices     between events, as long as there is room
+ *     leat_tables_loaded()                                  with or without the rest
+ *     leat_tables_durable(), leat_tables_take()             with each checkpoint
+ */
+struct leat_below {
+	/* Calls leat_tables_restore() for the row with that key, in an ordered table for all rows whose keys begin with it; there may
+	 * be none. The key is good until the first of these calls. Does not return when it cannot. */
+	void (*fetch)(void *opaque, uint32_t table, const char *key, size_t key_n);
+	void *opaque;
+};
+
+/* The memory that the tables of a pipeline share, bytes. */
+struct leat_memory {
+	size_t limit;
+	_Atomic size_t used;
+	_Atomic size_t n_users;
+};
+
+void leat_tables_put_over(struct leat_tables *tables, const struct leat_below *below, struct leat_memory *memory);
+/* A row as it was before the first event, if what it belongs to is not in memory yet. False: it is damaged. */
+bool leat_tables_load(struct leat_tables *tables, const struct leat_symbols *symbols, const struct leat_delta_op *put);
+bool leat_tables_has_room(const struct leat_tables *tables);
+/* `is_all`: there is nothing in the store that is not in memory. */
+void leat_tables_loaded(struct leat_tables *tables, bool is_all);
+/* What was taken last is durable, and so many bytes of rows with it in all, leat_store_row_bytes(). */
+void leat_tables_durable(struct leat_tables *tables, uint64_t row_bytes);
 
 /* Hint that these keys are about to be used with get() on table 0; does nothing while that is small. */
 void leat_tables_prefetch(struct leat_tables *tables, const struct leat_record *record, size_t n);
 
-size_t leat_tables_entries(const struct leat_tables *tables); /* from any thread, a snapshot */
+size_t leat_tables_entries(const struct leat_tables *tables); /* in memory; from any thread, a snapshot */
 size_t leat_tables_bytes(const struct leat_tables *tables);
 
 #endif

@@ -3,10 +3,14 @@
  * Checkpoints against a model: random events on tables and timers, some aborted; what has changed is taken at random moments
  * and applied to rows in an array, the store. Now and then all that is not in the store is lost, as in a crash, and tables and
  * timers are made again from its rows: they have to be what the model was at the last take. The run goes on with them.
+ *
+ * In half of the runs the tables are put over the store, with more or less memory: entries come and go, and rows are loaded
+ * between events as they were at the crash.
  */
 #include <string.h>
 
 #include "base/memory.h"
+#include "state/store.h"
 #include "state/timers.h"
 #include "unit/random.h"
 #include "unit/tables_kit.h"
@@ -20,6 +24,7 @@ struct row {
 	size_t key_n;
 	char *value;
 	size_t value_n;
+	uint64_t written; /* bytes of rows there were then */
 };
 
 struct set_timer {
@@ -39,6 +44,13 @@ struct run {
 	struct timer_model set, set_before;
 	struct row row[ROWS];
 	size_t n_rows;
+	bool is_over_store;
+	struct leat_memory memory;
+	uint64_t row_bytes;
+	struct row loading[ROWS]; /* the store at the crash, */
+	size_t n_loading;         /* what of it is not loaded yet */
+	bool is_loading;
+	size_t n_fetched;
 	/* as of the last take */
 	struct world_model taken;
 	struct timer_model set_taken;
@@ -68,6 +80,16 @@ static void drop_rows(struct run *r, const struct leat_delta_op *op)
 	r->n_rows = kept;
 }
 
+static struct leat_delta_op put_of(const struct row *row)
+{
+	return (struct leat_delta_op){ .kind = LEAT_DELTA_PUT,
+		                       .table = row->table,
+		                       .key = row->key,
+		                       .key_n = row->key_n,
+		                       .value = row->value,
+		                       .value_n = row->value_n };
+}
+
 static char *copy_of(const char *bytes, size_t n)
 {
 	char *copy = leat_allocate_bytes(n + 1);
@@ -90,7 +112,8 @@ static void apply(struct run *r, const struct leat_delta *delta)
 			                            .key = copy_of(op.key, op.key_n),
 			                            .key_n = op.key_n,
 			                            .value = copy_of(op.value, op.value_n),
-			                            .value_n = op.value_n };
+			                            .value_n = op.value_n,
+			                            .written = r->row_bytes };
 	}
 	ck_assert_uint_eq(n, delta->n);
 }
@@ -110,10 +133,16 @@ static void take(struct run *r)
 {
 	struct leat_delta delta = { 0 };
 
+	if (r->is_over_store) {
+		leat_tables_durable(r->w.tables, r->row_bytes);
+		r->row_bytes += random_below(&r->w.seed, LEAT_STORE_SETTLED);
+	}
 	leat_tables_take(r->w.tables, &delta);
 	leat_timers_take(r->timers, &delta);
 	apply(r, &delta);
 	leat_delta_clear(&delta);
+	if (r->is_over_store)
+		leat_tables_durable(r->w.tables, r->row_bytes);
 	leat_tables_take(r->w.tables, &delta);
 	leat_timers_take(r->timers, &delta);
 	ck_assert_uint_eq(delta.n, 0);
@@ -122,6 +151,69 @@ static void take(struct run *r)
 	r->set_taken = r->set;
 	if (r->w.ttl_us == 0)
 		check_rows(r);
+}
+
+/* ---- tables over the store ------------------------------------------------------------------------------------------ */
+
+static void fetch(void *opaque, uint32_t table, const char *key, size_t key_n)
+{
+	struct run *r = opaque;
+	char *wanted = copy_of(key, key_n);
+	const struct leat_delta_op prefix = { .table = (uint16_t)table, .key = wanted, .key_n = key_n };
+
+	for (size_t i = 0; i < r->n_rows; i++) {
+		struct leat_delta_op put = put_of(&r->row[i]);
+
+		if (!has_prefix(&r->row[i], &prefix) || (table != 2 && put.key_n != key_n))
+			continue;
+		ck_assert(table == 2 || r->row_bytes - r->row[i].written >= LEAT_STORE_SETTLED);
+		ck_assert(leat_tables_restore(r->w.tables, NULL, &put));
+		r->n_fetched++;
+	}
+	free(wanted);
+}
+
+static void forget_loading(struct run *r)
+{
+	for (; r->n_loading > 0; r->n_loading--) {
+		free(r->loading[r->n_loading - 1].key);
+		free(r->loading[r->n_loading - 1].value);
+	}
+	r->is_loading = false;
+}
+
+/* All its rows are in files after a crash. */
+static void begin_loading(struct run *r)
+{
+	forget_loading(r);
+	r->row_bytes += LEAT_STORE_SETTLED;
+	for (size_t i = 0; i < r->n_rows; i++) {
+		struct row row = r->row[i];
+
+		if (row.table == LEAT_DELTA_TIMERS)
+			continue;
+		row.key = copy_of(row.key, row.key_n);
+		row.value = copy_of(row.value, row.value_n);
+		r->loading[r->n_loading++] = row;
+	}
+	r->is_loading = true;
+	r->memory.limit = random_below(&r->w.seed, 3) == 0 ? 1 : 1 << 20;
+}
+
+static void load_some(struct run *r)
+{
+	for (size_t n = random_below(&r->w.seed, 8); n > 0 && r->n_loading > 0; n--) {
+		struct row *row = &r->loading[--r->n_loading];
+		struct leat_delta_op put = put_of(row);
+
+		ck_assert(leat_tables_load(r->w.tables, NULL, &put));
+		free(row->key);
+		free(row->value);
+	}
+	if (r->n_loading > 0 && leat_tables_has_room(r->w.tables))
+		return;
+	leat_tables_loaded(r->w.tables, r->n_loading == 0);
+	forget_loading(r);
 }
 
 /* ---- timers --------------------------------------------------------------------------------------------------------- */
@@ -276,29 +368,24 @@ static struct leat_timers *restore_timers(const struct run *r)
 	leat_timers_track(timers);
 	for (size_t i = 0; i < r->n_rows; i++)
 		if (r->row[i].table == LEAT_DELTA_TIMERS)
-			ck_assert(leat_timers_restore(timers, NULL, &(struct leat_delta_op){ .kind = LEAT_DELTA_PUT,
-			                                                                     .table = r->row[i].table,
-			                                                                     .key = r->row[i].key,
-			                                                                     .key_n = r->row[i].key_n,
-			                                                                     .value = r->row[i].value,
-			                                                                     .value_n = r->row[i].value_n }));
+			ck_assert(leat_timers_restore(timers, NULL, (struct leat_delta_op[]){ put_of(&r->row[i]) }));
 	return timers;
 }
 
-static struct leat_tables *restore_tables(const struct run *r)
+static struct leat_tables *restore_tables(struct run *r)
 {
 	const int64_t ttls[TABLES] = { r->w.ttl_us, r->w.ttl_us, r->w.ttl_us };
 	struct leat_tables *tables = leat_tables_create(world_specs, ttls);
 
 	leat_tables_track(tables);
+	if (r->is_over_store) {
+		leat_tables_put_over(tables, &(struct leat_below){ .fetch = fetch, .opaque = r }, &r->memory);
+		begin_loading(r);
+		return tables;
+	}
 	for (size_t i = 0; i < r->n_rows; i++)
 		if (r->row[i].table != LEAT_DELTA_TIMERS)
-			ck_assert(leat_tables_restore(tables, NULL, &(struct leat_delta_op){ .kind = LEAT_DELTA_PUT,
-			                                                                     .table = r->row[i].table,
-			                                                                     .key = r->row[i].key,
-			                                                                     .key_n = r->row[i].key_n,
-			                                                                     .value = r->row[i].value,
-			                                                                     .value_n = r->row[i].value_n }));
+			ck_assert(leat_tables_restore(tables, NULL, (struct leat_delta_op[]){ put_of(&r->row[i]) }));
 	return tables;
 }
 
@@ -331,7 +418,9 @@ static void crash(struct run *r)
 	ck_assert_uint_eq(delta.n, 0);
 	leat_tables_begin(r->w.tables, r->w.now_us);
 	leat_tables_commit(r->w.tables);
-	world_check_all(&r->w);
+	/* Over the store, looking at everything would have fetched it. */
+	if (!r->is_over_store || random_below(&r->w.seed, 2) == 0)
+		world_check_all(&r->w);
 	check_timers(r);
 }
 
@@ -341,13 +430,17 @@ static void step(struct run *r)
 	(void)run_event(r);
 	if (random_below(&r->w.seed, 3) == 0)
 		fire(r);
+	if (r->is_loading)
+		load_some(r);
+	if (random_below(&r->w.seed, 50) == 0)
+		r->memory.limit = random_below(&r->w.seed, 2) == 0 ? 1 : 1 << 20;
 	if (random_below(&r->w.seed, 8) == 0)
 		take(r);
 	if (random_below(&r->w.seed, 40) == 0)
 		crash(r);
 }
 
-static void run_model(uint64_t seed, int64_t ttl_us)
+static void run_model(uint64_t seed, int64_t ttl_us, bool is_over_store)
 {
 	struct run *r = leat_allocate_zeroed(1, sizeof *r);
 
@@ -355,6 +448,7 @@ static void run_model(uint64_t seed, int64_t ttl_us)
 	(void)fflush(stdout);
 	r->w.seed = seed;
 	r->w.ttl_us = ttl_us;
+	r->is_over_store = is_over_store;
 	r->w.tables = restore_tables(r);
 	r->timers = restore_timers(r);
 	for (size_t i = 0; i < EVENTS; i++)
@@ -367,20 +461,32 @@ static void run_model(uint64_t seed, int64_t ttl_us)
 	for (uint16_t table = 0; table < TABLES; table++)
 		drop_rows(r, &(struct leat_delta_op){ .kind = LEAT_DELTA_ERASE_PREFIX, .table = table, .key = "" });
 	ck_assert_uint_eq(r->n_rows, 0);
+	ck_assert_int_eq(r->n_fetched > EVENTS / 100, is_over_store);
+	ck_assert_uint_eq(atomic_load(&r->memory.used), 0);
+	forget_loading(r);
 	free(r);
 }
 
 START_TEST(what_was_taken_comes_back_after_a_crash)
 {
-	run_model(1, 0);
-	run_model(2, 0);
+	run_model(1, 0, false);
+	run_model(2, 0, false);
 }
 END_TEST
 
 START_TEST(what_was_taken_and_has_not_expired_comes_back_after_a_crash)
 {
-	run_model(3, TTL_US);
-	run_model(4, 20);
+	run_model(3, TTL_US, false);
+	run_model(4, 20, false);
+}
+END_TEST
+
+START_TEST(what_does_not_fit_into_memory_is_in_the_store)
+{
+	run_model(5, 0, true);
+	run_model(6, 0, true);
+	run_model(7, TTL_US, true);
+	run_model(8, 20, true);
 }
 END_TEST
 
@@ -389,6 +495,7 @@ int main(void)
 	return leat_test_main("checkpoints against a model", (const TTest *[]){
 		what_was_taken_comes_back_after_a_crash,
 		what_was_taken_and_has_not_expired_comes_back_after_a_crash,
+		what_does_not_fit_into_memory_is_in_the_store,
 		NULL,
 	});
 }

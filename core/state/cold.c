@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * State that is larger than memory: which entries may leave it, because the store has them too, and which are in the store only.
+ *
+ * C1  What is not in the index is in the store as the store says, or nowhere: an entry leaves memory only when its row has been
+ *     written since its last change, and the row of one that was erased is not read before its erase has been (graves.h).
+ * C2  Rows of fixed and value tables are looked for only when they are in a file (LEAT_STORE_SETTLED): so entries leave, and
+ *     graves are let go, when enough rows have been written after theirs. Those of ordered tables can be found at once.
+ * C3  While rows are loaded as they were before the first event, nothing leaves: what is in memory, or in a grave, is newer.
+ *
+ * Who leaves is found by a clock: a hand goes round the numbers, and what was used since it came by last stays once more.
+ */
+#include "base/check.h"
+#include "state/store.h"
+#include "state/table.h"
+
+/* Entries looked at per begin while there is too much, as with the sweep of what has expired. */
+enum { LOOKS = 2, LOOKS_PER_CREATED = 4 };
+
+enum {
+	MARK_BYTES = LEAT_STORE_SETTLED / (LEAT_COLD_MARKS / 2), /* of rows that share a mark */
+	/* By how much, at most, this instance's use has to change before the others are told; a share of a small budget. */
+	TELL_BYTES = 64 * 1024,
+	TELL_SHARE = 256
+};
+
+void leat_tables_put_over(struct leat_tables *t, const struct leat_below *below, struct leat_memory *memory)
+{
+	leat_check(!t->is_open && t->cold == NULL);
+	t->cold = leat_allocate_zeroed(1, sizeof *t->cold);
+	t->cold->below = *below;
+	t->cold->memory = memory;
+	t->cold->is_loading = true;
+	atomic_fetch_add(&memory->n_users, 1);
+	for (size_t i = 0; i < t->n; i++) {
+		leat_graves_init(&t->table[i].graves);
+		t->table[i].is_cold = true;
+	}
+}
+
+void leat_cold_finish(struct leat_tables *t)
+{
+	if (t->cold == NULL)
+		return;
+	atomic_fetch_sub(&t->cold->memory->used, t->cold->told);
+	atomic_fetch_sub(&t->cold->memory->n_users, 1);
+	for (size_t i = 0; i < t->n; i++)
+		leat_graves_finish(&t->table[i].graves);
+	free(t->cold);
+	t->cold = NULL;
+}
+
+/* ---- what the store has --------------------------------------------------------------------------------------------- */
+
+void leat_cold_bury(struct leat_tables *t, struct leat_table *tab, struct leat_entry *e)
+{
+	e->event = t->event; /* so that it stays, if the event is aborted, as long as its grave does */
+	if (t->cold != NULL && e->is_stored)
+		leat_graves_bury(&tab->graves, &e->key.value, e->tag, t->event);
+}
+
+/* C2: the last event whose rows can be found. */
+static uint64_t settled_event(const struct leat_cold *cold, const struct leat_table *tab)
+{
+	return tab->kind == LEAT_TABLE_ORDERED ? cold->durable_event : cold->settled_event;
+}
+
+/* Rows up to `event` are durable, and `bytes` of rows have been written until they were. */
+static void set_mark(struct leat_cold *cold, uint64_t event, uint64_t bytes)
+{
+	struct leat_mark *last = cold->n_marks > 0 ? &cold->mark[(cold->first_mark + cold->n_marks - 1) % LEAT_COLD_MARKS] : NULL;
+
+	if (last == NULL || (bytes - last->from > MARK_BYTES && cold->n_marks < LEAT_COLD_MARKS)) {
+		last = &cold->mark[(cold->first_mark + cold->n_marks++) % LEAT_COLD_MARKS];
+		last->from = bytes;
+	}
+	last->event = event;
+	last->until = bytes;
+}
+
+static void settle(struct leat_cold *cold, uint64_t bytes)
+{
+	while (cold->n_marks > 0 && bytes - cold->mark[cold->first_mark].until >= LEAT_STORE_SETTLED) {
+		cold->settled_event = cold->mark[cold->first_mark].event;
+		cold->first_mark = (cold->first_mark + 1) % LEAT_COLD_MARKS;
+		cold->n_marks--;
+	}
+}
+
+/* As far as entries may leave, or a newer one with the key could, and would be taken for erased. */
+static void release_graves(struct leat_tables *t)
+{
+	for (size_t i = 0; i < t->n && !t->cold->is_loading; i++) /* C3 */
+		leat_graves_release(&t->table[i].graves, settled_event(t->cold, &t->table[i]));
+}
+
+void leat_tables_durable(struct leat_tables *t, uint64_t bytes)
+{
+	struct leat_cold *cold = t->cold;
+
+	cold->durable_event = cold->taken_event;
+	settle(cold, bytes);
+	if (cold->durable_event > 0)
+		set_mark(cold, cold->durable_event, bytes);
+	release_graves(t);
+}
+
+void leat_tables_loaded(struct leat_tables *t, bool is_all)
+{
+	t->cold->is_loading = false;
+	for (size_t i = 0; i < t->n; i++)
+		t->table[i].is_cold = !is_all;
+	release_graves(t);
+}
+
+/* ---- the budget ----------------------------------------------------------------------------------------------------- */
+
+static size_t bytes_in_use(const struct leat_tables *t)
+{
+	size_t bytes = t->owned;
+
+	for (size_t i = 0; i < t->n; i++) {
+		const struct leat_table *tab = &t->table[i];
+
+		bytes += tab->index.bytes + tab->index.n * tab->pool.stride + leat_graves_bytes(&tab->graves);
+	}
+	return bytes;
+}
+
+void leat_cold_measure(struct leat_tables *t)
+{
+	struct leat_cold *cold = t->cold;
+	size_t bytes = bytes_in_use(t), used;
+	size_t step = cold->memory->limit / TELL_SHARE < TELL_BYTES ? cold->memory->limit / TELL_SHARE : TELL_BYTES;
+
+	if (bytes > cold->told + step || bytes + step < cold->told) {
+		atomic_fetch_add(&cold->memory->used, bytes - cold->told);
+		cold->told = bytes;
+	}
+	used = atomic_load_explicit(&cold->memory->used, memory_order_relaxed);
+	/* Some instance has more than its share then, and that one makes room. */
+	cold->is_over = used > cold->memory->limit && bytes > cold->memory->limit / atomic_load(&cold->memory->n_users);
+}
+
+bool leat_tables_has_room(const struct leat_tables *t)
+{
+	return !t->cold->is_over;
+}
+
+/* C1, C2: one that has changed since it was taken was touched after that. */
+static bool may_leave(const struct leat_tables *t, const struct leat_table *tab, const struct leat_entry *e)
+{
+	return e->is_live && e->event <= settled_event(t->cold, tab);
+}
+
+/* False: it was used since the hand came by last, and stays. */
+static bool has_cooled(struct leat_entry *e)
+{
+	bool was_warm = e->is_warm;
+
+	e->is_warm = false;
+	return !was_warm;
+}
+
+static void evict_some(struct leat_tables *t, struct leat_table *tab, size_t looks)
+{
+	if (looks > tab->pool.n_used)
+		looks = tab->pool.n_used;
+	for (; looks > 0 && tab->index.n > 0; looks--) {
+		struct leat_entry *e;
+
+		if (tab->hand >= tab->pool.n_used)
+			tab->hand = 1;
+		e = leat_table_entry(tab, tab->hand);
+		if (may_leave(t, tab, e) && has_cooled(e)) {
+			tab->is_cold = true;
+			leat_entry_drop(t, tab, tab->hand);
+			t->cold->n_evicted++;
+		}
+		tab->hand++;
+	}
+}
+
+void leat_cold_evict(struct leat_tables *t)
+{
+	/* C3 */
+	for (size_t i = 0; i < t->n && !t->cold->is_loading; i++)
+		evict_some(t, &t->table[i], LOOKS + LOOKS_PER_CREATED * t->n_created);
+	leat_tables_publish(t);
+}
