@@ -235,7 +235,7 @@ static enum leat_status copy_family(const struct leat_store *from, struct leat_s
 /* The texts come last, with the format among them: a copy that was not finished is no store. */
 static enum leat_status copy_families(const struct leat_store *from, struct leat_store *to, struct leat_error *err)
 {
-	static const int order[STORE_FAMILIES] = { STORE_ROWS, STORE_RANGES, STORE_OUTBOX, STORE_META };
+	static const int order[STORE_FAMILIES] = { STORE_ROWS, STORE_RANGES, STORE_OUTBOX, STORE_LETTERS, STORE_META };
 	rocksdb_writeoptions_t *unsynced = rocksdb_writeoptions_create();
 	enum leat_status status = LEAT_OK;
 
