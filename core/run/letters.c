@@ -122,6 +122,7 @@ void leat_letters_figures(const struct leat_letters *l, struct leat_pipeline_fig
 {
 	figures->letters = atomic_load(&l->n);
 	figures->letters_bytes = atomic_load(&l->bytes);
+	figures->letters_limit = (uint64_t)l->pipeline->description->letters.max_bytes;
 	figures->letters_dropped = leat_counter_get(&l->n_dropped);
 }
 
