@@ -185,7 +185,7 @@ START_TEST(letters_that_no_one_reads_are_in_the_queue_once_wherever_it_is_ended)
 		end_anywhere(&kit, 20 + 30 * (i % 4));
 		run_kit_restart(&kit, yaml, options());
 	}
-	for (int i = 0; i < 2000 && ledger.n_effects < 4920; i++)
+	for (int i = 0; i < 2000 && ledger.n_effects < 4938; i++)
 		rest_ms(10);
 	drain(&kit);
 	q = look("in");
