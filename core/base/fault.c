@@ -20,7 +20,6 @@ const char *const leat_fault_names[] = {
 	"store-open-after",
 	"store-write-after",
 	"store-write-before",
-	"wish-done-before",
 #endif
 	NULL,
 };

@@ -7,7 +7,6 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "base/fault.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "run/shard.h"
@@ -297,7 +296,6 @@ static bool take_chunk(struct leat_replays *r)
 
 static void finish_wish(struct leat_replays *r)
 {
-	leat_fault("wish-done-before");
 	if (unlink(r->wish.path) != 0)
 		leat_log_line(LEAT_WARNING, "pipeline \"%s\": could not remove \"%s\"; it is read again, without effect",
 		              r->pipeline->description->name, r->wish.path);
