@@ -185,3 +185,35 @@ def test_a_pipeline_without_state_says_where_its_letters_are(shop):
     done = shop.dlq("list")
     assert done.returncode == 1 and 'are in "state/pipeline.dead.jsonl"' in done.stderr
     assert len(shop.run.lines("state/pipeline.dead.jsonl")) == COUNT // 10 + 1
+
+
+@pytest.mark.parametrize("verb", ["list", "show", "replay", "drop"])
+def test_every_command_has_help(leat, verb):
+    shown = subprocess.run([leat, "dlq", verb, "--help"], capture_output=True, text=True, timeout=60)
+    assert shown.returncode == 0 and shown.stderr == ""
+    assert shown.stdout.startswith(f"NAME\n    leat dlq {verb} - ")
+    assert max(len(line) for line in shown.stdout.splitlines()) <= 110
+
+
+def test_rows_that_a_table_refused_are_replayed_when_it_takes_them(leat, postgres, table, pipeline):
+    name = table("t", "id int, amount int check (amount < 900)")
+    shop = Shop(leat, pipeline("pipeline: not yet"))
+    shop.run.rewrite({
+        "pipeline": "shop",
+        "sources": {"payments": {"type": "file", "path": "events.jsonl"}},
+        "sinks": {"rows": {"type": "postgres", "input": "payments", "url": "${POSTGRES_URL}", "table": name}},
+    })
+    (shop.folder / "events.jsonl").write_text("".join(json.dumps({"id": i, "amount": i}) + "\n" for i in range(1000)))
+    shop.to_end()
+    letters = shop.letters()
+    assert {letter["payload"]["id"] for letter in letters} == set(range(900, 1000)) and len(letters) == 100
+    assert {(letter["node"], letter["failed"]) for letter in letters} == {("rows", "event")} and "23514" in letters[0]["reason"]
+    postgres.execute(f"alter table {name} drop constraint {name.split('.')[-1]}_amount_check")
+    shop.good("replay", "--node", "rows")
+    for i in range(3):
+        shop.run.start()
+        time.sleep(0.15 + 0.1 * i)
+        shop.run.kill()
+    shop.to_end()
+    assert shop.letters() == []
+    assert postgres.execute(f"select count(*), count(distinct id) from {name}").fetchone() == (1000, 1000)
