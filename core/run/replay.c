@@ -13,7 +13,7 @@
 #include "run/wish.h"
 
 /* Handed to shards at once. They wait outside the budget, so this bounds their bytes too. */
-enum { CHUNK = 256, CHUNK_BYTES = 4 << 20 };
+enum { CHUNK = 1024, CHUNK_BYTES = 4 << 20 };
 
 struct leat_replays {
 	struct leat_pipeline *pipeline;

@@ -12,7 +12,7 @@
 #include "run/replay.h"
 
 /* What is done in one turn before other shards have theirs. */
-enum { PACKETS_PER_TURN = 8, TIMERS_PER_TURN = 256 };
+enum { PACKETS_PER_TURN = 8, TIMERS_PER_TURN = 256, REPLAYS_PER_TURN = 64 };
 
 /* How often to look whether a reader's oldest batch is done with, once there are too many behind it. */
 enum { TRACKER_FULL_US = 100000 };
@@ -543,7 +543,8 @@ static enum leat_status begin_replay(struct leat_shard *shard, const struct leat
 	return leat_encoder_run(leat_shard_encoder(shard, replay->node), shard->arena, shard->now_us, record, 1, err);
 }
 
-/* It waits for what polling waits for, but for room for letters. Returns as leat_shard_run(). */
+/* Some of them, in a batch of their own. They wait for what polling waits for, but for room for letters. Returns as
+ * leat_shard_run(). */
 static int64_t run_replay(struct leat_shard *shard)
 {
 	struct leat_pipeline *p = shard->pipeline;
@@ -553,19 +554,19 @@ static int64_t run_replay(struct leat_shard *shard)
 
 	if (atomic_load(&p->is_draining) || !wait_for_room(shard, budget_has_room) || !epochs_have_room(shard))
 		return INT64_MAX;
-	replay = leat_replays_take(p->replays, shard);
-	if (replay == NULL)
-		return INT64_MAX;
 	open_batch(shard);
 	note_work(shard);
-	leat_arena_keep(shard->arena, replay->arena);
-	leat_arena_unref(replay->arena);
-	leat_letters_erase(p->letters, replay->letter.number, &shard->round);
-	status = begin_replay(shard, replay, &err);
-	if (status == LEAT_OK)
-		return run_batch(shard);
-	leat_pipeline_fail(p, &p->description->node[replay->node], &err);
-	return INT64_MAX;
+	for (int i = 0; i < REPLAYS_PER_TURN && (replay = leat_replays_take(p->replays, shard)) != NULL; i++) {
+		leat_arena_keep(shard->arena, replay->arena);
+		leat_arena_unref(replay->arena);
+		leat_letters_erase(p->letters, replay->letter.number, &shard->round);
+		status = begin_replay(shard, replay, &err);
+		if (status != LEAT_OK) {
+			leat_pipeline_fail(p, &p->description->node[replay->node], &err);
+			return INT64_MAX;
+		}
+	}
+	return run_batch(shard);
 }
 
 /* The inputs in turn, so that none of them starves. */
