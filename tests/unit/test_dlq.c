@@ -140,6 +140,23 @@ static void wait_for_wishes(void)
 	ck_assert_uint_eq(wishes(), 0);
 }
 
+static uint64_t effects(void)
+{
+	uint64_t n;
+
+	pthread_mutex_lock(&ledger.lock);
+	n = ledger.n_effects;
+	pthread_mutex_unlock(&ledger.lock);
+	return n;
+}
+
+static void wait_for_effects(uint64_t n)
+{
+	for (int i = 0; i < 2000 && effects() < n; i++)
+		rest_ms(10);
+	ck_assert_uint_ge(effects(), n);
+}
+
 static void run_to_end(const char *yaml, bool is_first)
 {
 	struct run_kit kit;
@@ -185,8 +202,7 @@ START_TEST(letters_that_no_one_reads_are_in_the_queue_once_wherever_it_is_ended)
 		end_anywhere(&kit, 20 + 30 * (i % 4));
 		run_kit_restart(&kit, yaml, options());
 	}
-	for (int i = 0; i < 2000 && ledger.n_effects < 4938; i++)
-		rest_ms(10);
+	wait_for_effects(4938);
 	drain(&kit);
 	q = look("in");
 	ck_assert_uint_eq(q.n, 60);
@@ -219,8 +235,7 @@ START_TEST(what_is_replayed_arrives_once_wherever_it_is_ended)
 
 	make_folder();
 	run_kit_start(&kit, RULE(", reject_every: 3"), options());
-	for (int i = 0; i < 2000 && ledger.n_effects < 4000; i++)
-		rest_ms(10);
+	wait_for_effects(4000);
 	drain(&kit);
 	ck_assert_uint_eq(count(NULL), 2000);
 	wish(LEAT_WISH_REPLAY, "hop");
@@ -344,8 +359,7 @@ START_TEST(wishes_are_met_while_it_runs)
 
 	make_folder();
 	run_kit_start(&kit, RULE(", reject_every: 100"), options());
-	for (int i = 0; i < 2000 && ledger.n_effects < 5940; i++)
-		rest_ms(10);
+	wait_for_effects(5940);
 	leat_pipeline_figures(kit.pipeline, &figures);
 	ck_assert_uint_eq(figures.letters, 60);
 	ck_assert_uint_eq(figures.node[1].letters, 60);
@@ -397,8 +411,7 @@ START_TEST(the_oldest_letters_go_when_there_are_too_many)
 
 	make_folder();
 	run_kit_start(&kit, "dead_letters: {max: 8KiB}\n" RULE(", reject_every: 2"), options());
-	for (int i = 0; i < 2000 && ledger.n_effects < 3000; i++)
-		rest_ms(10);
+	wait_for_effects(3000);
 	leat_pipeline_figures(kit.pipeline, &figures);
 	ck_assert_uint_le(figures.letters_bytes, 256 << 10);
 	ck_assert_uint_eq(figures.letters + figures.letters_dropped, 3000);
