@@ -94,6 +94,12 @@ static enum leat_status open_db(struct leat_store *store, struct leat_error *err
 		is_open = try_to_open(store, path, &said);
 	}
 	free(path);
+	/* What is missing is made by whoever may write. */
+	if (said != NULL && strstr(said, "Column family not found") != NULL) {
+		rocksdb_free(said);
+		return leat_error_set(err, LEAT_FATAL, 0, "state in \"%s\" is of an older version: start its pipeline once, and try again",
+		                      store->folder);
+	}
 	if (said != NULL)
 		return leat_store_error(store, "open", said, err);
 	if (!is_open)

@@ -179,6 +179,22 @@ def test_what_is_asked_for_wrongly_changes_nothing(shop):
     assert not list((shop.folder / "state" / "shop.state").glob("*.wish"))
 
 
+def test_what_failed_in_a_timer_is_listed_and_cannot_be_replayed(shop):
+    shop.rule("function process(event)\n  set_timer(0.01, 1)\nend\n\nfunction timer(key)\n  error('no ' .. key)\nend\n")
+    shop.follow(True)
+    shop.run.start()
+    shop.run.wait_until(lambda: "  timer  " in shop.dlq("list").stdout, "a timer's letter")
+    assert shop.run.stop() == 0
+    letter = shop.letters("--node", "rule")[0]
+    assert letter["failed"] == "timer" and "no u" in letter["reason"] and "payload" not in letter and "source" not in letter
+    done = shop.dlq("replay", letter["number"])
+    assert done.returncode == 1 and "1 of these cannot be replayed: a timer has no event" in done.stderr
+    before = len(shop.letters())
+    told = shop.good("replay", "--all")
+    assert "of timers stay: there is no event to be replayed\n" in told and '1 dead letter is replayed when pipeline "shop"' in told
+    assert shop.good("drop", letter["number"]) == "1 dead letter was dropped\n" and len(shop.letters()) == before - 1
+
+
 def test_a_pipeline_without_state_says_where_its_letters_are(shop):
     shop.run.rewrite("delivery: at-least-once\n" + SHOP % "false")
     shop.to_end()
@@ -201,7 +217,9 @@ def test_rows_that_a_table_refused_are_replayed_when_it_takes_them(leat, postgre
     shop.run.rewrite({
         "pipeline": "shop",
         "sources": {"payments": {"type": "file", "path": "events.jsonl"}},
-        "sinks": {"rows": {"type": "postgres", "input": "payments", "url": "${POSTGRES_URL}", "table": name}},
+        "sinks": {
+            "rows": {"type": "postgres", "input": "payments", "url": "${POSTGRES_URL}", "table": name, "schema": name.split(".")[0]}
+        },
     })
     (shop.folder / "events.jsonl").write_text("".join(json.dumps({"id": i, "amount": i}) + "\n" for i in range(1000)))
     shop.to_end()

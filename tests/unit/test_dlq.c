@@ -304,6 +304,25 @@ START_TEST(what_a_sink_has_refused_enters_it_again)
 }
 END_TEST
 
+/* A sink that reads dead letters has no way of its own from a shard: another sink's leads to it. */
+START_TEST(a_sink_of_dead_letters_has_letters_too)
+{
+#define BOTH(options) SOURCE "}}\nsinks:\n  out: {type: ledger, input: in, refuse_every: 10}\n" \
+	"  dead: {type: ledger, input: out.dead, dead: true" options "}\n"
+	make_folder();
+	run_to_end(BOTH(", no_encode: true"), true);
+	ck_assert_uint_eq(count("dead"), 600);
+	ck_assert_uint_eq(count(NULL), 600);
+	ck_assert_uint_eq(ledger.n_dead, 0);
+	wish(LEAT_WISH_REPLAY, NULL);
+	run_to_end(BOTH(""), false);
+	ck_assert_uint_eq(count(NULL), 0);
+	ck_assert_uint_eq(ledger.n_dead, 600);
+	ck_assert_uint_eq(ledger.n_effects, 5400);
+	remove_folder();
+}
+END_TEST
+
 /* The outbox keeps effects without their events. */
 START_TEST(an_effect_that_is_refused_after_a_restart_is_kept_as_bytes_and_enters_again)
 {
@@ -458,6 +477,7 @@ int main(void)
 		a_message_enters_through_its_source_again,
 		what_a_sink_has_refused_enters_it_again,
 		an_effect_that_is_refused_after_a_restart_is_kept_as_bytes_and_enters_again,
+		a_sink_of_dead_letters_has_letters_too,
 		a_letter_whose_node_is_gone_stays,
 		wishes_are_met_while_it_runs,
 		a_wish_that_is_not_understood_is_removed,
