@@ -95,7 +95,7 @@ static enum leat_status open_db(struct leat_store *store, struct leat_error *err
 	}
 	free(path);
 	/* What is missing is made by whoever may write. */
-	if (said != NULL && strstr(said, "Column family not found") != NULL) {
+	if (said != NULL && strstr(said, "Column family not found: letters") != NULL) {
 		rocksdb_free(said);
 		return leat_error_set(err, LEAT_FATAL, 0, "state in \"%s\" is of an older version: start its pipeline once, and try again",
 		                      store->folder);
