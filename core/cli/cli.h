@@ -25,6 +25,7 @@ extern const struct leat_verb leat_verb_check;
 extern const struct leat_verb leat_verb_inspect;
 extern const struct leat_verb leat_verb_graph;
 extern const struct leat_verb leat_verb_state;
+extern const struct leat_verb leat_verb_dlq;
 extern const struct leat_verb leat_verb_verify;
 extern const struct leat_verb leat_verb_help;
 extern const struct leat_verb leat_verb_version;

@@ -21,6 +21,7 @@ static const char help[] =
 	"    inspect   show plugins and their options\n"
 	"    graph     draw a pipeline as Mermaid or Graphviz\n"
 	"    state     look at the state of a pipeline, copy it, decide about its sinks\n"
+	"    dlq       look at dead letters, have them processed again, drop them\n"
 	"    verify    check that the state of a pipeline and its sinks fit together\n"
 	"    help      show the help of a command\n"
 	"    version   print the version\n"

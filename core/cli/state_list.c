@@ -4,6 +4,7 @@
 
 #include "cli/state.h"
 #include "service/format.h"
+#include "state/letters.h"
 
 static const char help[] =
 	"NAME\n"
@@ -13,9 +14,10 @@ static const char help[] =
 	"    leat state list FILE|FOLDER [--state-dir FOLDER] [--format text|json] [--plugin-path PATH]\n"
 	"\n"
 	"DESCRIPTION\n"
-	"    Prints the last epoch and the incarnation; for each partition of a source the position where it goes\n"
-	"    on; for each table of an operator its version, shards, rows and their bytes; for each sink the last\n"
-	"    epoch that was delivered to it, the last one with effects for it, and what waits in the outbox.\n"
+	"    Prints the last epoch, the incarnation and how many dead letters there are; for each partition of a\n"
+	"    source the position where it goes on; for each table of an operator its version, shards, rows and their\n"
+	"    bytes; for each sink the last epoch that was delivered to it, the last one with effects for it, and what\n"
+	"    waits in the outbox.\n"
 	"\n"
 	"    FILE is the pipeline's file, FOLDER its state folder or a backup of it. The pipeline may be running:\n"
 	"    everything is as of one epoch. Rows are counted by reading them.\n"
@@ -177,6 +179,7 @@ static enum leat_status put_sinks(struct list *l, struct leat_error *err)
 
 static enum leat_status put_all(struct list *l, struct leat_error *err)
 {
+	const struct leat_letter_count letters = leat_store_letters(l->store, NULL);
 	enum leat_status status;
 
 	if (l->format == LEAT_FORMAT_JSON) {
@@ -186,9 +189,11 @@ static enum leat_status put_all(struct list *l, struct leat_error *err)
 		leat_format_json(&l->out, leat_store_folder(l->store));
 		leat_format_put(&l->out, ",\"epoch\":%" PRIu64 ",\"incarnation\":%" PRIu64, leat_store_epoch(l->store),
 		                leat_store_incarnation(l->store));
+		leat_format_put(&l->out, ",\"dead_letters\":{\"letters\":%" PRIu64 ",\"bytes\":%" PRIu64 "}", letters.n, letters.bytes);
 	} else {
-		leat_format_put(&l->out, "pipeline \"%s\" in \"%s\": epoch %" PRIu64 ", incarnation %" PRIu64 "\n", leat_store_pipeline(l->store),
-		                leat_store_folder(l->store), leat_store_epoch(l->store), leat_store_incarnation(l->store));
+		leat_format_put(&l->out, "pipeline \"%s\" in \"%s\": epoch %" PRIu64 ", incarnation %" PRIu64 ", %" PRIu64 " dead letters\n",
+		                leat_store_pipeline(l->store), leat_store_folder(l->store), leat_store_epoch(l->store),
+		                leat_store_incarnation(l->store), letters.n);
 	}
 	begin_section(l, "positions", "source                  partition       position");
 	status = leat_store_positions(l->store, put_position, l, err);

@@ -7,6 +7,7 @@
 #include "run/fence.h"
 #include "run/visit.h"
 #include "service/format.h"
+#include "state/letter.h"
 
 static const char help[] =
 	"NAME\n"
@@ -18,9 +19,9 @@ static const char help[] =
 	"DESCRIPTION\n"
 	"    Reads the state as of its last epoch: each row belongs to a shard of its table; for each sink the\n"
 	"    effects in the outbox follow one another without a gap, from what was delivered to the last epoch that\n"
-	"    has some, and are what they were when they were written (their digest). Of a stopped pipeline it also\n"
-	"    asks each sink for the last epoch that it has, which has to be one that the state knows. Changes\n"
-	"    nothing, and prints a verdict for each sink.\n"
+	"    has some, and are what they were when they were written (their digest); dead letters can be read, and\n"
+	"    are as many as were counted. Of a stopped pipeline it also asks each sink for the last epoch that it\n"
+	"    has, which has to be one that the state knows. Changes nothing, and prints a verdict for each sink.\n"
 	"\n"
 	"    Of a running pipeline sinks are not asked, as that is not possible without taking them over; nor, for\n"
 	"    the same reason, are Kafka sinks without --claim, which fences the producers of whoever writes to them.\n"
@@ -54,7 +55,7 @@ struct verify {
 	bool is_running;
 	bool claims;
 	bool is_good;
-	uint64_t n_rows, n_strays;
+	uint64_t n_rows, n_strays, n_letters, n_damaged;
 	uint32_t n_shards; /* of the table in hand */
 	size_t n_sinks;
 	struct leat_buffer out;
@@ -192,6 +193,32 @@ static enum leat_status verify_rows(struct verify *v, struct leat_error *err)
 	return status;
 }
 
+/* ---- dead letters ---------------------------------------------------------------------------------------------------- */
+
+static bool count_letter(void *opaque, const struct leat_letter_row *row)
+{
+	struct leat_arena *arena = leat_arena_create();
+	struct verify *v = opaque;
+	struct leat_letter letter;
+
+	v->n_letters++;
+	v->n_damaged += !leat_letter_unpack(arena, NULL, row, &letter);
+	leat_arena_unref(arena);
+	return true;
+}
+
+static enum leat_status verify_letters(struct verify *v, struct leat_error *err)
+{
+	uint64_t n = leat_store_letters(v->use.store, NULL).n;
+	enum leat_status status = leat_store_scan_letters(v->use.store, 0, count_letter, v, err);
+
+	if (status == LEAT_OK && v->n_damaged > 0)
+		return leat_error_set(err, LEAT_FATAL, 0, "%" PRIu64 " of %" PRIu64 " dead letters are damaged", v->n_damaged, v->n_letters);
+	if (status == LEAT_OK && v->n_letters != n)
+		return leat_error_set(err, LEAT_FATAL, 0, "there are %" PRIu64 " dead letters, and %" PRIu64 " were counted", v->n_letters, n);
+	return status;
+}
+
 /* ---- the verb -------------------------------------------------------------------------------------------------------- */
 
 static void put_head(struct verify *v, const struct leat_error *err)
@@ -203,16 +230,17 @@ static void put_head(struct verify *v, const struct leat_error *err)
 		leat_format_json(&v->out, leat_store_pipeline(store));
 		leat_buffer_text(&v->out, ",\"folder\":");
 		leat_format_json(&v->out, leat_store_folder(store));
-		leat_format_put(&v->out, ",\"running\":%s,\"epoch\":%" PRIu64 ",\"incarnation\":%" PRIu64 ",\"rows\":%" PRIu64 ",\"good\":%s,\"reason\":",
-		                v->is_running ? "true" : "false", leat_store_epoch(store), leat_store_incarnation(store), v->n_rows,
+		leat_format_put(&v->out, ",\"running\":%s,\"epoch\":%" PRIu64 ",\"incarnation\":%" PRIu64 ",\"rows\":%" PRIu64
+		                ",\"dead_letters\":%" PRIu64 ",\"good\":%s,\"reason\":",
+		                v->is_running ? "true" : "false", leat_store_epoch(store), leat_store_incarnation(store), v->n_rows, v->n_letters,
 		                err == NULL ? "true" : "false");
 		leat_format_json(&v->out, err == NULL ? NULL : err->text);
 		leat_buffer_text(&v->out, ",\"sinks\":[");
 	} else {
 		leat_format_put(&v->out, "state in \"%s\": ", leat_store_folder(store));
 		if (err == NULL)
-			leat_format_put(&v->out, "good: epoch %" PRIu64 " of incarnation %" PRIu64 ", %" PRIu64 " rows%s\n", leat_store_epoch(store),
-			                leat_store_incarnation(store), v->n_rows, v->is_running ? ", owned by a process" : "");
+			leat_format_put(&v->out, "good: epoch %" PRIu64 " of incarnation %" PRIu64 ", %" PRIu64 " rows, %" PRIu64 " dead letters%s\n",
+			                leat_store_epoch(store), leat_store_incarnation(store), v->n_rows, v->n_letters, v->is_running ? ", owned by a process" : "");
 		else
 			leat_format_put(&v->out, "not good: %s\n", err->text);
 	}
@@ -232,7 +260,7 @@ static enum leat_exit verify(struct verify *v, const char *file)
 		status = leat_state_open(&v->use, LEAT_STATE_READ);
 	if (status != LEAT_OK)
 		return LEAT_EXIT_FAILED;
-	v->is_good = verify_rows(v, &err) == LEAT_OK;
+	v->is_good = verify_rows(v, &err) == LEAT_OK && verify_letters(v, &err) == LEAT_OK;
 	put_head(v, v->is_good ? NULL : &err);
 	verify_sinks(v);
 	leat_buffer_text(&v->out, v->format == LEAT_FORMAT_JSON ? "]}\n" : "");

@@ -12,7 +12,7 @@
 
 /* A pipeline file to a checked description: the top level of the file, and the steps in their order (build.h). */
 
-static const char *const top_names[] = { "pipeline", "delivery", "epoch", "sources", "operators", "sinks", NULL };
+static const char *const top_names[] = { "pipeline", "delivery", "epoch", "dead_letters", "sources", "operators", "sinks", NULL };
 static const char bad_name[] = "name \"%s\" cannot be used; a name is made of a-z, 0-9 and _ and begins with no digit";
 static const char *const section_names[] = { "sources", "operators", "sinks" }; /* by role */
 
@@ -136,6 +136,37 @@ static void read_epoch(struct leat_build *b, const struct leat_setting *root)
 		b->description->epoch_max_us = options.max_us;
 }
 
+struct letters_options {
+	int64_t max_bytes;
+	int when_full;
+};
+
+enum { DROP_OLDEST, STOP };
+static const char *const when_full[] = { "drop-oldest", "stop", NULL };
+
+static const struct leat_option letters_table[] = {
+	LEAT_OPTION(SIZE, struct letters_options, max_bytes, "max", "How much of the state dead letters may take that no one reads.",
+	            .preset = "1GiB", .minimum = 1 << 10, .maximum = 1e15),
+	LEAT_OPTION(CHOICE, struct letters_options, when_full, "when_full", "What happens then: the oldest go, or nothing more is read.",
+	            .preset = "drop-oldest", .choices = when_full),
+	{ 0 },
+};
+
+static void read_letters(struct leat_build *b, const struct leat_setting *root)
+{
+	const struct leat_setting *letters = leat_setting_get(root, "dead_letters");
+	const struct leat_setting none = { .kind = LEAT_SETTING_MAP, .place = b->place, .name_place = b->place };
+	struct leat_option_fill fill = { .arena = b->description->arena, .symbols = b->description->symbols, .report = b->report,
+		                         .folder = b->description->folder, .owner = "dead_letters" };
+	struct letters_options options = { 0 };
+
+	if (letters != NULL && letters->kind != LEAT_SETTING_MAP)
+		leat_report_error(b->report, letters->place, "dead_letters must be a map, such as {max: 1GiB}");
+	else if (leat_options_fill(&options, letters_table, letters != NULL ? letters : &none, &fill))
+		b->description->letters =
+			(struct leat_letters_spec){ .max_bytes = options.max_bytes, .stops_when_full = options.when_full == STOP };
+}
+
 /* ---- nodes ------------------------------------------------------------------------------------------------------- */
 
 static bool is_nothing(const struct leat_setting *s)
@@ -219,12 +250,13 @@ struct leat_description *leat_description_read(const struct leat_registry *regis
 		read_name(&b, root);
 		read_delivery(&b, root);
 		read_epoch(&b, root);
+		read_letters(&b, root);
 		collect(&b, root);
 		for (i = 0; i < d->n_nodes; i++)
 			if (d->node[i].settings->kind == LEAT_SETTING_MAP)
 				leat_build_configure(&b, &d->node[i]);
 		leat_build_connect(&b);
-		if (options != NULL && options->dead_letters != NULL && leat_report_errors(report) == before)
+		if (options != NULL && options->dead_letters != NULL && d->mode == LEAT_MODE_AT_LEAST_ONCE && leat_report_errors(report) == before)
 			leat_build_add_dead_letters(&b, options->dead_letters);
 		leat_build_guarantees(&b);
 		leat_build_order(&b);

@@ -58,6 +58,12 @@ struct leat_node {
 	bool is_implicit;           /* the sink that the host adds for dead letters that no one reads */
 };
 
+/* `dead_letters:` of a pipeline: the queue of those that no one reads, where it is delivered exactly once. */
+struct leat_letters_spec {
+	int64_t max_bytes;
+	bool stops_when_full; /* sources are not read; else the oldest go */
+};
+
 struct leat_description {
 	struct leat_arena *arena;
 	struct leat_symbols *symbols; /* not yet frozen: instances may still intern in create(); the runtime freezes */
@@ -66,13 +72,15 @@ struct leat_description {
 	const char *name;
 	enum leat_mode mode;
 	int64_t epoch_max_us;
+	struct leat_letters_spec letters;
 	size_t n_nodes;
 	struct leat_node *node;
 	const uint32_t *order; /* node indices, each after all its inputs */
 };
 
 struct leat_description_options {
-	const char *dead_letters; /* path of the file that the implicit dead-letter sink writes; NULL: no such sink is added */
+	const char *dead_letters; /* path of the file that the implicit dead-letter sink writes, where delivery is at least
+	                           * once; NULL: no such sink is added */
 };
 
 /*

@@ -372,6 +372,9 @@ void leat_inspect_schema(const struct leat_registry *registry, FILE *out)
 	leat_json_writer_raw(&w, "epoch",
 	                     "{\"type\": \"object\", \"additionalProperties\": false, \"properties\": {\"max\": {\"$ref\": "
 	                     "\"#/$defs/duration\"}}}");
+	leat_json_writer_raw(&w, "dead_letters",
+	                     "{\"type\": \"object\", \"additionalProperties\": false, \"properties\": {\"max\": {\"$ref\": "
+	                     "\"#/$defs/size\"}, \"when_full\": {\"enum\": [\"drop-oldest\", \"stop\"]}}}");
 	write_section(&w, registry, "sources");
 	write_section(&w, registry, "operators");
 	write_section(&w, registry, "sinks");

@@ -352,13 +352,37 @@ static enum leat_status decode(struct leat_instance *instance, const struct leat
 	                                  &instance->context, err);
 }
 
+/* `record` has all but its value. */
+static void take_message(struct leat_instance *instance, struct leat_record *record, const struct leat_message *message)
+{
+	struct leat_value payload;
+	enum leat_status status;
+	struct leat_error err;
+
+	leat_error_clear(&err);
+	status = decode(instance, message, &record->value, &err);
+	if (status == LEAT_OK) {
+		leat_instance_emit(instance, 0, record);
+		return;
+	}
+	if (status != LEAT_REJECT)
+		breach(instance, "the codec of its format neither decodes nor rejects");
+	payload = copy_bytes(instance->arena, message->payload, message->payload_n);
+	leat_instance_bury(instance, record, &payload, &err);
+}
+
+void leat_instance_decode(struct leat_instance *instance, const struct leat_record *record)
+{
+	const struct leat_message message = { .payload = record->value.as.text, .payload_n = record->value.n };
+	struct leat_record copy = *record;
+
+	take_message(instance, &copy, &message);
+}
+
 static void push(struct leat_context *ctx, const struct leat_message *message)
 {
 	struct leat_instance *instance = instance_of(ctx);
 	struct leat_record record = { .time_us = message->time_us, .arrival_us = instance->now_us };
-	struct leat_value payload;
-	enum leat_status status;
-	struct leat_error err;
 
 	if (!is_role(instance, LEAT_ROLE_SOURCE, "it pushes a message outside poll()"))
 		return;
@@ -374,16 +398,7 @@ static void push(struct leat_context *ctx, const struct leat_message *message)
 	instance->n_pushed++;
 	leat_counter_add(&instance->counters.records_in, 1);
 	leat_counter_add(&instance->counters.bytes_in, message->payload_n + message->key_n);
-	leat_error_clear(&err);
-	status = decode(instance, message, &record.value, &err);
-	if (status == LEAT_OK) {
-		leat_instance_emit(instance, 0, &record);
-		return;
-	}
-	if (status != LEAT_REJECT)
-		breach(instance, "the codec of its format neither decodes nor rejects");
-	payload = copy_bytes(instance->arena, message->payload, message->payload_n);
-	leat_instance_bury(instance, &record, &payload, &err);
+	take_message(instance, &record, message);
 }
 
 static void push_record(struct leat_context *ctx, const struct leat_record *record, int64_t next)

@@ -7,7 +7,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "run/instance.h"
+#include "run/letters.h"
 
 enum { MEMBERS = 10, LOGGED_PER_SECOND = 5 };
 
@@ -84,8 +84,11 @@ void leat_instance_bury(struct leat_instance *instance, const struct leat_record
 
 	leat_counter_add(&instance->counters.dead_letters, 1);
 	log_reason(instance, err);
-	if (!instance->out[dead].is_wired)
+	if (!instance->out[dead].is_wired) {
+		if (instance->letters != NULL)
+			leat_letters_add(instance->letters, instance, record, payload, err);
 		return;
+	}
 	if (record != NULL)
 		letter = *record;
 	else

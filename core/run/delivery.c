@@ -318,9 +318,12 @@ static bool bury_refused(struct leat_sink *sink, int64_t now_us)
 	leat_instance_enter(sink->encoder.instance, arena, now_us);
 	for (i = 0; i < sink->n_refusals; i++) {
 		size_t effect = sink->refusal[i].effect;
+		struct leat_value bytes = leat_borrow(sink->effect[effect].bytes, sink->effect[effect].n);
 
+		bytes.type = LEAT_BYTES;
 		leat_arena_keep(arena, sink->group_of[effect]->arena);
-		leat_instance_bury(sink->encoder.instance, sink->record[effect], &sink->record[effect]->value, &sink->refusal[i].err);
+		leat_instance_bury(sink->encoder.instance, sink->record[effect],
+		                   sink->group_of[effect]->is_bare ? &bytes : &sink->record[effect]->value, &sink->refusal[i].err);
 	}
 	status = leat_encoder_run_dead(&sink->encoder, &err);
 	if (status != LEAT_OK)

@@ -27,6 +27,7 @@ struct leat_group {
 	size_t bytes_n;
 	size_t n;
 	struct leat_group_effect *effect;
+	bool is_bare;            /* their events are gone: what can be told of one are its bytes */
 	bool ends_epoch;         /* the sink's last one of its epoch, */
 	struct leat_fence fence; /* which the sink's fence is set to behind it */
 };

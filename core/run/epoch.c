@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "run/delivery.h"
+#include "run/letters.h"
 #include "run/shard.h"
 
 enum {
@@ -351,9 +352,13 @@ static void write_epoch(struct leat_epochs *e, uint64_t round)
 	for (uint32_t i = 0; i < p->description->n_nodes; i++)
 		if (p->node[i].sink != NULL)
 			has_changed = leat_sink_put_epoch(p->node[i].sink, e->store, round, epoch, &e->scratch) || has_changed;
+	if (leat_letters_put_epoch(p->letters, round, epoch, &has_changed, &err) != LEAT_OK)
+		die(e, &err);
 	e->n_written = round + 1;
-	if (!leat_store_has_changes(e->store))
+	if (!leat_store_has_changes(e->store)) {
+		leat_letters_release(p->letters);
 		return;
+	}
 	leat_fault("store-write-before");
 	leat_counter_add(&e->n_bytes, leat_store_batch_bytes(e->store));
 	start_us = leat_clock_monotonic_us();
@@ -362,6 +367,7 @@ static void write_epoch(struct leat_epochs *e, uint64_t round)
 	leat_fault("store-write-after");
 	leat_counter_add(&e->write_us, (uint64_t)(leat_clock_monotonic_us() - start_us));
 	leat_counter_add(&e->n_epochs, has_changed);
+	leat_letters_release(p->letters);
 	for (uint32_t i = 0; i < p->description->n_nodes; i++)
 		if (p->node[i].sink != NULL)
 			leat_sink_release(p->node[i].sink);

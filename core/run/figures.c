@@ -7,6 +7,7 @@
 #include "base/memory.h"
 #include "run/delivery.h"
 #include "run/epoch.h"
+#include "run/letters.h"
 #include "run/shard.h"
 
 static void add_instance(struct leat_pipeline_figures *f, const struct leat_instance *instance)
@@ -107,11 +108,14 @@ void leat_pipeline_figures(const struct leat_pipeline *p, struct leat_pipeline_f
 	out->in_flight_limit = p->flow.limit;
 	if (is_laid_out && p->epochs != NULL)
 		leat_epochs_figures(p->epochs, out);
+	if (is_laid_out && p->letters != NULL)
+		leat_letters_figures(p->letters, out);
 	for (i = 0; i < out->n_nodes; i++) {
 		struct leat_node_state *state = &locked->node[i];
 
 		out->node[i].lag = -1;
 		out->node[i].is_ready = atomic_load(&state->is_ready);
+		out->node[i].letters = atomic_load(&state->n_letters);
 		out->node[i].retries = leat_counter_get(&state->retries);
 		pthread_mutex_lock(&state->lock);
 		memcpy(out->node[i].trouble, state->trouble, sizeof state->trouble);

@@ -19,6 +19,8 @@
  * port. An event that is rejected leaves no trace: leat_instance_begin() marks, leat_instance_abort() goes back.
  */
 
+struct leat_letters;
+
 struct leat_output {
 	struct leat_record *record; /* in the instance's arena */
 	size_t n, capacity;
@@ -55,6 +57,8 @@ struct leat_instance {
 	struct leat_counters counters;
 	struct leat_dead_log *dead_log; /* the node's, or ->own_log */
 	struct leat_dead_log own_log;
+	struct leat_letters *letters; /* where dead letters go that no one reads; NULL: they are only counted */
+	const uint64_t *round;        /* of the shard, for them; NULL: as in leat_sink_push() */
 
 	/* sources */
 	int32_t partition;
@@ -131,6 +135,10 @@ void leat_instance_bury(struct leat_instance *instance, const struct leat_record
 /* The dead letter itself, made in `arena`. */
 struct leat_value leat_dead_letter(struct leat_arena *arena, const struct leat_description *d, const struct leat_node *node,
                                    const struct leat_record *record, const struct leat_value *payload, const struct leat_error *err);
+
+/* A source's: decodes a message that could not be decoded before, the record's value, and emits it or buries it again. Its
+ * position is not touched. */
+void leat_instance_decode(struct leat_instance *instance, const struct leat_record *record);
 
 extern const struct leat_api leat_instance_api;
 

@@ -15,6 +15,8 @@ struct leat_sink;
 struct leat_shard;
 struct leat_channel;
 struct leat_epochs;
+struct leat_letters;
+struct leat_replays;
 
 /* Of a node, whatever its role. */
 struct leat_node_state {
@@ -30,6 +32,7 @@ struct leat_node_state {
 	bool has_ended;          /* sources: every partition has; supervisor only */
 	uint32_t n_partitions;   /* sources; supervisor only */
 	_Atomic uint32_t n_open; /* sources */
+	_Atomic uint64_t n_letters; /* in the queue */
 };
 
 struct leat_pipeline {
@@ -40,7 +43,9 @@ struct leat_pipeline {
 	struct leat_worker *worker;
 	uint32_t n_workers;
 	struct leat_node_state *node; /* by node index */
-	struct leat_epochs *epochs;   /* NULL: at least once */
+	struct leat_epochs *epochs;   /* NULL: at least once, and so are these: */
+	struct leat_letters *letters;
+	struct leat_replays *replays;
 	_Atomic bool is_laid_out;     /* its sinks are all made: figures may look at them */
 
 	pthread_t supervisor;

@@ -159,6 +159,7 @@ static bool take_back(void *opaque, const struct leat_outbox_entry *entry)
 		return false;
 	}
 	group->arena = arena;
+	group->is_bare = true;
 	group->ends_epoch = true;
 	group->fence = (struct leat_fence){ .epoch = entry->epoch, .digest = entry->digest };
 	leat_group_list_add(&r->list, group);

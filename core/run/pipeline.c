@@ -18,6 +18,7 @@
 #include "base/memory.h"
 #include "run/delivery.h"
 #include "run/epoch.h"
+#include "run/replay.h"
 #include "run/restore.h"
 #include "run/shard.h"
 #include "run/supervisor.h"
@@ -313,13 +314,24 @@ static enum leat_status start_sinks(struct leat_pipeline *p, struct leat_error *
 	return status;
 }
 
+static enum leat_status make_epochs(struct leat_pipeline *p, struct leat_error *err)
+{
+	enum leat_status status = leat_epochs_create(p, &p->epochs, err);
+
+	if (status != LEAT_OK)
+		return status;
+	p->letters = leat_letters_create(p, leat_epochs_store(p->epochs));
+	p->replays = leat_replays_create(p, leat_epochs_store(p->epochs));
+	return LEAT_OK;
+}
+
 enum leat_status leat_pipeline_start(struct leat_pipeline *p, struct leat_error *err)
 {
 	enum leat_status status;
 	uint32_t i;
 
 	p->started_us = leat_clock_now_us();
-	status = p->description->mode == LEAT_MODE_EXACTLY_ONCE ? leat_epochs_create(p, &p->epochs, err) : LEAT_OK;
+	status = p->description->mode == LEAT_MODE_EXACTLY_ONCE ? make_epochs(p, err) : LEAT_OK;
 	if (status == LEAT_OK)
 		status = make_selves(p, err);
 	if (status == LEAT_OK)
@@ -433,6 +445,8 @@ void leat_pipeline_destroy(struct leat_pipeline *p)
 		free(p->node[i].self);
 		pthread_mutex_destroy(&p->node[i].lock);
 	}
+	leat_replays_destroy(p->replays);
+	leat_letters_destroy(p->letters);
 	leat_epochs_destroy(p->epochs);
 	for (i = 0; i < p->n_workers; i++)
 		leat_worker_finish(&p->worker[i]);

@@ -60,6 +60,7 @@ struct leat_node_figures {
 	uint64_t queue_bytes_limit;
 	int64_t lag;               /* sources: -1 unknown */
 	uint32_t partitions;       /* sources */
+	uint64_t letters;          /* its dead letters in the queue */
 	bool is_ready;             /* sources: open; sinks: claimed; operators: true */
 	char trouble[LEAT_ERROR_TEXT]; /* why not, or what is being retried; "" */
 };
@@ -85,6 +86,8 @@ struct leat_pipeline_figures {
 	uint64_t epoch, incarnation;           /* the last durable one; ours */
 	uint64_t epochs, epoch_bytes;          /* written by this process, and their bytes */
 	uint64_t epoch_barrier_us, epoch_write_us; /* spent until all shards had passed a barrier, and in the store, in all */
+	uint64_t letters, letters_bytes, letters_limit; /* dead letters in the queue, and the most bytes of them */
+	uint64_t letters_dropped;              /* by this process, as there were too many */
 	bool is_disk_low;                      /* sources are not read, as the store's disk has too little room left */
 	/* The longest time for which a worker that is awake has not come round; 0: none is awake. Many seconds: it is stuck, most
 	 * likely in a call into the plugin of `stalled_node`. */

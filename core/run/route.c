@@ -82,7 +82,7 @@ struct leat_value leat_route_key(const struct leat_node *node, struct leat_arena
 }
 
 /* The high bits: tables take the low ones of the same hash. A record without key goes to shard 0, which buries it. */
-static uint32_t shard_of(const struct leat_value *key, uint32_t n_shards)
+uint32_t leat_route_shard(const struct leat_value *key, uint32_t n_shards)
 {
 	return key->type == LEAT_NULL ? 0 : (uint32_t)(((leat_value_hash(key) >> 32) * n_shards) >> 32);
 }
@@ -116,7 +116,7 @@ void leat_route_split(const struct leat_route *route, struct leat_arena *arena, 
 	struct leat_value *key = leat_arena_allocate(arena, n * sizeof *key);
 	for (i = 0; i < n; i++) {
 		key[i] = leat_route_key(route->target, arena, &record[i]);
-		shard[i] = shard_of(&key[i], route->n_channels);
+		shard[i] = leat_route_shard(&key[i], route->n_channels);
 		end[shard[i] + 1]++;
 	}
 	for (s = 1; s <= route->n_channels; s++)
@@ -162,6 +162,8 @@ enum leat_status leat_encoder_init(struct leat_encoder *encoder, struct leat_pip
 	if (status != LEAT_OK)
 		return status;
 	encoder->instance->dead_log = &p->node[sink].dead_log;
+	encoder->instance->letters = p->letters;
+	encoder->instance->round = round;
 	encoder->dead = leat_allocate_zeroed(count_dead_readers(plan, sink) + 1, sizeof *encoder->dead);
 	for (i = 0; i < plan->n_edges && status == LEAT_OK; i++) {
 		if (plan->edge[i].from != sink || plan->edge[i].port != LEAT_DEAD_PORT)
@@ -265,4 +267,29 @@ enum leat_status leat_encoder_run(struct leat_encoder *encoder, struct leat_aren
 		leat_sink_push(encoder->sink, group, encoder->round);
 	}
 	return leat_encoder_run_dead(encoder, err);
+}
+
+void leat_encoder_pass(struct leat_encoder *encoder, struct leat_arena *arena, const struct leat_record *record)
+{
+	struct leat_group *group = leat_arena_allocate(arena, sizeof *group);
+
+	memset(group, 0, sizeof *group);
+	group->effect = leat_arena_allocate(arena, sizeof *group->effect);
+	group->effect[0] = (struct leat_group_effect){ .n = record->value.n, .record = record };
+	group->bytes = record->value.as.text;
+	group->bytes_n = record->value.n;
+	group->n = 1;
+	group->arena = leat_arena_ref(arena);
+	group->is_bare = true;
+	leat_counter_add(&encoder->instance->counters.records_in, 1);
+	leat_sink_push(encoder->sink, group, encoder->round);
+}
+
+struct leat_encoder *leat_encoder_find(struct leat_encoder *encoder, uint32_t sink)
+{
+	struct leat_encoder *found = encoder->instance->node->index == sink ? encoder : NULL;
+
+	for (size_t i = 0; i < encoder->n_dead && found == NULL; i++)
+		found = leat_encoder_find(&encoder->dead[i], sink);
+	return found;
 }

@@ -61,6 +61,10 @@ bool leat_encoder_has_room(const struct leat_encoder *encoder);
 /* The records are in `arena`, which the caller writes to. */
 enum leat_status leat_encoder_run(struct leat_encoder *encoder, struct leat_arena *arena, int64_t now_us, const struct leat_record *record,
                                   size_t n, struct leat_error *err);
+/* Takes over the record's value, which is an effect's bytes in `arena` as encode() has made them before. */
+void leat_encoder_pass(struct leat_encoder *encoder, struct leat_arena *arena, const struct leat_record *record);
+/* Itself, or the one behind it that works for that sink; NULL: neither. */
+struct leat_encoder *leat_encoder_find(struct leat_encoder *encoder, uint32_t sink);
 /* Encodes what lies in the instance's dead port, and empties it. */
 enum leat_status leat_encoder_run_dead(struct leat_encoder *encoder, struct leat_error *err);
 
@@ -77,6 +81,8 @@ struct leat_route {
 
 /* The record's key as the node asks for it; null when a part of it is missing. May allocate from `arena`. */
 struct leat_value leat_route_key(const struct leat_node *node, struct leat_arena *arena, const struct leat_record *record);
+/* The shard that a key belongs to. */
+uint32_t leat_route_shard(const struct leat_value *key, uint32_t n_shards);
 /* Splits records by the key of the target (setting it) and calls `send` with a packet for each shard that gets any. */
 void leat_route_split(const struct leat_route *route, struct leat_arena *arena, const struct leat_record *record, size_t n,
                       void (*send)(void *opaque, struct leat_channel *channel, struct leat_packet *packet), void *opaque);

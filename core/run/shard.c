@@ -9,10 +9,11 @@
 #include "base/memory.h"
 #include "run/delivery.h"
 #include "run/epoch.h"
+#include "run/replay.h"
 #include "run/restore.h"
 
 /* What is done in one turn before other shards have theirs. */
-enum { PACKETS_PER_TURN = 8, TIMERS_PER_TURN = 256 };
+enum { PACKETS_PER_TURN = 8, TIMERS_PER_TURN = 256, REPLAYS_PER_TURN = 64 };
 
 /* How often to look whether a reader's oldest batch is done with, once there are too many behind it. */
 enum { TRACKER_FULL_US = 100000 };
@@ -103,10 +104,13 @@ enum leat_status leat_shard_create(struct leat_pipeline *p, uint32_t stage, uint
 			shard->instance[i] = reader->instance;
 		else
 			status = leat_instance_create(p->description, node, shard->worker->index, index, &shard->instance[i], err);
-		if (status == LEAT_OK)
-			shard->instance[i]->dead_log = &p->node[node->index].dead_log;
-		else
+		if (status != LEAT_OK) {
 			leat_pipeline_fail(p, node, err);
+			break;
+		}
+		shard->instance[i]->dead_log = &p->node[node->index].dead_log;
+		shard->instance[i]->letters = p->letters;
+		shard->instance[i]->round = &shard->round;
 	}
 	for (i = 0; i < shard->stage->n_nodes && status == LEAT_OK; i++)
 		status = make_routes(shard, i, err);
@@ -135,6 +139,10 @@ void leat_shard_drop(struct leat_shard *shard)
 		leat_arena_unref(shard->parked[shard->parked_head].packet->arena);
 	leat_arena_unref(shard->arena);
 	shard->arena = NULL;
+	for (struct leat_replay *next; shard->replay != NULL; shard->replay = next) {
+		next = shard->replay->next;
+		leat_arena_unref(shard->replay->arena);
+	}
 }
 
 void leat_shard_destroy(struct leat_shard *shard)
@@ -468,7 +476,8 @@ static int64_t poll(struct leat_shard *shard)
 	}
 	if (!atomic_load(&reader->waker.is_woken) && now_us < reader->again_us)
 		return leat_reader_deadline(reader);
-	if (!wait_for_room(shard, budget_has_room) || (p->epochs != NULL && !epochs_have_room(shard)))
+	if (!wait_for_room(shard, budget_has_room) ||
+	    (p->epochs != NULL && (!epochs_have_room(shard) || !leat_letters_has_room(p->letters))))
 		return hold_up(shard);
 	if (leat_tracker_is_full(&reader->tracker))
 		return now_us + TRACKER_FULL_US;
@@ -492,6 +501,73 @@ static int64_t poll(struct leat_shard *shard)
 	}
 	if (atomic_load(&reader->has_ended))
 		leat_pipeline_nudge(p);
+	return run_batch(shard);
+}
+
+/* ---- dead letters that are wanted again ---- */
+
+struct leat_encoder *leat_shard_encoder(const struct leat_shard *shard, uint32_t sink)
+{
+	struct leat_encoder *found = NULL;
+
+	for (uint32_t i = 0; i < shard->stage->n_nodes; i++)
+		for (size_t k = 0; k < shard->n_routes[i] && found == NULL; k++)
+			if (shard->route[i][k].edge->kind == LEAT_EDGE_SINK)
+				found = leat_encoder_find(&shard->route[i][k].encoder, sink);
+	return found;
+}
+
+static enum leat_status begin_replay(struct leat_shard *shard, const struct leat_replay *replay, struct leat_error *err)
+{
+	struct leat_record *record = leat_arena_allocate(shard->arena, sizeof *record);
+	struct leat_instance *instance;
+
+	*record = replay->letter.record;
+	record->arrival_us = shard->now_us; /* latency is of this time round */
+	leat_worker_enter(shard->worker, replay->node);
+	switch (shard->pipeline->description->node[replay->node].role) {
+	case LEAT_ROLE_SOURCE:
+		instance = shard->reader->instance;
+		leat_instance_decode(instance, record);
+		if (instance->breach != NULL)
+			return leat_instance_judge(instance, LEAT_OK, 0, "decode", err);
+		return take_output(shard, instance, err);
+	case LEAT_ROLE_OPERATOR:
+		add_item(shard, shard->instance[position_in_stage(shard->stage, replay->node)], record, 1);
+		return LEAT_OK;
+	case LEAT_ROLE_SINK:
+		break;
+	}
+	if (replay->letter.kind == LEAT_LETTER_EFFECT) {
+		leat_encoder_pass(leat_shard_encoder(shard, replay->node), shard->arena, record);
+		return LEAT_OK;
+	}
+	return leat_encoder_run(leat_shard_encoder(shard, replay->node), shard->arena, shard->now_us, record, 1, err);
+}
+
+/* Some of them, in a batch of their own. They wait for what polling waits for, but for room for letters. Returns as
+ * leat_shard_run(). */
+static int64_t run_replay(struct leat_shard *shard)
+{
+	struct leat_pipeline *p = shard->pipeline;
+	struct leat_replay *replay;
+	enum leat_status status;
+	struct leat_error err;
+
+	if (atomic_load(&p->is_draining) || !wait_for_room(shard, budget_has_room) || !epochs_have_room(shard))
+		return INT64_MAX;
+	open_batch(shard);
+	note_work(shard);
+	for (int i = 0; i < REPLAYS_PER_TURN && (replay = leat_replays_take(p->replays, shard)) != NULL; i++) {
+		leat_arena_keep(shard->arena, replay->arena);
+		leat_arena_unref(replay->arena);
+		leat_letters_erase(p->letters, replay->letter.number, &shard->round);
+		status = begin_replay(shard, replay, &err);
+		if (status != LEAT_OK) {
+			leat_pipeline_fail(p, &p->description->node[replay->node], &err);
+			return INT64_MAX;
+		}
+	}
 	return run_batch(shard);
 }
 
@@ -677,6 +753,11 @@ static int64_t run_turn(struct leat_shard *shard)
 	timer_us = run_timers(shard);
 	if (shard->arena != NULL || shard->n_parked > 0)
 		return timer_us;
+	if (atomic_load(&shard->has_replay)) {
+		again_us = run_replay(shard);
+		if (again_us == 0 || shard->arena != NULL)
+			return again_us;
+	}
 	again_us = shard->reader != NULL ? poll(shard) : run_inputs(shard);
 	if (shard->pipeline->epochs != NULL && shard->arena == NULL && leat_epochs_pass(shard->pipeline->epochs, shard))
 		return 0;

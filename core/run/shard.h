@@ -48,6 +48,7 @@ struct leat_reader_state {
 
 struct leat_restore;
 struct leat_store;
+struct leat_replay;
 
 struct leat_parked {
 	struct leat_channel *channel;
@@ -88,6 +89,10 @@ struct leat_shard {
 	size_t n_at_barrier;      /* inputs */
 	struct leat_delta *delta; /* by position: what changed until the last barrier; the coordinator empties it */
 
+	/* dead letters that are wanted again, see replay.h; under its lock */
+	struct leat_replay *replay;
+	_Atomic bool has_replay;
+
 	/* the end of all input, asked for by the supervisor */
 	_Atomic bool is_ending;
 	_Atomic bool has_ended;
@@ -112,6 +117,9 @@ void leat_shard_send_barrier(struct leat_shard *shard);
  * in monotonic microseconds. */
 int64_t leat_shard_run(struct leat_shard *shard);
 uint32_t leat_shard_stage(const struct leat_shard *shard);
+
+/* The one that makes effects of this sink in the shard, NULL when there is none. */
+struct leat_encoder *leat_shard_encoder(const struct leat_shard *shard, uint32_t sink);
 
 /* source.c */
 struct leat_reader_state *leat_reader_create(struct leat_pipeline *p, const struct leat_node *node, int32_t partition,

@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "plugin/setup.h"
 #include "run/epoch.h"
+#include "run/replay.h"
 #include "run/shard.h"
 
 enum { DISCOVER_EVERY_US = 5000000, AT_LEAST_US = 100000 };
@@ -263,10 +264,11 @@ static void work(struct leat_pipeline *p)
 		if (now_us >= discover_us)
 			discover_us = discover_all(p, &attempt);
 		else
-			rest(p, discover_us - now_us);
+			rest(p, p->replays != NULL && discover_us - now_us > LEAT_REPLAYS_LOOK_US ? LEAT_REPLAYS_LOOK_US : discover_us - now_us);
+		leat_replays_step(p->replays);
 		if (leat_pipeline_state(p) == LEAT_RUN_STARTING && !is_over(p) && all_ready(p, LEAT_ROLE_SOURCE))
 			set_state(p, LEAT_RUN_RUNNING);
-		sources_ended = all_sources_ended(p);
+		sources_ended = all_sources_ended(p) && leat_replays_are_done(p->replays);
 	}
 	if (!atomic_load(&p->is_stopping))
 		drain(p, sources_ended);

@@ -37,6 +37,7 @@ static void put_node(struct leat_buffer *out, const struct leat_node *node, cons
 	put_number(out, "records_in", f->records_in);
 	put_number(out, "records_out", f->records_out);
 	put_number(out, "dead_letters", f->dead_letters);
+	put_number(out, "queued_dead_letters", f->letters);
 	if (f->trouble[0] != '\0')
 		put_text(out, "trouble", f->trouble);
 	leat_buffer_byte(out, '}');

@@ -51,6 +51,7 @@ FIGURE(node, bytes_in, f->bytes_in)
 FIGURE(node, bytes_out, f->bytes_out)
 FIGURE(node, errors, f->errors)
 FIGURE(node, dead_letters, f->dead_letters)
+FIGURE(node, letters, f->letters)
 FIGURE(node, retries, f->retries)
 FIGURE(node, busy, (double)f->busy_ns / 1e9)
 FIGURE(node, state_entries, f->state_entries)
@@ -75,6 +76,9 @@ FIGURE(pipeline, epochs, f->epochs)
 FIGURE(pipeline, epoch_bytes, f->epoch_bytes)
 FIGURE(pipeline, epoch_barrier, (double)f->epoch_barrier_us / 1e6)
 FIGURE(pipeline, epoch_write, (double)f->epoch_write_us / 1e6)
+FIGURE(pipeline, letters_bytes, f->letters_bytes)
+FIGURE(pipeline, letters_limit, f->letters_limit)
+FIGURE(pipeline, letters_dropped, f->letters_dropped)
 FIGURE(pipeline, disk_low, f->is_disk_low)
 
 static const struct pipeline_family pipeline_families[] = {
@@ -90,6 +94,10 @@ static const struct pipeline_family pipeline_families[] = {
 	{{"leat_epoch_bytes_total", "counter", "Bytes written to the store."}, pipeline_epoch_bytes},
 	{{"leat_epoch_barrier_seconds_total", "counter", "Time until all shards had passed the barriers of epochs."}, pipeline_epoch_barrier},
 	{{"leat_epoch_write_seconds_total", "counter", "Time in which epochs were written and synced."}, pipeline_epoch_write},
+	{{"leat_dead_letter_queue_bytes", "gauge", "Bytes of dead letters in the queue."}, pipeline_letters_bytes},
+	{{"leat_dead_letter_queue_limit_bytes", "gauge", "Bytes that dead letters in the queue may take."}, pipeline_letters_limit},
+	{{"leat_dead_letters_dropped_total", "counter", "Dead letters that went from the queue as there were too many."},
+     pipeline_letters_dropped},
 	{{"leat_disk_low", "gauge", "1 when sources are not read because the store's disk is nearly full."}, pipeline_disk_low},
 	{{NULL, NULL, NULL}, NULL},
 };
@@ -101,6 +109,7 @@ static const struct node_family node_families[] = {
 	{{"leat_sent_bytes_total", "counter", "Bytes that a node gave on."}, node_bytes_out, ON_ALL},
 	{{"leat_errors_total", "counter", "Calls into a node's plugin that returned an error."}, node_errors, ON_ALL},
 	{{"leat_dead_letters_total", "counter", "Records that a node could not take."}, node_dead_letters, ON_ALL},
+	{{"leat_dead_letter_queue_letters", "gauge", "Dead letters of a node in the queue."}, node_letters, ON_ALL},
 	{{"leat_retries_total", "counter", "Calls that were made again after an error."}, node_retries, ON_ALL},
 	{{"leat_busy_seconds_total", "counter", "Time spent inside a node's plugin."}, node_busy, ON_ALL},
 	{{"leat_ready", "gauge", "1 when a source is open or a sink is claimed."}, node_is_ready, ON_ALL},

@@ -30,7 +30,7 @@
 /* The log is read at a start, so it is kept short: most of it is effects that were delivered long ago. */
 enum { TOLERATE_TORN_TAIL = 0, WAL_LIMIT = 64 << 20, WRITE_BUFFER = 16 << 20, BLOCK_CACHE = 32 << 20, BLOOM_BITS = 10 };
 
-const char *const leat_store_families[STORE_FAMILIES] = { "default", "rows", "ranges", "outbox" };
+const char *const leat_store_families[STORE_FAMILIES] = { "default", "rows", "ranges", "outbox", "letters" };
 
 enum leat_status leat_store_error(const struct leat_store *store, const char *what, char *said, struct leat_error *err)
 {
@@ -175,6 +175,8 @@ enum leat_status leat_store_hand_out(struct leat_store *store, enum leat_status 
 	if (status == LEAT_OK)
 		status = leat_store_read_catalogue(store, err);
 	if (status == LEAT_OK)
+		status = leat_store_read_letters(store, err);
+	if (status == LEAT_OK)
 		*out = store;
 	else
 		leat_store_close(store);
@@ -224,6 +226,7 @@ void leat_store_close(struct leat_store *store)
 		free(store->sink[i].name);
 	free(store->table);
 	free(store->sink);
+	leat_store_forget_letters(store);
 	leat_buffer_finish(&store->scratch);
 	if (store->lock >= 0)
 		(void)close(store->lock);
@@ -426,6 +429,7 @@ enum leat_status leat_store_commit(struct leat_store *store, uint64_t epoch, str
 
 	leat_check(epoch == leat_store_epoch(store) || epoch == leat_store_epoch(store) + 1);
 	leat_store_put_text(store, "epoch", "%" PRIu64, epoch);
+	leat_store_put_letter_counts(store);
 	rocksdb_write(store->db, store->synced, store->batch, &said);
 	rocksdb_writebatch_clear(store->batch);
 	if (said != NULL)

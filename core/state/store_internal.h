@@ -3,22 +3,24 @@
 #define LEAT_STATE_STORE_INTERNAL_H
 
 /*
- * What the store's files share. Four column families:
+ * What the store's files share. Five column families:
  *
  *   default  texts by name, for people and few: format, pipeline, incarnation, epoch, table/N, sink/N, head/N, delivered/N,
- *            position/SOURCE/PARTITION
+ *            position/SOURCE/PARTITION, letters, letters/NODE
  *   rows     of fixed and value tables, one an entry: u32 table, u32 shard (both big-endian), the row's own key
  *   ranges   rows of ordered tables and timers, under keys of the same form, of which many belong together
  *   outbox   u32 sink, u64 epoch (both big-endian) -> header, lz4 block of the effects
+ *   letters  u64 number (big-endian) -> u64 epoch, u16 length of the node's name, the name, the letter's own bytes
  */
 
 #include <pthread.h>
 #include <rocksdb/c.h>
 #include <stdatomic.h>
 
+#include "state/letters.h"
 #include "state/store.h"
 
-enum { STORE_META, STORE_ROWS, STORE_RANGES, STORE_OUTBOX, STORE_FAMILIES };
+enum { STORE_META, STORE_ROWS, STORE_RANGES, STORE_OUTBOX, STORE_LETTERS, STORE_FAMILIES };
 
 /*
  * A row's key: table and shard, its own key, and in STORE_ROWS a hash of that. RocksDB's filter of what is in memory hashes keys to
@@ -38,6 +40,22 @@ struct store_sink {
 	struct leat_fence delivered, head;
 	bool is_used;
 	bool is_gone; /* dropped; keeps its number */
+};
+
+struct store_letters_of {
+	char *node;
+	struct leat_letter_count count;
+	bool is_changed; /* since the last commit */
+};
+
+struct store_letters {
+	uint64_t first, next; /* none is below `first`; `next` is the number of the next one */
+	bool is_changed;
+	struct leat_letter_count count;
+	struct store_letters_of *of; /* by node; never shrinks */
+	size_t n, capacity;
+	uint64_t *erased; /* with the epoch in hand: they can still be read */
+	size_t n_erased, erased_capacity;
 };
 
 struct leat_store {
@@ -61,6 +79,7 @@ struct leat_store {
 	size_t n_tables, table_capacity;
 	struct store_sink *sink; /* by number - 1 */
 	size_t n_sinks, sink_capacity;
+	struct store_letters letters;
 };
 
 extern const char *const leat_store_families[STORE_FAMILIES];
@@ -85,6 +104,11 @@ enum leat_status leat_store_read_catalogue(struct leat_store *store, struct leat
 void leat_store_end_row_key(const struct leat_store *store, const rocksdb_column_family_handle_t *family, struct leat_buffer *key);
 /* Where the table's rows are. */
 rocksdb_column_family_handle_t *leat_store_family_of(const struct leat_store *store, uint32_t number);
+/* What is known of the letters, without reading them. */
+enum leat_status leat_store_read_letters(struct leat_store *store, struct leat_error *err);
+/* Puts what has changed of that; part of every commit. */
+void leat_store_put_letter_counts(struct leat_store *store);
+void leat_store_forget_letters(struct leat_store *store);
 /* Also when that cannot be read. */
 bool leat_store_has_rows(const struct leat_store *store, uint32_t number);
 

@@ -339,6 +339,30 @@ START_TEST(no_sink_is_added_when_all_dead_letters_are_read)
 }
 END_TEST
 
+/* Its store has a queue of them. */
+START_TEST(no_sink_is_added_where_delivery_is_exactly_once)
+{
+	static const char yaml[] = "pipeline: p\nsources:\n  payments: {type: kafka, brokers: b, topic: t}\n"
+	                           "sinks:\n  out: {type: kafka, input: payments, brokers: b, topic: u}\n";
+
+	read_with(yaml, "dead.jsonl", stand_in_registry());
+	ck_assert_ptr_nonnull(d);
+	ck_assert_uint_eq(d->n_nodes, 2);
+	ck_assert_int_eq(d->letters.max_bytes, 1 << 30);
+	ck_assert(!d->letters.stops_when_full);
+	finish();
+}
+END_TEST
+
+START_TEST(how_much_dead_letters_may_take_is_in_the_file)
+{
+	read_good(HEAD "dead_letters: {max: 64MiB, when_full: stop}\n" SOURCE "sinks:\n  out: {type: stdout, input: payments}\n");
+	ck_assert_int_eq(d->letters.max_bytes, 64 << 20);
+	ck_assert(d->letters.stops_when_full);
+	finish();
+}
+END_TEST
+
 START_TEST(without_a_file_plugin_dead_letters_are_warned_of)
 {
 	read_with(HEAD SOURCE "sinks:\n  out: {type: stdout, input: payments}\n", "dead.jsonl", stand_in_registry_without_file());
@@ -535,6 +559,8 @@ int main(void)
 		dead_letters_that_no_one_reads_go_to_a_sink_of_the_host,
 		the_sink_of_the_host_takes_another_name_when_its_own_is_taken,
 		no_sink_is_added_when_all_dead_letters_are_read,
+		no_sink_is_added_where_delivery_is_exactly_once,
+		how_much_dead_letters_may_take_is_in_the_file,
 		without_a_file_plugin_dead_letters_are_warned_of,
 		a_plugin_cannot_have_an_option_that_is_the_hosts,
 		a_plugin_that_was_refused_is_told_with_the_reason,

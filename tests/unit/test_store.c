@@ -187,7 +187,7 @@ static void expect_outbox(uint32_t sink, uint64_t after, const char *expected)
 
 /* ---- behind the store's back ------------------------------------------------------------------------------------------ */
 
-enum { META, ROWS, RANGES, OUTBOX, FAMILIES };
+enum { META, ROWS, RANGES, OUTBOX, LETTERS, FAMILIES };
 
 struct raw {
 	rocksdb_t *db;
@@ -197,13 +197,13 @@ struct raw {
 
 static void raw_open(struct raw *raw)
 {
-	static const char *const names[FAMILIES] = { "default", "rows", "ranges", "outbox" };
+	static const char *const names[FAMILIES] = { "default", "rows", "ranges", "outbox", "letters" };
 	const rocksdb_options_t *options[FAMILIES];
 	char path[128], *said = NULL;
 
 	(void)snprintf(path, sizeof path, "%s/db", folder);
 	raw->options = rocksdb_options_create();
-	options[META] = options[ROWS] = options[RANGES] = options[OUTBOX] = raw->options;
+	options[META] = options[ROWS] = options[RANGES] = options[OUTBOX] = options[LETTERS] = raw->options;
 	raw->db = rocksdb_open_column_families(raw->options, path, FAMILIES, names, options, raw->family, &said);
 	ck_assert_msg(said == NULL, "%s", said);
 }
