@@ -382,6 +382,14 @@ static void destroy(void *self)
 	(void)pthread_mutex_destroy(&s->commit_lock);
 }
 
+/* `start: latest` is another offset every time. */
+static void begin(void *self, struct leat_reader *reader, struct leat_position *position)
+{
+	(void)self;
+	position->offset = atomic_load(&reader->next);
+	kafka_reader_mark(reader, position);
+}
+
 const struct leat_source_ops kafka_source = {
 	.size = sizeof kafka_source,
 	.instance_size = sizeof(struct kafka_source),
@@ -396,4 +404,5 @@ const struct leat_source_ops kafka_source = {
 	.lag = lag,
 	.close = close_reader,
 	.destroy = destroy,
+	.begin = begin,
 };

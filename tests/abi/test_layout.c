@@ -224,7 +224,7 @@ static const struct layout layouts[] = {
 	AT(leat_position, offset, 0),
 	AT(leat_position, note, 8),
 
-	SIZE(leat_source_ops, 104),
+	SIZE(leat_source_ops, 112),
 	AT(leat_source_ops, size, 0),
 	AT(leat_source_ops, instance_size, 8),
 	AT(leat_source_ops, options, 16),
@@ -239,6 +239,7 @@ static const struct layout layouts[] = {
 	AT(leat_source_ops, lag, 80),
 	AT(leat_source_ops, close, 88),
 	AT(leat_source_ops, destroy, 96),
+	AT(leat_source_ops, begin, 104),
 
 	SIZE(leat_effect, 16),
 	AT(leat_effect, bytes, 0),

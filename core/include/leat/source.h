@@ -55,6 +55,9 @@ struct leat_source_ops {
 	/* `reader` is from open(). Required. */
 	void (*close)(void *self, struct leat_reader *reader);
 	void (*destroy)(void *self);
+	/* Right after an open() without a position: where the reader begins. The host stores that before any record, so that what
+	 * comes in while nobody reads is not skipped (E2). NULL: it always begins at the same record, and needs no such position. */
+	void (*begin)(void *self, struct leat_reader *reader, struct leat_position *position);
 };
 
 #ifdef __cplusplus
