@@ -25,7 +25,8 @@
 #include "base/memory.h"
 #include "state/store_internal.h"
 
-#define FORMAT "1"
+/* 1: files of a pattern were numbered by their order, and it did not say what positions, rows and effects belong to. */
+#define FORMAT "2"
 
 enum { TOLERATE_TORN_TAIL = 0, WRITE_BUFFER = 32 << 20, WAL_LIMIT = 256 << 20 };
 

@@ -314,9 +314,9 @@ START_TEST(a_folder_of_another_pipeline_or_format_is_refused)
 	expect_refused(leat_store_open_read_only(folder, "q", &store, &err), "is of pipeline \"p\"");
 	expect_ok(leat_store_open_read_only(folder, NULL, &store, &err));
 	ck_assert_str_eq(leat_store_pipeline(store), "p");
-	raw_put(META, "format", 6, "2", 1);
-	expect_refused(leat_store_open(folder, "p", &store, &err), "has format 2, this version reads 1");
-	expect_refused(leat_store_open_read_only(folder, "p", &store, &err), "has format 2, this version reads 1");
+	raw_put(META, "format", 6, "3", 1);
+	expect_refused(leat_store_open(folder, "p", &store, &err), "has format 3, this version reads 2");
+	expect_refused(leat_store_open_read_only(folder, "p", &store, &err), "has format 3, this version reads 2");
 	store = NULL;
 	end();
 }
