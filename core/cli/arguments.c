@@ -156,3 +156,10 @@ bool leat_argument_choice(const struct leat_verb *verb, const char *option, cons
 	(void)leat_usage_error(verb, "option \"--%s\" is \"%s\", expected %s", option, text, list);
 	return false;
 }
+
+bool leat_argument_format(const struct leat_verb *verb, const char *text, int *format)
+{
+	static const char *const formats[] = {[LEAT_FORMAT_TEXT] = "text", [LEAT_FORMAT_JSON] = "json", NULL};
+
+	return leat_argument_choice(verb, "format", text, formats, format);
+}

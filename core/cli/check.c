@@ -48,9 +48,6 @@ static const struct option options[] = {
 	{NULL, 0, NULL, 0},
 };
 
-enum { TEXT, JSON };
-static const char *const formats[] = {"text", "json", NULL};
-
 struct check {
 	const char *plugin_path;
 	bool is_offline;
@@ -110,7 +107,7 @@ static void show_answer(void *opaque, const struct leat_node *node, const struct
 {
 	struct check *c = opaque;
 
-	if (c->format == JSON) {
+	if (c->format == LEAT_FORMAT_JSON) {
 		leat_buffer_text(&c->answers, c->answers.n == 0 ? "{\"node\":" : ",{\"node\":");
 		leat_format_json(&c->answers, node->name);
 		leat_format_put(&c->answers, ",\"role\":\"%s\",\"type\":", leat_role_name(node->role));
@@ -153,7 +150,7 @@ static enum leat_exit check_file(struct check *c, const struct leat_registry *re
 	c->answers.n = 0;
 	if (d != NULL && !c->is_offline && !leat_description_check(d, report, show_answer, c))
 		status = LEAT_EXIT_FAILED;
-	if (c->format == JSON) {
+	if (c->format == LEAT_FORMAT_JSON) {
 		print_object(c, d, status == LEAT_EXIT_OK, report);
 	} else {
 		if (status == LEAT_EXIT_OK)
@@ -171,17 +168,17 @@ static enum leat_exit check_files(struct check *c, const struct leat_files *file
 	struct leat_registry *registry = leat_cli_registry(c->plugin_path);
 	enum leat_exit worst = LEAT_EXIT_OK;
 
-	if (c->format == JSON)
+	if (c->format == LEAT_FORMAT_JSON)
 		(void)fputs("[", stdout);
 	for (size_t i = 0; i < files->n; i++) {
 		enum leat_exit status;
 
-		if (c->format == JSON && i > 0)
+		if (c->format == LEAT_FORMAT_JSON && i > 0)
 			(void)fputs(",", stdout);
 		status = check_file(c, registry, files->path[i]);
 		worst = status > worst ? status : worst; /* 78 outweighs 1 */
 	}
-	if (c->format == JSON)
+	if (c->format == LEAT_FORMAT_JSON)
 		(void)fputs("]\n", stdout);
 	leat_buffer_finish(&c->answers);
 	leat_registry_destroy(registry);
@@ -190,7 +187,7 @@ static enum leat_exit check_files(struct check *c, const struct leat_files *file
 
 static enum leat_exit run(const struct leat_verb *verb, int argc, char **argv)
 {
-	struct check c = {.format = TEXT};
+	struct check c = {.format = LEAT_FORMAT_TEXT};
 	struct leat_files files = {0};
 	enum leat_exit status;
 	bool is_readable = true;
@@ -205,7 +202,7 @@ static enum leat_exit run(const struct leat_verb *verb, int argc, char **argv)
 			c.plugin_path = optarg;
 		if (option == OWN_OFFLINE)
 			c.is_offline = true;
-		if (option == OWN_FORMAT && !leat_argument_choice(verb, "format", optarg, formats, &c.format))
+		if (option == OWN_FORMAT && !leat_argument_format(verb, optarg, &c.format))
 			return LEAT_EXIT_USAGE;
 	}
 	if (optind == argc)

@@ -60,12 +60,10 @@ void leat_state_option(struct leat_state_use *use, int option)
 /* As it runs: with the sink of dead letters that the host adds. */
 enum leat_exit leat_state_read_file(struct leat_state_use *use, const char *file)
 {
-	char *stem = leat_file_stem(file);
 	struct leat_description_options options;
 
-	use->dead_letters = leat_format_text("%s/%s.dead.jsonl", use->state_dir, stem);
+	use->dead_letters = leat_dead_letters_path(use->state_dir, file);
 	options.dead_letters = use->dead_letters;
-	free(stem);
 	use->registry = leat_cli_registry(use->plugin_path);
 	use->report = leat_report_create();
 	use->description = leat_description_read(use->registry, file, &options, use->report);
@@ -76,7 +74,7 @@ enum leat_exit leat_state_read_file(struct leat_state_use *use, const char *file
 		leat_verb_complain(use->verb, "pipeline \"%s\" keeps no state: it is delivered at least once", use->description->name);
 		return LEAT_EXIT_FAILED;
 	}
-	use->folder = leat_format_text("%s/%s.state", use->state_dir, use->description->name);
+	use->folder = leat_store_folder_in(use->state_dir, use->description->name);
 	return LEAT_EXIT_OK;
 }
 
@@ -124,16 +122,13 @@ const struct leat_node *leat_state_node(const struct leat_state_use *use, enum l
 {
 	const struct leat_description *d = use->description;
 	const char **names = leat_allocate_zeroed(d->n_nodes + 1, sizeof *names);
-	const struct leat_node *found = NULL;
+	const struct leat_node *found = leat_description_find(d, role, name);
 	const char *nearest;
 	size_t n = 0;
 
-	for (size_t i = 0; i < d->n_nodes; i++) {
+	for (size_t i = 0; i < d->n_nodes; i++)
 		if (d->node[i].role == role)
 			names[n++] = d->node[i].name;
-		if (d->node[i].role == role && strcmp(d->node[i].name, name) == 0)
-			found = &d->node[i];
-	}
 	nearest = found == NULL ? leat_nearest(name, names) : NULL;
 	free(names);
 	if (found == NULL && nearest != NULL)

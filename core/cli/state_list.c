@@ -42,9 +42,6 @@ static const struct option options[] = {
 	{NULL, 0, NULL, 0},
 };
 
-enum { TEXT, JSON };
-static const char *const formats[] = {"text", "json", NULL};
-
 struct list {
 	const struct leat_store *store;
 	struct leat_buffer out;
@@ -58,7 +55,7 @@ struct list {
 static void begin_section(struct list *l, const char *name, const char *heading)
 {
 	l->n = 0;
-	if (l->format == JSON)
+	if (l->format == LEAT_FORMAT_JSON)
 		leat_format_put(&l->out, ",\"%s\":[", name);
 	else
 		leat_format_put(&l->out, "\n%s\n", heading);
@@ -66,7 +63,7 @@ static void begin_section(struct list *l, const char *name, const char *heading)
 
 static void end_section(struct list *l)
 {
-	if (l->format == JSON)
+	if (l->format == LEAT_FORMAT_JSON)
 		leat_buffer_byte(&l->out, ']');
 	else if (l->n == 0)
 		leat_buffer_text(&l->out, "-\n");
@@ -82,7 +79,7 @@ static void put_position(void *opaque, const char *source, int32_t partition, co
 {
 	struct list *l = opaque;
 
-	if (l->format == JSON) {
+	if (l->format == LEAT_FORMAT_JSON) {
 		begin_object(l, "source", source);
 		leat_format_put(&l->out, ",\"partition\":%" PRId32 ",\"position\":%" PRId64 ",\"note\":", partition, position->offset);
 		leat_format_json(&l->out, position->note);
@@ -113,7 +110,7 @@ static const char *kind_name(uint32_t kind)
 
 static void put_table(struct list *l, const struct leat_store_table *t)
 {
-	if (l->format == JSON) {
+	if (l->format == LEAT_FORMAT_JSON) {
 		begin_object(l, "node", t->node);
 		leat_buffer_text(&l->out, ",\"table\":");
 		leat_format_json(&l->out, t->table[0] == '\0' ? NULL : t->table);
@@ -145,7 +142,7 @@ static enum leat_status put_tables(struct list *l, struct leat_error *err)
 
 static void put_sink(struct list *l, const char *name, const struct leat_store_audit *a)
 {
-	if (l->format == JSON) {
+	if (l->format == LEAT_FORMAT_JSON) {
 		begin_object(l, "sink", name);
 		leat_format_put(&l->out,
 		                ",\"delivered\":{\"incarnation\":%" PRIu64 ",\"epoch\":%" PRIu64 ",\"digest\":\"%016" PRIx64
@@ -182,7 +179,7 @@ static enum leat_status put_all(struct list *l, struct leat_error *err)
 {
 	enum leat_status status;
 
-	if (l->format == JSON) {
+	if (l->format == LEAT_FORMAT_JSON) {
 		leat_buffer_text(&l->out, "{\"pipeline\":");
 		leat_format_json(&l->out, leat_store_pipeline(l->store));
 		leat_buffer_text(&l->out, ",\"folder\":");
@@ -200,7 +197,7 @@ static enum leat_status put_all(struct list *l, struct leat_error *err)
 		status = put_tables(l, err);
 	if (status == LEAT_OK)
 		status = put_sinks(l, err);
-	if (l->format == JSON)
+	if (l->format == LEAT_FORMAT_JSON)
 		leat_buffer_text(&l->out, "}\n");
 	return status;
 }
@@ -230,7 +227,7 @@ static enum leat_exit run(const struct leat_verb *verb, int argc, char **argv)
 {
 	struct leat_state_use use = { .verb = verb, .state_dir = "." };
 	enum leat_exit status;
-	int format = TEXT;
+	int format = LEAT_FORMAT_TEXT;
 	int option;
 
 	while ((option = leat_argument_next(verb, argc, argv, "", options)) != LEAT_ARGUMENT_END) {
@@ -239,7 +236,7 @@ static enum leat_exit run(const struct leat_verb *verb, int argc, char **argv)
 		if (option == LEAT_ARGUMENT_WRONG)
 			return LEAT_EXIT_USAGE;
 		leat_state_option(&use, option);
-		if (option == OWN_FORMAT && !leat_argument_choice(verb, "format", optarg, formats, &format))
+		if (option == OWN_FORMAT && !leat_argument_format(verb, optarg, &format))
 			return LEAT_EXIT_USAGE;
 	}
 	if (argc - optind != 1)

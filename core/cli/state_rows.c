@@ -149,11 +149,12 @@ static bool take_row(void *opaque, uint32_t shard, const struct leat_delta_op *o
 
 static const struct leat_table_spec *find_spec(const struct leat_description *d, const struct leat_store_table *t)
 {
-	for (size_t i = 0; i < d->n_nodes; i++)
-		if (d->node[i].role == LEAT_ROLE_OPERATOR && strcmp(d->node[i].name, t->node) == 0)
-			for (const struct leat_table_spec *s = d->node[i].plugin->op->tables; s != NULL && s->name != NULL; s++)
-				if (strcmp(s->name, t->table) == 0)
-					return s;
+	const struct leat_node *node = leat_description_find(d, LEAT_ROLE_OPERATOR, t->node);
+	const struct leat_table_spec *s = node == NULL ? NULL : node->plugin->op->tables;
+
+	for (; s != NULL && s->name != NULL; s++)
+		if (strcmp(s->name, t->table) == 0)
+			return s;
 	return NULL;
 }
 

@@ -48,9 +48,6 @@ static const struct option options[] = {
 	{NULL, 0, NULL, 0},
 };
 
-enum { TEXT, JSON };
-static const char *const formats[] = {"text", "json", NULL};
-
 struct verify {
 	struct leat_state_use use;
 	int format;
@@ -151,14 +148,6 @@ static void put_text(struct verify *v, const struct verdict *is)
 	leat_buffer_byte(&v->out, '\n');
 }
 
-static const struct leat_node *find_node(const struct leat_description *d, const char *sink)
-{
-	for (size_t i = 0; i < d->n_nodes; i++)
-		if (d->node[i].role == LEAT_ROLE_SINK && strcmp(d->node[i].name, sink) == 0)
-			return &d->node[i];
-	return NULL;
-}
-
 static void verify_sinks(struct verify *v)
 {
 	for (uint32_t number = 1; number <= leat_store_n_sinks(v->use.store); number++) {
@@ -167,8 +156,8 @@ static void verify_sinks(struct verify *v)
 
 		if (name == NULL)
 			continue;
-		judge_sink(v, number, find_node(v->use.description, name), &is);
-		if (v->format == JSON)
+		judge_sink(v, number, leat_description_find(v->use.description, LEAT_ROLE_SINK, name), &is);
+		if (v->format == LEAT_FORMAT_JSON)
 			put_json(v, &is);
 		else
 			put_text(v, &is);
@@ -209,7 +198,7 @@ static void put_head(struct verify *v, const struct leat_error *err)
 {
 	const struct leat_store *store = v->use.store;
 
-	if (v->format == JSON) {
+	if (v->format == LEAT_FORMAT_JSON) {
 		leat_buffer_text(&v->out, "{\"pipeline\":");
 		leat_format_json(&v->out, leat_store_pipeline(store));
 		leat_buffer_text(&v->out, ",\"folder\":");
@@ -246,14 +235,14 @@ static enum leat_exit verify(struct verify *v, const char *file)
 	v->is_good = verify_rows(v, &err) == LEAT_OK;
 	put_head(v, v->is_good ? NULL : &err);
 	verify_sinks(v);
-	leat_buffer_text(&v->out, v->format == JSON ? "]}\n" : "");
+	leat_buffer_text(&v->out, v->format == LEAT_FORMAT_JSON ? "]}\n" : "");
 	(void)fwrite(v->out.data, 1, v->out.n, stdout);
 	return v->is_good ? LEAT_EXIT_OK : LEAT_EXIT_FAILED;
 }
 
 static enum leat_exit run(const struct leat_verb *verb, int argc, char **argv)
 {
-	struct verify v = { .use = { .verb = verb, .state_dir = "." }, .format = TEXT };
+	struct verify v = { .use = { .verb = verb, .state_dir = "." }, .format = LEAT_FORMAT_TEXT };
 	enum leat_exit status;
 	int option;
 
@@ -263,7 +252,7 @@ static enum leat_exit run(const struct leat_verb *verb, int argc, char **argv)
 		if (option == LEAT_ARGUMENT_WRONG)
 			return LEAT_EXIT_USAGE;
 		leat_state_option(&v.use, option);
-		if (option == OWN_FORMAT && !leat_argument_choice(verb, "format", optarg, formats, &v.format))
+		if (option == OWN_FORMAT && !leat_argument_format(verb, optarg, &v.format))
 			return LEAT_EXIT_USAGE;
 		v.claims = v.claims || option == OWN_CLAIM;
 	}

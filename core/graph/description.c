@@ -266,6 +266,14 @@ bool leat_description_check(const struct leat_description *description, struct l
 	return ok;
 }
 
+const struct leat_node *leat_description_find(const struct leat_description *d, enum leat_role role, const char *name)
+{
+	for (uint32_t i = 0; i < d->n_nodes; i++)
+		if (d->node[i].role == role && strcmp(d->node[i].name, name) == 0)
+			return &d->node[i];
+	return NULL;
+}
+
 void leat_description_destroy(struct leat_description *description)
 {
 	size_t i;

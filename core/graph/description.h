@@ -85,6 +85,8 @@ struct leat_description *leat_description_read(const struct leat_registry *regis
  * with each node's name and NULL or the reason. */
 bool leat_description_check(const struct leat_description *description, struct leat_report *report,
                             void (*progress)(void *opaque, const struct leat_node *node, const struct leat_error *err), void *opaque);
+/* The node of that role and name, or NULL. */
+const struct leat_node *leat_description_find(const struct leat_description *description, enum leat_role role, const char *name);
 void leat_description_destroy(struct leat_description *description); /* destroys the prototypes; accepts NULL */
 
 const char *leat_role_name(enum leat_role role); /* "source", "operator", "sink" */

@@ -128,7 +128,7 @@ static void set_disk_low(struct leat_epochs *e)
 
 enum leat_status leat_epochs_create(struct leat_pipeline *p, struct leat_epochs **out, struct leat_error *err)
 {
-	char *folder = leat_format_text("%s/%s.state", p->options.state_dir == NULL ? "." : p->options.state_dir, p->description->name);
+	char *folder = leat_store_folder_in(p->options.state_dir == NULL ? "." : p->options.state_dir, p->description->name);
 	struct leat_epochs *e = leat_allocate_zeroed(1, sizeof *e);
 	enum leat_status status;
 

@@ -13,7 +13,7 @@
 
 static bool is_at(const struct leat_fence *a, const struct leat_fence *b)
 {
-	return a->epoch == b->epoch && a->digest == b->digest;
+	return leat_fence_is_at(a, b->epoch, b->digest);
 }
 
 /* E4: somebody has claimed with our number or a larger one; a copy of the store's folder may have been in use. */
@@ -36,7 +36,7 @@ static bool compare_entry(void *opaque, const struct leat_outbox_entry *entry)
 {
 	struct search *s = opaque;
 
-	s->is_there = s->is_there || (entry->epoch == s->found->epoch && entry->digest == s->found->digest);
+	s->is_there = s->is_there || leat_fence_is_at(s->found, entry->epoch, entry->digest);
 	return true;
 }
 
@@ -61,8 +61,8 @@ static enum leat_status refuse(const struct leat_fence *found, const struct leat
 		                      ", and the store in \"%s\" no longer keeps what was delivered up to %" PRIu64 DECIDE,
 		                      found->epoch, folder, delivered->epoch);
 	return leat_error_set(err, LEAT_FATAL, 0,
-	                      "it has other effects: digest %016" PRIx64 " at epoch %" PRIu64 ", which the store in \"%s\" does not know" DECIDE, found->digest,
-	                      found->epoch, folder);
+	                      "it has other effects: digest %016" PRIx64 " at epoch %" PRIu64 ", which the store in \"%s\" does not know" DECIDE,
+	                      found->digest, found->epoch, folder);
 }
 
 enum leat_status leat_fence_judge(const struct leat_store *store, uint32_t sink, const struct leat_fence *delivered,

@@ -32,6 +32,15 @@ char *leat_file_stem(const char *path)
 	return leat_copy_bytes_as_text(name, dot == NULL || dot == name ? strlen(name) : (size_t)(dot - name));
 }
 
+char *leat_dead_letters_path(const char *state_dir, const char *file)
+{
+	char *stem = leat_file_stem(file);
+	char *path = leat_format_text("%s/%s.dead.jsonl", state_dir, stem);
+
+	free(stem);
+	return path;
+}
+
 /* Two pipelines of a name could not be told apart in metrics, two files of a stem would write one dead-letter file. */
 static bool is_unique(const struct leat_fleet *fleet, const struct leat_fleet_member *member, const char *stem,
                       struct leat_report *report)
@@ -62,7 +71,7 @@ bool leat_fleet_add(struct leat_fleet *fleet, const struct leat_registry *regist
                     struct leat_report *report)
 {
 	char *stem = leat_file_stem(file);
-	char *dead_letters = leat_format_text("%s/%s.dead.jsonl", state_dir, stem);
+	char *dead_letters = leat_dead_letters_path(state_dir, file);
 	const struct leat_description_options options = {.dead_letters = dead_letters};
 	struct leat_fleet_member member = {.file = leat_copy_text(file)};
 

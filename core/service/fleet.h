@@ -27,7 +27,7 @@ struct leat_fleet *leat_fleet_create(void);
 /* Aborts what still runs. Accepts NULL. */
 void leat_fleet_destroy(struct leat_fleet *fleet);
 
-/* Reads a file. Dead letters that no one reads go to `<state_dir>/<file's stem>.dead.jsonl`. False: it went to the report;
+/* Reads a file. Dead letters that no one reads go to leat_dead_letters_path(). False: it went to the report;
  * also when another member has the same pipeline name or the same stem. */
 bool leat_fleet_add(struct leat_fleet *fleet, const struct leat_registry *registry, const char *file, const char *state_dir,
                     struct leat_report *report);
@@ -44,5 +44,7 @@ bool leat_fleet_page(void *opaque, const char *path, struct leat_http_answer *an
 
 /* The file's name without its folder and extension, for free(). */
 char *leat_file_stem(const char *path);
+/* Where dead letters go that no one reads, `<state_dir>/<the file's stem>.dead.jsonl`, for free(). */
+char *leat_dead_letters_path(const char *state_dir, const char *file);
 
 #endif

@@ -25,12 +25,14 @@
 #include "base/memory.h"
 #include "state/store_internal.h"
 
-/* 1: files of a pattern were numbered by their order, and it did not say what positions, rows and effects belong to. */
-#define FORMAT "2"
+/* 1: all rows in one family. 2: files of a pattern were numbered by their order, and nothing said what positions, rows and
+ * effects belong to. */
+#define FORMAT "3"
 
-enum { TOLERATE_TORN_TAIL = 0, WRITE_BUFFER = 32 << 20, WAL_LIMIT = 256 << 20 };
+/* The log is read at a start, so it is kept short: most of it is effects that were delivered long ago. */
+enum { TOLERATE_TORN_TAIL = 0, WAL_LIMIT = 64 << 20, BLOCK_CACHE = 32 << 20, BLOOM_BITS = 10 };
 
-const char *const leat_store_families[STORE_FAMILIES] = { "default", "state", "outbox" };
+const char *const leat_store_families[STORE_FAMILIES] = { "default", "rows", "ranges", "outbox" };
 
 enum leat_status leat_store_error(const struct leat_store *store, const char *what, char *said, struct leat_error *err)
 {
@@ -58,6 +60,32 @@ static enum leat_status lock_folder(struct leat_store *store, struct leat_error 
 	return LEAT_OK;
 }
 
+/*
+ * Each epoch puts rows at random places, and hardly anybody looks for one before it is in a file: so they are gathered in a
+ * vector, sorted when it is full. A skip list, RocksDB's default, cost 29 % of the process (Kafka to aggregate to Kafka); with
+ * a vector that pipeline without Kafka made 1.25 million events/s instead of 0.47 (10,000 keys), 0.63 instead of 0.31 (a
+ * million). Looking for a row that is in the vector would sort a copy of it: a filter says that it is not there, and see
+ * LEAT_STORE_SETTLED for whom it is.
+ */
+static void gather_rows(rocksdb_options_t *options)
+{
+	rocksdb_options_set_memtable_vector_rep(options);
+	rocksdb_options_set_memtable_whole_key_filtering(options, 1);
+	rocksdb_options_set_memtable_prefix_bloom_size_ratio(options, 0.1);
+}
+
+static void filter_files(rocksdb_options_t *options)
+{
+	rocksdb_block_based_table_options_t *table = rocksdb_block_based_options_create();
+	rocksdb_cache_t *cache = rocksdb_cache_create_lru(BLOCK_CACHE);
+
+	rocksdb_block_based_options_set_filter_policy(table, rocksdb_filterpolicy_create_bloom_full(BLOOM_BITS));
+	rocksdb_block_based_options_set_block_cache(table, cache);
+	rocksdb_options_set_block_based_table_factory(options, table);
+	rocksdb_cache_destroy(cache);
+	rocksdb_block_based_options_destroy(table);
+}
+
 rocksdb_options_t *leat_store_make_options(int family, char **said)
 {
 	rocksdb_options_t *plain = rocksdb_options_create();
@@ -70,11 +98,16 @@ rocksdb_options_t *leat_store_make_options(int family, char **said)
 	rocksdb_options_set_create_missing_column_families(options, 1);
 	rocksdb_options_set_paranoid_checks(options, 1);
 	rocksdb_options_set_wal_recovery_mode(options, TOLERATE_TORN_TAIL);
-	rocksdb_options_set_write_buffer_size(options, WRITE_BUFFER);
+	rocksdb_options_set_write_buffer_size(options, LEAT_STORE_SETTLED);
+	rocksdb_options_set_allow_concurrent_memtable_write(options, 0); /* skip lists only, and one thread commits */
 	rocksdb_options_set_max_total_wal_size(options, WAL_LIMIT);
 	rocksdb_options_set_max_background_jobs(options, 2);
 	rocksdb_options_set_keep_log_file_num(options, 2);
 	rocksdb_options_set_compression(options, family == STORE_OUTBOX ? rocksdb_no_compression : rocksdb_lz4_compression);
+	if (family == STORE_ROWS)
+		gather_rows(options);
+	if (family == STORE_ROWS || family == STORE_RANGES)
+		filter_files(options);
 	return options;
 }
 
@@ -93,7 +126,7 @@ enum leat_status leat_store_open_db(struct leat_store *store, struct leat_error 
 	return said != NULL ? leat_store_error(store, "open", said, err) : LEAT_OK;
 }
 
-enum leat_status leat_store_identify(struct leat_store *store, const char *pipeline, struct leat_error *err)
+static enum leat_status identify(struct leat_store *store, const char *pipeline, struct leat_error *err)
 {
 	enum leat_status status = LEAT_OK;
 	char *format = leat_store_text(store, "format", &status, err);
@@ -136,15 +169,11 @@ struct leat_store *leat_store_make(const char *folder)
 	return store;
 }
 
-enum leat_status leat_store_open(const char *folder, const char *pipeline, struct leat_store **out, struct leat_error *err)
+enum leat_status leat_store_hand_out(struct leat_store *store, enum leat_status status, const char *pipeline, struct leat_store **out,
+                                     struct leat_error *err)
 {
-	struct leat_store *store = leat_store_make(folder);
-	enum leat_status status = lock_folder(store, err);
-
 	if (status == LEAT_OK)
-		status = leat_store_open_db(store, err);
-	if (status == LEAT_OK)
-		status = leat_store_identify(store, pipeline, err);
+		status = identify(store, pipeline, err);
 	if (status == LEAT_OK)
 		status = leat_store_read_catalogue(store, err);
 	if (status == LEAT_OK)
@@ -152,6 +181,21 @@ enum leat_status leat_store_open(const char *folder, const char *pipeline, struc
 	else
 		leat_store_close(store);
 	return status;
+}
+
+char *leat_store_folder_in(const char *state_dir, const char *pipeline)
+{
+	return leat_format_text("%s/%s.state", state_dir, pipeline);
+}
+
+enum leat_status leat_store_open(const char *folder, const char *pipeline, struct leat_store **out, struct leat_error *err)
+{
+	struct leat_store *store = leat_store_make(folder);
+	enum leat_status status = lock_folder(store, err);
+
+	if (status == LEAT_OK)
+		status = leat_store_open_db(store, err);
+	return leat_store_hand_out(store, status, pipeline, out, err);
 }
 
 static void close_db(struct leat_store *store)
@@ -269,14 +313,14 @@ static size_t end_of_prefix(char *key, size_t n)
 
 static void put_row(struct leat_store *store, uint32_t number, uint32_t shard, const struct leat_delta_op *op)
 {
-	rocksdb_column_family_handle_t *state = store->family[STORE_STATE];
+	rocksdb_column_family_handle_t *state = leat_store_family_of(store, number);
 	struct leat_buffer *key = &store->scratch;
 	size_t n;
 
 	key->n = 0;
-	leat_store_big32(leat_buffer_reserve(key, 8), number);
+	leat_store_big32(leat_buffer_reserve(key, STORE_ROW_PREFIX), number);
 	leat_store_big32(key->data + 4, shard);
-	key->n = 8;
+	key->n = STORE_ROW_PREFIX;
 	leat_buffer_append(key, op->key, op->key_n);
 	n = key->n;
 	switch (op->kind) {

@@ -32,6 +32,8 @@ enum leat_status leat_store_open_still(const char *folder, const char *pipeline,
 enum leat_status leat_store_copy(const struct leat_store *store, const char *folder, struct leat_error *err);
 void leat_store_close(struct leat_store *store); /* accepts NULL */
 const char *leat_store_folder(const struct leat_store *store);
+/* Where a pipeline keeps its state, for free(). */
+char *leat_store_folder_in(const char *state_dir, const char *pipeline);
 const char *leat_store_pipeline(const struct leat_store *store);
 
 /* ---- who we are ------------------------------------------------------------------------------------------------------ */
@@ -95,6 +97,8 @@ void leat_store_put_delivered(struct leat_store *store, uint32_t sink, const str
 bool leat_store_has_changes(const struct leat_store *store);
 /* epoch: leat_store_epoch() + 1, or the same when only deliveries are noted (E10). */
 enum leat_status leat_store_commit(struct leat_store *store, uint64_t epoch, struct leat_error *err);
+/* Bytes of rows, after which one that was committed before them is settled: in a file, where it can be found by its key. */
+enum { LEAT_STORE_SETTLED = 16 << 20 };
 uint64_t leat_store_batch_bytes(const struct leat_store *store); /* of what was put since the last commit */
 
 /* ---- reading back ---------------------------------------------------------------------------------------------------- */
@@ -128,6 +132,11 @@ enum leat_status leat_store_outbox(const struct leat_store *store, uint32_t sink
                                    struct leat_error *err);
 
 /* ---- what an operator asks and decides -------------------------------------------------------------------------------- */
+
+static inline bool leat_fence_is_at(const struct leat_fence *fence, uint64_t epoch, uint64_t digest)
+{
+	return fence->epoch == epoch && fence->digest == digest;
+}
 
 /* A sink's chain, from what was delivered through the outbox to its head (E3). */
 struct leat_store_audit {

@@ -13,17 +13,12 @@ struct walk {
 	struct leat_fence names; /* what that one names as the one before it */
 };
 
-static bool is_at(const struct leat_fence *a, const struct leat_fence *b)
-{
-	return a->epoch == b->epoch && a->digest == b->digest;
-}
-
 static bool look_at(void *opaque, const struct leat_outbox_entry *entry)
 {
 	struct walk *w = opaque;
 	const struct leat_fence before = { .epoch = entry->previous_epoch, .digest = entry->previous_digest };
 
-	if (w->broken == 0 && (!is_at(&before, &w->last) || entry->epoch <= w->last.epoch)) {
+	if (w->broken == 0 && (!leat_fence_is_at(&w->last, before.epoch, before.digest) || entry->epoch <= w->last.epoch)) {
 		w->broken = entry->epoch;
 		w->names = before;
 	}
@@ -33,7 +28,7 @@ static bool look_at(void *opaque, const struct leat_outbox_entry *entry)
 	w->audit->n_effects += entry->n;
 	w->audit->n_bytes += entry->bytes_n;
 	w->audit->n_due += entry->epoch > (w->found == NULL ? w->audit->delivered.epoch : w->found->epoch);
-	if (w->found != NULL && entry->epoch == w->found->epoch && entry->digest == w->found->digest)
+	if (w->found != NULL && leat_fence_is_at(w->found, entry->epoch, entry->digest))
 		w->audit->is_known = true;
 	return true;
 }
@@ -48,7 +43,7 @@ static enum leat_status judge(const struct walk *w, struct leat_error *err)
 		                      "effects of epoch %" PRIu64 " follow epoch %" PRIu64 " and digest %016" PRIx64 ", but before them is epoch %" PRIu64
 		                      " and digest %016" PRIx64,
 		                      w->broken, w->names.epoch, w->names.digest, w->last.epoch, w->last.digest);
-	if (!is_at(&w->last, &a->head))
+	if (!leat_fence_is_at(&w->last, a->head.epoch, a->head.digest))
 		return leat_error_set(err, LEAT_FATAL, 0,
 		                      "its effects end at epoch %" PRIu64 " and digest %016" PRIx64 ", expected %" PRIu64 " and %016" PRIx64,
 		                      w->last.epoch, w->last.digest, a->head.epoch, a->head.digest);
@@ -65,7 +60,7 @@ enum leat_status leat_store_audit(const struct leat_store *store, uint32_t sink,
 
 	memset(out, 0, sizeof *out);
 	leat_store_sink(store, sink, &out->delivered, &out->head);
-	out->is_known = found != NULL && is_at(found, &out->delivered);
+	out->is_known = found != NULL && leat_fence_is_at(found, out->delivered.epoch, out->delivered.digest);
 	w.last = out->delivered;
 	status = leat_store_outbox(store, sink, 0, look_at, &w, err);
 	return status == LEAT_OK ? judge(&w, err) : status;

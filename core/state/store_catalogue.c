@@ -21,61 +21,6 @@ char *leat_store_text(const struct leat_store *store, const char *name, enum lea
 	return text;
 }
 
-/* ---- rows ------------------------------------------------------------------------------------------------------------ */
-
-static enum leat_status each_row(const struct leat_store *store, const char *prefix, size_t prefix_n,
-                                 bool (*take)(void *opaque, const struct leat_delta_op *op), void *opaque, struct leat_error *err)
-{
-	rocksdb_iterator_t *i = rocksdb_create_iterator_cf(store->db, store->read, store->family[STORE_STATE]);
-	enum leat_status status = LEAT_OK;
-	char *said = NULL;
-
-	for (rocksdb_iter_seek(i, prefix, prefix_n); status == LEAT_OK && rocksdb_iter_valid(i); rocksdb_iter_next(i)) {
-		struct leat_delta_op op = { .kind = LEAT_DELTA_PUT };
-		const char *key = rocksdb_iter_key(i, &op.key_n);
-
-		if (op.key_n < 8 || memcmp(key, prefix, prefix_n) != 0)
-			break;
-		op.key = key + 8;
-		op.key_n -= 8;
-		op.value = rocksdb_iter_value(i, &op.value_n);
-		if (!take(opaque, &op))
-			status = leat_error_set(err, LEAT_FATAL, 0, "state in \"%s\" is damaged: a row", store->folder);
-	}
-	rocksdb_iter_get_error(i, &said);
-	rocksdb_iter_destroy(i);
-	if (said != NULL)
-		return leat_store_error(store, "read", said, err);
-	return status;
-}
-
-enum leat_status leat_store_rows(const struct leat_store *store, uint32_t number, uint32_t shard,
-                                 bool (*take)(void *opaque, const struct leat_delta_op *op), void *opaque, struct leat_error *err)
-{
-	char prefix[8];
-
-	leat_store_big32(prefix, number);
-	leat_store_big32(prefix + 4, shard);
-	return each_row(store, prefix, sizeof prefix, take, opaque, err);
-}
-
-static bool stop(void *opaque, const struct leat_delta_op *op)
-{
-	(void)opaque;
-	(void)op;
-	return false;
-}
-
-/* Also when that cannot be read. */
-static bool has_rows(const struct leat_store *store, uint32_t number)
-{
-	struct leat_error err;
-	char prefix[4];
-
-	leat_store_big32(prefix, number);
-	return each_row(store, prefix, sizeof prefix, stop, NULL, &err) != LEAT_OK;
-}
-
 /* ---- tables ---------------------------------------------------------------------------------------------------------- */
 
 uint64_t leat_store_layout(const struct leat_table_spec *spec)
@@ -155,7 +100,7 @@ enum leat_status leat_store_use_table(struct leat_store *store, struct leat_stor
 	}
 	found->is_used = true;
 	table->number = found->is.number;
-	if (!is_same_table(&found->is, table) && !has_rows(store, table->number))
+	if (!is_same_table(&found->is, table) && !leat_store_has_rows(store, table->number))
 		change_table(store, found, table);
 	if (found->is.n_shards != table->n_shards)
 		return leat_error_set(err, LEAT_FATAL, 0, "operator \"%s\" has %" PRIu32 " shards, its state in \"%s\" has %" PRIu32, table->node,
@@ -185,13 +130,13 @@ static struct store_sink *add_sink(struct leat_store *store, const char *name)
 
 uint32_t leat_store_use_sink(struct leat_store *store, const char *sink)
 {
+	uint32_t number = leat_store_find_sink(store, sink);
 	char name[32];
 
-	for (size_t i = 0; i < store->n_sinks; i++)
-		if (strcmp(store->sink[i].name, sink) == 0 && !store->sink[i].is_gone) {
-			store->sink[i].is_used = true;
-			return (uint32_t)i + 1;
-		}
+	if (number != 0) {
+		store->sink[number - 1].is_used = true;
+		return number;
+	}
 	add_sink(store, sink)->is_used = true;
 	(void)snprintf(name, sizeof name, "sink/%zu", store->n_sinks);
 	leat_store_put_text(store, name, "%s", sink);
@@ -313,7 +258,7 @@ static void drop_table(struct leat_store *store, uint32_t number)
 
 	leat_store_big32(from, number);
 	leat_store_big32(until, number + 1);
-	rocksdb_writebatch_delete_range_cf(store->batch, store->family[STORE_STATE], from, sizeof from, until, sizeof until);
+	rocksdb_writebatch_delete_range_cf(store->batch, leat_store_family_of(store, number), from, sizeof from, until, sizeof until);
 }
 
 static void drop_sink(struct leat_store *store, uint32_t number)
@@ -334,7 +279,7 @@ static void drop_sink(struct leat_store *store, uint32_t number)
 static bool is_named_before(const struct leat_store *store, size_t i)
 {
 	for (size_t k = 0; k < i; k++)
-		if (strcmp(store->table[k].node, store->table[i].node) == 0 && has_rows(store, store->table[k].is.number))
+		if (strcmp(store->table[k].node, store->table[i].node) == 0 && leat_store_has_rows(store, store->table[k].is.number))
 			return true;
 	return false;
 }
@@ -347,7 +292,7 @@ enum leat_status leat_store_settle(struct leat_store *store, const char *const *
 	for (size_t i = 0; i < store->n_tables; i++) {
 		const struct store_table *t = &store->table[i];
 
-		if (t->is_used || !has_rows(store, t->is.number))
+		if (t->is_used || !leat_store_has_rows(store, t->is.number))
 			continue;
 		if (is_listed(drop, t->is.node))
 			drop_table(store, t->is.number);

@@ -3,11 +3,12 @@
 #define LEAT_STATE_STORE_INTERNAL_H
 
 /*
- * What the store's files share. Three column families:
+ * What the store's files share. Four column families:
  *
  *   default  texts by name, for people and few: format, pipeline, incarnation, epoch, table/N, sink/N, head/N, delivered/N,
  *            position/SOURCE/PARTITION
- *   state    rows: u32 table, u32 shard (both big-endian), the row's own key
+ *   rows     of fixed and value tables, one an entry: u32 table, u32 shard (both big-endian), the row's own key
+ *   ranges   rows of ordered tables and timers, under keys of the same form, of which many belong together
  *   outbox   u32 sink, u64 epoch (both big-endian) -> header, lz4 block of the effects
  */
 
@@ -17,7 +18,9 @@
 
 #include "state/store.h"
 
-enum { STORE_META, STORE_STATE, STORE_OUTBOX, STORE_FAMILIES };
+enum { STORE_META, STORE_ROWS, STORE_RANGES, STORE_OUTBOX, STORE_FAMILIES };
+
+enum { STORE_ROW_PREFIX = 8 }; /* of a row's key: table and shard */
 
 struct store_table {
 	struct leat_store_table is; /* its names are these: */
@@ -59,8 +62,10 @@ extern const char *const leat_store_families[STORE_FAMILIES];
 struct leat_store *leat_store_make(const char *folder);
 rocksdb_options_t *leat_store_make_options(int family, char **said);
 enum leat_status leat_store_open_db(struct leat_store *store, struct leat_error *err);
-/* What the folder says it is; a new one is written down at once. `pipeline` may be NULL where nothing is written. */
-enum leat_status leat_store_identify(struct leat_store *store, const char *pipeline, struct leat_error *err);
+/* The end of opening: with LEAT_OK it reads what the folder says it is, and the catalogue; a new one is written down at once.
+ * `pipeline` may be NULL where nothing is written. Closes the store when it is not handed out. */
+enum leat_status leat_store_hand_out(struct leat_store *store, enum leat_status status, const char *pipeline, struct leat_store **out,
+                                     struct leat_error *err);
 /* Frees `said`, RocksDB's words. */
 enum leat_status leat_store_error(const struct leat_store *store, const char *what, char *said, struct leat_error *err);
 /* The text under a name, to be freed; NULL: none, or *err is set. */
@@ -69,6 +74,10 @@ void leat_store_put_text(struct leat_store *store, const char *name, const char 
 	__attribute__((format(printf, 3, 4)));
 void leat_store_put_head(struct leat_store *store, uint32_t sink, const struct leat_fence *head);
 enum leat_status leat_store_read_catalogue(struct leat_store *store, struct leat_error *err);
+/* Where the table's rows are. */
+rocksdb_column_family_handle_t *leat_store_family_of(const struct leat_store *store, uint32_t number);
+/* Also when that cannot be read. */
+bool leat_store_has_rows(const struct leat_store *store, uint32_t number);
 
 static inline void leat_store_big32(char *to, uint32_t n)
 {

@@ -58,11 +58,13 @@ static void close_again(struct leat_store *store)
 /* True: it is open, and whole. RocksDB's words, when it has any, go to *said. */
 static bool try_to_open(struct leat_store *store, const char *path, char **said)
 {
-	const rocksdb_options_t *options[STORE_FAMILIES] = { store->options[0], store->options[1], store->options[2] };
+	const rocksdb_options_t *options[STORE_FAMILIES];
 	struct dirent **log = NULL;
 	int n = scandir(path, &log, is_log, NULL);
 	bool is_whole;
 
+	for (int i = 0; i < STORE_FAMILIES; i++)
+		options[i] = store->options[i];
 	rocksdb_free(*said);
 	*said = NULL;
 	store->db = rocksdb_open_for_read_only_column_families(options[0], path, STORE_FAMILIES, leat_store_families, options, store->family,
@@ -127,15 +129,7 @@ static enum leat_status open_for_reading(const char *folder, const char *pipelin
 		status = hold(store, err);
 	if (status == LEAT_OK)
 		status = open_db(store, err);
-	if (status == LEAT_OK)
-		status = leat_store_identify(store, pipeline, err);
-	if (status == LEAT_OK)
-		status = leat_store_read_catalogue(store, err);
-	if (status == LEAT_OK)
-		*out = store;
-	else
-		leat_store_close(store);
-	return status;
+	return leat_store_hand_out(store, status, pipeline, out, err);
 }
 
 enum leat_status leat_store_open_read_only(const char *folder, const char *pipeline, struct leat_store **out, struct leat_error *err)
@@ -205,43 +199,6 @@ enum leat_status leat_store_positions(const struct leat_store *store,
 	return said != NULL ? leat_store_error(store, "read", said, err) : LEAT_OK;
 }
 
-/* ---- rows ----------------------------------------------------------------------------------------------------------- */
-
-static uint32_t read_big32(const char *bytes)
-{
-	uint32_t n = 0;
-
-	for (int i = 0; i < 4; i++)
-		n = n << 8 | (unsigned char)bytes[i];
-	return n;
-}
-
-enum leat_status leat_store_scan(const struct leat_store *store, uint32_t number,
-                                 bool (*take)(void *opaque, uint32_t shard, const struct leat_delta_op *op), void *opaque,
-                                 struct leat_error *err)
-{
-	rocksdb_iterator_t *i = rocksdb_create_iterator_cf(store->db, store->read, store->family[STORE_STATE]);
-	bool is_wanted = true;
-	char prefix[4];
-	char *said = NULL;
-
-	leat_store_big32(prefix, number);
-	for (rocksdb_iter_seek(i, prefix, sizeof prefix); is_wanted && rocksdb_iter_valid(i); rocksdb_iter_next(i)) {
-		struct leat_delta_op op = { .kind = LEAT_DELTA_PUT };
-		const char *key = rocksdb_iter_key(i, &op.key_n);
-
-		if (op.key_n < 8 || memcmp(key, prefix, sizeof prefix) != 0)
-			break;
-		op.key = key + 8;
-		op.key_n -= 8;
-		op.value = rocksdb_iter_value(i, &op.value_n);
-		is_wanted = take(opaque, read_big32(key + 4), &op);
-	}
-	rocksdb_iter_get_error(i, &said);
-	rocksdb_iter_destroy(i);
-	return said != NULL ? leat_store_error(store, "read", said, err) : LEAT_OK;
-}
-
 /* ---- copies --------------------------------------------------------------------------------------------------------- */
 
 static enum leat_status write_batch(struct leat_store *to, rocksdb_writeoptions_t *how, struct leat_error *err)
@@ -278,7 +235,7 @@ static enum leat_status copy_family(const struct leat_store *from, struct leat_s
 /* The texts come last, with the format among them: a copy that was not finished is no store. */
 static enum leat_status copy_families(const struct leat_store *from, struct leat_store *to, struct leat_error *err)
 {
-	static const int order[STORE_FAMILIES] = { STORE_STATE, STORE_OUTBOX, STORE_META };
+	static const int order[STORE_FAMILIES] = { STORE_ROWS, STORE_RANGES, STORE_OUTBOX, STORE_META };
 	rocksdb_writeoptions_t *unsynced = rocksdb_writeoptions_create();
 	enum leat_status status = LEAT_OK;
 

@@ -1108,6 +1108,15 @@ static void run_readme(const char *role)
 	(void)query("%s", sql);
 }
 
+/* Table t, and a role that may insert into it and not make tables; and the options of a sink that is this role. */
+static void make_role(char role[40], char options[64])
+{
+	(void)snprintf(role, 40, "%s_role", schema);
+	(void)query("create table t (id int); create role %s login; grant usage on schema %s to %s; grant insert on t to %s", role, schema,
+	            role, role);
+	(void)snprintf(options, 64, "table: t\nuser: %s", role);
+}
+
 START_TEST(a_role_without_the_right_to_create_needs_the_table_of_the_readme)
 {
 	struct leat_driver *d;
@@ -1116,10 +1125,7 @@ START_TEST(a_role_without_the_right_to_create_needs_the_table_of_the_readme)
 
 	if (!begin())
 		return;
-	(void)snprintf(role, sizeof role, "%s_role", schema);
-	(void)query("create table t (id int); create role %s login; grant usage on schema %s to %s; grant insert on t to %s", role, schema,
-	            role, role);
-	(void)snprintf(options, sizeof options, "table: t\nuser: %s", role);
+	make_role(role, options);
 	d = leat_driver_create_sink("postgres", with(options));
 	ck_assert_int_eq(leat_driver_claim_fenced(d, "driver", 1, &found), LEAT_FATAL);
 	(void)snprintf(reason, sizeof reason, "cannot create table \"%s.leat_fences\" for exactly-once: cannot run a statement: "
@@ -1148,11 +1154,9 @@ START_TEST(a_table_of_before_refusals_were_kept_gets_their_column)
 
 	if (!begin())
 		return;
-	(void)snprintf(role, sizeof role, "%s_role", schema);
-	(void)query("create table t (id int); create role %s login; grant usage on schema %s to %s; grant insert on t to %s; %s;"
-	            "grant select, insert, update on leat_fences to %s; insert into leat_fences values ('driver', 'it', 1, 0, 0)", role,
-	            schema, role, role, old_table, role);
-	(void)snprintf(options, sizeof options, "table: t\nuser: %s", role);
+	make_role(role, options);
+	(void)query("%s; grant select, insert, update on leat_fences to %s; insert into leat_fences values ('driver', 'it', 1, 0, 0)",
+	            old_table, role);
 	d = leat_driver_create_sink("postgres", with(options));
 	ck_assert_int_eq(leat_driver_claim_fenced(d, "driver", 1, &found), LEAT_FATAL);
 	(void)snprintf(reason, sizeof reason, "cannot add column \"refused\" to table \"%s.leat_fences\" for exactly-once: cannot run a "

@@ -86,7 +86,7 @@ def shop(leat, pipeline):
 def test_list_counts_what_is_there(shop):
     state = shop.state_of()
     assert state["pipeline"] == "shop" and state["epoch"] > 0 and state["incarnation"] == 1
-    assert state["positions"] == [{"source": "payments", "partition": 0, "position": 1000, "note": ""}]
+    assert state["positions"] == [{"source": "payments", "partition": 0, "position": 1000, "note": "start 1767225600000000"}]
     tables = {(table["node"], table["table"]): table for table in state["tables"]}
     assert tables["once", "seen"]["rows"] == len(shop.events())
     assert tables["once", "seen"]["kind"] == "fixed" and tables["once", "seen"]["shards"] == 8

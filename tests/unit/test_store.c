@@ -51,11 +51,16 @@ static void open_store(void)
 	expect_ok(leat_store_open(folder, "p", &store, &err));
 }
 
-static void begin(void)
+static void make_home(void)
 {
 	(void)snprintf(home, sizeof home, "/tmp/leat-test-store-XXXXXX");
 	ck_assert_ptr_nonnull(mkdtemp(home));
 	(void)snprintf(folder, sizeof folder, "%s/p.state", home);
+}
+
+static void begin(void)
+{
+	make_home();
 	open_store();
 }
 
@@ -182,7 +187,7 @@ static void expect_outbox(uint32_t sink, uint64_t after, const char *expected)
 
 /* ---- behind the store's back ------------------------------------------------------------------------------------------ */
 
-enum { META, STATE, OUTBOX, FAMILIES };
+enum { META, ROWS, RANGES, OUTBOX, FAMILIES };
 
 struct raw {
 	rocksdb_t *db;
@@ -192,13 +197,13 @@ struct raw {
 
 static void raw_open(struct raw *raw)
 {
-	static const char *const names[FAMILIES] = { "default", "state", "outbox" };
+	static const char *const names[FAMILIES] = { "default", "rows", "ranges", "outbox" };
 	const rocksdb_options_t *options[FAMILIES];
 	char path[128], *said = NULL;
 
 	(void)snprintf(path, sizeof path, "%s/db", folder);
 	raw->options = rocksdb_options_create();
-	options[META] = options[STATE] = options[OUTBOX] = raw->options;
+	options[META] = options[ROWS] = options[RANGES] = options[OUTBOX] = raw->options;
 	raw->db = rocksdb_open_column_families(raw->options, path, FAMILIES, names, options, raw->family, &said);
 	ck_assert_msg(said == NULL, "%s", said);
 }
@@ -314,9 +319,9 @@ START_TEST(a_folder_of_another_pipeline_or_format_is_refused)
 	expect_refused(leat_store_open_read_only(folder, "q", &store, &err), "is of pipeline \"p\"");
 	expect_ok(leat_store_open_read_only(folder, NULL, &store, &err));
 	ck_assert_str_eq(leat_store_pipeline(store), "p");
-	raw_put(META, "format", 6, "3", 1);
-	expect_refused(leat_store_open(folder, "p", &store, &err), "has format 3, this version reads 2");
-	expect_refused(leat_store_open_read_only(folder, "p", &store, &err), "has format 3, this version reads 2");
+	raw_put(META, "format", 6, "4", 1);
+	expect_refused(leat_store_open(folder, "p", &store, &err), "has format 4, this version reads 3");
+	expect_refused(leat_store_open_read_only(folder, "p", &store, &err), "has format 4, this version reads 3");
 	store = NULL;
 	end();
 }
@@ -630,8 +635,13 @@ START_TEST(a_reader_sees_the_epoch_that_it_was_opened_at)
 }
 END_TEST
 
-static void own_restlessly(void)
+/* Once the other end of the pipe is closed. */
+static void own_restlessly(const int *wait)
 {
+	char none;
+
+	(void)close(wait[1]);
+	ck_assert_int_eq(read(wait[0], &none, 1), 0);
 	open_store();
 	(void)use_table("n", "t");
 	(void)leat_store_use_sink(store, "a");
@@ -648,17 +658,21 @@ static void own_restlessly(void)
 START_TEST(readers_see_whole_epochs_beside_a_restless_owner)
 {
 	uint64_t last = 0;
-	int n_read = 0, result;
+	int n_read = 0, result, wait[2];
 	pid_t owner;
 
-	begin();
-	leat_store_close(store);
-	store = NULL;
-	owner = fork();
+	make_home();
+	ck_assert_int_eq(pipe(wait), 0);
+	owner = fork(); /* while there is one thread, as the thread sanitizer demands */
 	if (owner == 0) {
-		own_restlessly();
+		own_restlessly(wait);
 		_exit(0);
 	}
+	open_store();
+	leat_store_close(store);
+	store = NULL;
+	(void)close(wait[0]);
+	(void)close(wait[1]);
 	while (waitpid(owner, &result, WNOHANG) == 0) {
 		struct leat_store_audit audit;
 
