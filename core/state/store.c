@@ -224,6 +224,9 @@ void leat_store_close(struct leat_store *store)
 	}
 	for (size_t i = 0; i < store->n_sinks; i++)
 		free(store->sink[i].name);
+	for (size_t i = 0; i < store->n_used_sources; i++)
+		free(store->used_source[i]);
+	free(store->used_source);
 	free(store->table);
 	free(store->sink);
 	leat_buffer_finish(&store->scratch);
@@ -401,6 +404,7 @@ void leat_store_put_delivered(struct leat_store *store, uint32_t sink, const str
 	outbox_key(until, sink, fence->epoch + 1);
 	rocksdb_writebatch_delete_range_cf(store->batch, store->family[STORE_OUTBOX], from, sizeof from, until, sizeof until);
 	s->delivered = *fence;
+	leat_store_settle_move(store, sink);
 	(void)snprintf(name, sizeof name, "delivered/%" PRIu32, sink);
 	leat_store_put_text(store, name, "%" PRIu64 " %" PRIu64 " %016" PRIx64, fence->incarnation, fence->epoch, fence->digest);
 }

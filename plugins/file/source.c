@@ -534,6 +534,17 @@ static int64_t lag(void *self_, struct leat_reader *r)
 	return r->lines == 0 ? -1 : left / (r->bytes / r->lines) + (left % (r->bytes / r->lines) != 0);
 }
 
+/* The folder that is made whole ends before the first wildcard. */
+static void identity(const void *self, struct leat_buffer *text)
+{
+	const char *path = ((const struct file_source *)self)->path;
+	size_t n = strcspn(path, WILDCARDS);
+
+	while (n > 0 && path[n - 1] != '/')
+		n--;
+	file_put_path(text, path, n);
+}
+
 static const struct leat_option options[] = {
 	LEAT_OPTION(TEXT, struct file_source, path, "path", "File to read; with *, ? or [] all files of that pattern.",
 	            .flags = LEAT_OPTION_REQUIRED | LEAT_OPTION_PATH),
@@ -558,4 +569,5 @@ const struct leat_source_ops file_source_ops = {
 	.lag = lag,
 	.close = close_reader,
 	.destroy = destroy,
+	.identity = identity,
 };

@@ -390,6 +390,11 @@ static void begin(void *self, struct leat_reader *reader, struct leat_position *
 	kafka_reader_mark(reader, position);
 }
 
+static void identity(const void *self, struct leat_buffer *text)
+{
+	kafka_put_identity(&((const struct kafka_source *)self)->common, text);
+}
+
 const struct leat_source_ops kafka_source = {
 	.size = sizeof kafka_source,
 	.instance_size = sizeof(struct kafka_source),
@@ -405,4 +410,5 @@ const struct leat_source_ops kafka_source = {
 	.close = close_reader,
 	.destroy = destroy,
 	.begin = begin,
+	.identity = identity,
 };

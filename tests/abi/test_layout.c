@@ -224,7 +224,7 @@ static const struct layout layouts[] = {
 	AT(leat_position, offset, 0),
 	AT(leat_position, note, 8),
 
-	SIZE(leat_source_ops, 112),
+	SIZE(leat_source_ops, 120),
 	AT(leat_source_ops, size, 0),
 	AT(leat_source_ops, instance_size, 8),
 	AT(leat_source_ops, options, 16),
@@ -240,6 +240,7 @@ static const struct layout layouts[] = {
 	AT(leat_source_ops, close, 88),
 	AT(leat_source_ops, destroy, 96),
 	AT(leat_source_ops, begin, 104),
+	AT(leat_source_ops, identity, 112),
 
 	SIZE(leat_effect, 16),
 	AT(leat_effect, bytes, 0),
@@ -263,7 +264,7 @@ static const struct layout layouts[] = {
 	AT(leat_delivery, n, 56),
 	AT(leat_delivery, effect, 64),
 
-	SIZE(leat_sink_ops, 88),
+	SIZE(leat_sink_ops, 96),
 	AT(leat_sink_ops, size, 0),
 	AT(leat_sink_ops, instance_size, 8),
 	AT(leat_sink_ops, options, 16),
@@ -275,6 +276,7 @@ static const struct layout layouts[] = {
 	AT(leat_sink_ops, claim, 64),
 	AT(leat_sink_ops, deliver, 72),
 	AT(leat_sink_ops, destroy, 80),
+	AT(leat_sink_ops, identity, 88),
 
 	SIZE(leat_codec_ops, 56),
 	AT(leat_codec_ops, size, 0),

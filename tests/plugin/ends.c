@@ -161,6 +161,11 @@ static void enter(struct leat_ends *ends)
 	ends->taken = 0;
 }
 
+char *leat_ends_identity(const struct leat_ends *ends)
+{
+	return leat_node_identity(ends->node);
+}
+
 /* ---- sources ----------------------------------------------------------------------------------------------------- */
 
 enum leat_status leat_ends_list(struct leat_ends *ends, int32_t *partition, size_t capacity, size_t *n)

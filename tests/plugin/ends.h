@@ -21,6 +21,8 @@ char *leat_ends_refused(const char *section, const char *type, const char *optio
 const struct leat_error *leat_ends_error(const struct leat_ends *ends);
 void leat_ends_set_time(struct leat_ends *ends, int64_t now_us); /* starts at 1,000,000,000,000,000 */
 enum leat_status leat_ends_check(struct leat_ends *ends);
+/* What the host tells it by (leat_node_identity). Freed by the caller. */
+char *leat_ends_identity(const struct leat_ends *ends);
 
 /* ---- sources ----------------------------------------------------------------------------------------------------- */
 

@@ -428,6 +428,45 @@ START_TEST(two_files_with_one_number_are_refused_by_name)
 }
 END_TEST
 
+/* Is what the source and the sink of that path are told by, %s being the test's folder from the root on? */
+static void expect_identity(const char *path, const char *expected)
+{
+	char *options = leat_format_text("    path: \"%s\"\n", path), *name = realpath(".", NULL), *whole, *is;
+	struct leat_ends *source = leat_ends_source("file", options), *sink = leat_ends_sink("file", options);
+
+	whole = leat_format_text("file \"%s%s\"", name, expected);
+	is = leat_ends_identity(source);
+	ck_assert_str_eq(is, whole);
+	free(is);
+	if (strpbrk(path, "*?[") == NULL) {
+		is = leat_ends_identity(sink);
+		ck_assert_str_eq(is, whole);
+		free(is);
+	}
+	leat_ends_destroy(sink);
+	leat_ends_destroy(source);
+	free(whole);
+	free(name);
+	free(options);
+}
+
+START_TEST(it_does_not_matter_from_where_a_path_is_named)
+{
+	char *path;
+
+	enter_folder();
+	ck_assert_int_eq(mkdir("eu", 0700), 0);
+	write_file("eu/a.jsonl", "w", "{}\n");
+	path = leat_format_text("%s/./eu/../eu//a.jsonl", folder);
+	expect_identity(path, "/eu/a.jsonl");
+	free(path);
+	path = leat_format_text("%s/eu/..//*/[ab].jsonl", folder);
+	expect_identity(path, "/*/[ab].jsonl");
+	free(path);
+	leave_folder();
+}
+END_TEST
+
 START_TEST(a_file_that_is_not_there_is_named)
 {
 	struct leat_ends *ends;
@@ -1109,6 +1148,7 @@ int main(void)
 	                                                 every_file_of_a_pattern_is_a_partition,
 	                                                 a_file_keeps_its_number_whatever_comes_beside_it_and_however_the_folder_is_named,
 	                                                 two_files_with_one_number_are_refused_by_name,
+	                                                 it_does_not_matter_from_where_a_path_is_named,
 	                                                 a_file_that_is_not_there_is_named,
 	                                                 events_are_lines_whatever_they_looked_like,
 	                                                 a_line_that_a_crash_cut_off_is_closed,

@@ -305,6 +305,7 @@ static const struct leat_plugin relay_plugin = {
 struct book {
 	int64_t slow_us, jitter_us, away, lose_every, refuse_every;
 	bool is_dead, refuses_twice, refuses_encode;
+	const char *at;
 	leat_symbol i, p;
 	int64_t n_refusals, n_calls;
 	struct leat_fence *fence;
@@ -319,6 +320,7 @@ static const struct leat_option ledger_options[] = {
 	LEAT_OPTION(INTEGER, struct book, away, "away", "claim() says so many times that the system is away.", .preset = "0"),
 	LEAT_OPTION(INTEGER, struct book, lose_every, "lose_every", "Every so many deliveries the outcome is unknown.", .preset = "0"),
 	LEAT_OPTION(INTEGER, struct book, refuse_every, "refuse_every", "Refuses effects whose i divides by it.", .preset = "0"),
+	LEAT_OPTION(TEXT, struct book, at, "at", "Where the fence is; one for each such place.", .preset = ""),
 	LEAT_OPTION(BOOL, struct book, is_dead, "dead", "Counts dead letters instead of records.", .preset = "false"),
 	{ 0 },
 };
@@ -370,6 +372,7 @@ static enum leat_status ledger_claim(void *self, const struct leat_claim *claim,
                                      struct leat_error *err)
 {
 	struct book *book = self;
+	char name[64];
 
 	(void)ctx;
 	if (book->n_refusals++ < book->away)
@@ -377,7 +380,8 @@ static enum leat_status ledger_claim(void *self, const struct leat_claim *claim,
 	if (!claim->is_fenced)
 		return LEAT_OK;
 	pthread_mutex_lock(&ledger.lock);
-	book->fence = run_kit_fence(claim->sink);
+	(void)snprintf(name, sizeof name, "%s%s", claim->sink, book->at);
+	book->fence = run_kit_fence(name);
 	*found = *book->fence;
 	if (found->incarnation <= claim->incarnation)
 		book->fence->incarnation = claim->incarnation;
@@ -465,6 +469,12 @@ static enum leat_guarantee ledger_guarantee(const void *self)
 	return LEAT_TRANSACTIONAL;
 }
 
+static void ledger_identity(const void *self, struct leat_buffer *text)
+{
+	leat_buffer_text(text, "at ");
+	leat_buffer_text(text, ((const struct book *)self)->at);
+}
+
 static const struct leat_sink_ops ledger_ops = {
 	.size = sizeof ledger_ops,
 	.instance_size = sizeof(struct book),
@@ -474,6 +484,7 @@ static const struct leat_sink_ops ledger_ops = {
 	.guarantee = ledger_guarantee,
 	.claim = ledger_claim,
 	.deliver = ledger_deliver,
+	.identity = ledger_identity,
 };
 
 static const struct leat_plugin ledger_plugin = {

@@ -263,6 +263,56 @@ START_TEST(a_sink_that_is_not_where_the_store_has_it_is_told)
 }
 END_TEST
 
+/* Reads `count` records in all, and delivers what is new of them. */
+static void run_to(const char *at, int count)
+{
+	const struct leat_run_options options = options_of(1);
+	char yaml[256];
+	struct run_kit kit;
+
+	(void)snprintf(yaml, sizeof yaml,
+	               "pipeline: p\nsources: {in: {type: numbers, count: %d, per_poll: 50}}\n"
+	               "sinks: {out: {type: ledger, input: in, at: %s, lose_every: 3}}\n",
+	               count, at);
+	run_kit_restart(&kit, yaml, &options);
+	run_kit_expect_done(&kit);
+	run_kit_finish(&kit);
+	run_kit_expect_all(1, count, 1);
+}
+
+/* E11 */
+START_TEST(a_sink_that_has_moved_goes_on_where_it_is_now)
+{
+	static const char here[] = "pipeline: p\nsources: {in: {type: numbers, count: 9000}}\nsinks: {out: {type: ledger, input: in, at: a}}\n";
+	static const char there[] = "pipeline: p\nsources: {in: {type: numbers, count: 9000}}\nsinks: {out: {type: ledger, input: in, at: c}}\n";
+	const struct leat_run_options options = options_of(1);
+	uint64_t first, second;
+	struct run_kit kit;
+
+	make_folder();
+	run_to("a", 2000);
+	first = run_kit_fence("outa")->epoch;
+	run_to("b", 4000);
+	second = run_kit_fence("outb")->epoch;
+	ck_assert_uint_gt(second, first);
+	ck_assert_uint_eq(run_kit_fence("outa")->epoch, first);
+	run_to("a", 5000); /* its fence is behind, which is right there */
+	ck_assert_uint_gt(run_kit_fence("outa")->epoch, second);
+	*run_kit_fence("outc") = (struct leat_fence){ .incarnation = 1, .epoch = 100000, .digest = 1 };
+	run_kit_restart(&kit, there, &options);
+	expect_stopped(&kit, "sink \"out\": it is ahead");
+	run_kit_finish(&kit);
+	*run_kit_fence("outa") = (struct leat_fence){ 0 };
+	run_to("a", 5000); /* it has moved back, so that nothing is missing */
+	run_to("a", 6000);
+	*run_kit_fence("outa") = (struct leat_fence){ 0 };
+	run_kit_restart(&kit, here, &options);
+	expect_stopped(&kit, "sink \"out\": its fence is missing");
+	run_kit_finish(&kit);
+	remove_folder();
+}
+END_TEST
+
 /* E4 */
 START_TEST(a_larger_incarnation_in_a_sink_is_outbid_at_the_start)
 {
@@ -490,6 +540,7 @@ int main(void)
 		state_goes_on_counting_after_a_drain,
 		a_time_without_events_makes_no_epochs,
 		a_sink_that_is_not_where_the_store_has_it_is_told,
+		a_sink_that_has_moved_goes_on_where_it_is_now,
 		a_larger_incarnation_in_a_sink_is_outbid_at_the_start,
 		a_sink_that_another_instance_has_claimed_is_left_to_it,
 		who_has_the_wrong_state_leaves_the_owner_alone,

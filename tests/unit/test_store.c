@@ -465,6 +465,7 @@ END_TEST
 START_TEST(what_is_no_longer_used_is_dropped_by_name_or_refused)
 {
 	static const char *const one[] = { "gone", NULL }, *const both[] = { "gone", "old", NULL };
+	struct leat_fence delivered, head;
 	uint32_t sink;
 
 	begin();
@@ -475,17 +476,129 @@ START_TEST(what_is_no_longer_used_is_dropped_by_name_or_refused)
 	put_effects(sink, "effects");
 	reopen();
 	(void)use_table("kept", "t");
-	expect_refused(leat_store_settle(store, NULL, &err), "no longer has \"gone\", \"old\", but");
-	expect_refused(leat_store_settle(store, one, &err), "no longer has \"old\", but");
-	expect_ok(leat_store_settle(store, both, &err));
+	expect_refused(leat_store_settle(store, &err), "no longer has \"gone\", \"old\", but");
+	leat_store_allow_drop(store, one);
+	expect_refused(leat_store_settle(store, &err), "no longer has \"old\", but");
+	leat_store_allow_drop(store, both);
+	expect_ok(leat_store_settle(store, &err));
 	commit();
 	reopen();
 	(void)use_table("kept", "t");
-	expect_ok(leat_store_settle(store, NULL, &err));
+	expect_ok(leat_store_settle(store, &err));
 	expect_rows(1, 0, "");
 	expect_rows(2, 0, "k=v ");
-	ck_assert_ptr_null(leat_store_sink_name(store, sink));
-	ck_assert_uint_ne(leat_store_use_sink(store, "old"), sink);
+	leat_store_sink(store, sink, &delivered, &head);
+	ck_assert_uint_eq(delivered.epoch, head.epoch);
+	ck_assert(leat_store_has_moved(store, sink));
+	end();
+}
+END_TEST
+
+/* ---- what it belongs to ---------------------------------------------------------------------------------------------- */
+
+/* As a start does: all or nothing. */
+static void settle(void)
+{
+	expect_ok(leat_store_settle(store, &err));
+	leat_store_allow_drop(store, NULL);
+	expect_ok(leat_store_commit(store, leat_store_epoch(store), &err));
+	reopen();
+}
+
+START_TEST(rows_by_another_key_are_refused_or_dropped_with_all_of_their_node)
+{
+	static const char *const spend[] = { "spend", NULL };
+
+	begin();
+	expect_ok(leat_store_use_operator(store, "spend", "sum by \"user\"", &err));
+	(void)use_table("spend", "");
+	expect_ok(leat_store_use_operator(store, "spend", "sum by \"shop\"", &err)); /* nothing is lost */
+	expect_ok(leat_store_use_operator(store, "spend", "sum by \"user\"", &err));
+	change(use_table("spend", "t"), 0, LEAT_DELTA_PUT, "k", "v");
+	change(use_table("spend", ""), 0, LEAT_DELTA_PUT, "timer", "v");
+	change(use_table("other", "t"), 0, LEAT_DELTA_PUT, "k", "v");
+	commit();
+	reopen();
+	expect_ok(leat_store_use_operator(store, "spend", "sum by \"user\"", &err));
+	expect_refused(leat_store_use_operator(store, "spend", "sum by \"shop\"", &err), "operator \"spend\" is sum by \"shop\" now, its rows in");
+	ck_assert_ptr_nonnull(strstr(err.text, "are of sum by \"user\"; take that back, or give them up by --drop spend"));
+	leat_store_allow_drop(store, spend);
+	expect_ok(leat_store_use_operator(store, "spend", "sum by \"shop\"", &err));
+	(void)use_table("spend", "t");
+	(void)use_table("spend", "");
+	(void)use_table("other", "t");
+	settle();
+	expect_rows(1, 0, "");
+	expect_rows(2, 0, "");
+	expect_rows(3, 0, "k=v ");
+	expect_ok(leat_store_use_operator(store, "spend", "sum by \"shop\"", &err));
+	end();
+}
+END_TEST
+
+START_TEST(positions_of_what_is_read_no_more_are_refused_or_dropped)
+{
+	static const char *const in[] = { "in", NULL };
+	const struct leat_position position = { .offset = 42 };
+
+	begin();
+	expect_ok(leat_store_use_source(store, "in", "kafka topic \"a\"", &err));
+	leat_store_put_position(store, "in", 0, &position);
+	expect_ok(leat_store_use_source(store, "in2", "kafka topic \"c\"", &err));
+	leat_store_put_position(store, "in2", 0, &position);
+	commit();
+	reopen();
+	expect_ok(leat_store_use_source(store, "in2", "kafka topic \"c\"", &err));
+	expect_ok(leat_store_use_source(store, "new", "kafka topic \"a\"", &err));
+	expect_refused(leat_store_settle(store, &err), "no longer has \"in\", but the store in");
+	expect_refused(leat_store_use_source(store, "in", "kafka topic \"b\"", &err), "source \"in\" is kafka topic \"b\" now, its positions in");
+	ck_assert_ptr_nonnull(strstr(err.text, "are of kafka topic \"a\"; take that back, or give them up by --drop in"));
+	leat_store_allow_drop(store, in);
+	expect_ok(leat_store_use_source(store, "in", "kafka topic \"b\"", &err));
+	settle();
+	ck_assert(!leat_store_position(store, "in", 0, &(struct leat_position){ .offset = 0 }));
+	ck_assert(leat_store_position(store, "in2", 0, &(struct leat_position){ .offset = 0 }));
+	leat_store_put_position(store, "in", 0, &position);
+	commit();
+	reopen();
+	leat_store_allow_drop(store, in);
+	expect_ok(leat_store_use_source(store, "in2", "kafka topic \"c\"", &err));
+	settle();
+	ck_assert(!leat_store_position(store, "in", 0, &(struct leat_position){ .offset = 0 }));
+	end();
+}
+END_TEST
+
+START_TEST(a_sink_moves_when_nothing_waits_for_it)
+{
+	static const char *const out[] = { "out", NULL };
+	struct leat_fence head, delivered;
+
+	begin();
+	expect_ok(leat_store_use_sink_at(store, "out", "kafka topic \"a\"", &err));
+	put_effects(1, "effects");
+	expect_refused(leat_store_use_sink_at(store, "out", "kafka topic \"b\"", &err), "sink \"out\" is kafka topic \"b\" now, its undelivered");
+	ck_assert_ptr_nonnull(strstr(err.text, "are for kafka topic \"a\"; take that back until they are delivered, give them up by --drop out"));
+	head = head_of(1);
+	deliver(1, &head);
+	ck_assert(!leat_store_has_moved(store, 1));
+	expect_ok(leat_store_use_sink_at(store, "out", "kafka topic \"b\"", &err));
+	settle();
+	ck_assert(leat_store_has_moved(store, 1));
+	put_effects(1, "more"); /* the chain goes on */
+	expect_outbox(1, 0, "2=more ");
+	leat_store_allow_drop(store, out);
+	expect_ok(leat_store_use_sink_at(store, "out", "kafka topic \"c\"", &err));
+	settle();
+	expect_outbox(1, 0, "");
+	leat_store_sink(store, 1, &delivered, &head);
+	ck_assert(leat_fence_is_at(&delivered, head.epoch, head.digest));
+	ck_assert(leat_store_has_moved(store, 1));
+	put_effects(1, "most");
+	head = head_of(1);
+	deliver(1, &head);
+	reopen();
+	ck_assert(!leat_store_has_moved(store, 1));
 	end();
 }
 END_TEST
@@ -817,6 +930,9 @@ int main(void)
 	                                                  positions_keep_their_notes,
 	                                                  rows_are_found_by_table_and_shard_and_erased_by_prefix,
 	                                                  what_is_no_longer_used_is_dropped_by_name_or_refused,
+	                                                  rows_by_another_key_are_refused_or_dropped_with_all_of_their_node,
+	                                                  positions_of_what_is_read_no_more_are_refused_or_dropped,
+	                                                  a_sink_moves_when_nothing_waits_for_it,
 	                                                  effects_wait_in_order_until_they_are_delivered,
 	                                                  damaged_effects_are_refused,
 	                                                  a_chain_that_is_broken_is_told,
