@@ -2,8 +2,10 @@
 /* A plan against what a store holds, before anything is read by the plan's names. */
 #include "run/match.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 
+#include "base/log.h"
 #include "base/memory.h"
 
 struct match {
@@ -22,10 +24,14 @@ static enum leat_status match_table(const struct match *m, const struct leat_nod
 		.kind = spec == NULL ? LEAT_STORE_TIMERS : (uint32_t)spec->kind,
 		.layout = spec == NULL ? 0 : leat_store_layout(spec),
 		.n_shards = m->plan->stage[m->plan->stage_of[node->index]].n_shards,
+		.spec = spec,
 	};
 	enum leat_status status = leat_store_use_table(m->store, &table, err);
 
 	*number = table.number;
+	if (status == LEAT_OK && table.n_migrated + table.n_given_up > 0)
+		leat_log_line(LEAT_INFO, "pipeline \"%s\": table \"%s\" of operator \"%s\": migrated %" PRIu64 " rows to version %" PRIu32 ", dropped %" PRIu64,
+		              m->plan->description->name, table.table, table.node, table.n_migrated, table.version, table.n_given_up);
 	return status;
 }
 

@@ -58,12 +58,15 @@ struct leat_store_table {
 	uint64_t layout;    /* hash of the declared fields */
 	uint32_t n_shards;  /* 0: as many as the source has partitions */
 	uint32_t number;    /* given by the store, from 1 */
+	const struct leat_table_spec *spec; /* for migrate(); or NULL */
+	uint64_t n_migrated, n_given_up;    /* given by the store: rows of an older version */
 };
 #define LEAT_STORE_TIMERS 255u
 
 uint64_t leat_store_layout(const struct leat_table_spec *spec);
-/* Finds the table by its names, or enters it: then it is written with the next epoch. LEAT_FATAL: it has rows, of another
- * version, kind, layout or number of shards, and which, and may not drop them. */
+/* Finds the table by its names, or enters it: then it is written with the next commit, and so are rows that were migrated.
+ * LEAT_FATAL: it has rows, of another version, kind, layout or number of shards, and which, and may neither migrate nor drop
+ * them. */
 enum leat_status leat_store_use_table(struct leat_store *store, struct leat_store_table *table, struct leat_error *err);
 /* Finds the sink's number, or enters it. */
 uint32_t leat_store_use_sink(struct leat_store *store, const char *sink);

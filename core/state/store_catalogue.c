@@ -5,6 +5,7 @@
 
 #include "base/hash.h"
 #include "base/memory.h"
+#include "state/migrate.h"
 #include "state/store_internal.h"
 
 char *leat_store_text(const struct leat_store *store, const char *name, enum leat_status *status, struct leat_error *err)
@@ -45,6 +46,7 @@ static struct store_table *add_table(struct leat_store *store, const struct leat
 	*table = (struct store_table){ .is = *is, .node = node, .table = name };
 	table->is.node = node;
 	table->is.table = name;
+	table->is.spec = NULL;
 	table->is.number = (uint32_t)store->n_tables;
 	return table;
 }
@@ -94,26 +96,38 @@ static bool is_same_table(const struct leat_store_table *a, const struct leat_st
 static enum leat_status refuse_table(const struct leat_store *store, const struct leat_store_table *is,
                                      const struct leat_store_table *wanted, struct leat_error *err)
 {
-	const char *node = wanted->node, *table = wanted->table;
+	const char *node = wanted->node, *table = wanted->table, *why;
 
 	if (is->n_shards != wanted->n_shards)
 		return leat_error_set(err, LEAT_FATAL, 0,
 		                      "operator \"%s\" has %" PRIu32 " shards, its state in \"%s\" has %" PRIu32 "; take that back, or give it up by --drop %s",
 		                      node, wanted->n_shards, store->folder, is->n_shards, node);
+	(void)leat_can_migrate(is, wanted, &why);
 	if (is->version != wanted->version)
 		return leat_error_set(err, LEAT_FATAL, 0,
 		                      "table \"%s\" of operator \"%s\" is version %" PRIu32 ", its rows in \"%s\" are version %" PRIu32
-		                      "; use the plugin that wrote them, or give them up by --drop %s",
-		                      table, node, wanted->version, store->folder, is->version, node);
+		                      "; %s, or give them up by --drop %s",
+		                      table, node, wanted->version, store->folder, is->version, why, node);
 	return leat_error_set(err, LEAT_FATAL, 0,
 	                      "table \"%s\" of operator \"%s\" has another layout than its rows in \"%s\", and the same version %" PRIu32
 	                      "; use the plugin that wrote them, or give them up by --drop %s",
 	                      table, node, store->folder, wanted->version, node);
 }
 
+static enum leat_status change_rows(struct leat_store *store, const struct leat_store_table *is, struct leat_store_table *wanted,
+                                    struct leat_error *err)
+{
+	if (leat_store_may_drop(store, wanted->node)) {
+		leat_store_drop_rows(store, wanted->node);
+		return LEAT_OK;
+	}
+	return leat_can_migrate(is, wanted, NULL) ? leat_migrate(store, is, wanted, err) : refuse_table(store, is, wanted, err);
+}
+
 enum leat_status leat_store_use_table(struct leat_store *store, struct leat_store_table *table, struct leat_error *err)
 {
 	struct store_table *found = find_table(store, table->node, table->table);
+	enum leat_status status = LEAT_OK;
 
 	if (found == NULL) {
 		enter_table(store, table);
@@ -123,13 +137,11 @@ enum leat_status leat_store_use_table(struct leat_store *store, struct leat_stor
 	table->number = found->is.number;
 	if (is_same_table(&found->is, table))
 		return LEAT_OK;
-	if (leat_store_has_rows(store, table->number)) {
-		if (!leat_store_may_drop(store, table->node))
-			return refuse_table(store, &found->is, table, err);
-		leat_store_drop_rows(store, table->node);
-	}
-	change_table(store, found, table);
-	return LEAT_OK;
+	if (leat_store_has_rows(store, table->number))
+		status = change_rows(store, &found->is, table, err);
+	if (status == LEAT_OK)
+		change_table(store, found, table);
+	return status;
 }
 
 /* ---- sinks ----------------------------------------------------------------------------------------------------------- */

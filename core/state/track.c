@@ -9,27 +9,8 @@
  */
 #include "base/check.h"
 #include "data/pack.h"
+#include "state/fields.h"
 #include "state/table.h"
-
-/* A field on its way to or from little-endian (R2). */
-static void copy_field(char *to, const char *from, const struct leat_field *field)
-{
-	bool is_turned = __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__ && field->type != LEAT_FIELD_BYTES;
-
-	for (size_t i = 0; is_turned && i < field->size; i++)
-		to[i] = from[field->size - 1 - i];
-	if (!is_turned)
-		memcpy(to, from, field->size);
-}
-
-static size_t fields_size(const struct leat_table *tab)
-{
-	size_t n = 0;
-
-	for (const struct leat_field *field = tab->fields; field != NULL && field->name != NULL; field++)
-		n += field->size;
-	return n;
-}
 
 /* ---- rows ----------------------------------------------------------------------------------------------------------- */
 
@@ -56,14 +37,6 @@ static void append_item_key(struct leat_buffer *row, int64_t order, int64_t sequ
 	leat_row_sortable(row, sequence);
 }
 
-static void append_fields(struct leat_buffer *row, const struct leat_table *tab, const char *data)
-{
-	for (const struct leat_field *field = tab->fields; field != NULL && field->name != NULL; field++) {
-		copy_field(leat_buffer_reserve(row, field->size), data + field->offset, field);
-		row->n += field->size;
-	}
-}
-
 static void put_entry(struct leat_tables *t, uint32_t table, struct leat_entry *e, struct leat_delta *out)
 {
 	const struct leat_table *tab = &t->table[table];
@@ -75,7 +48,7 @@ static void put_entry(struct leat_tables *t, uint32_t table, struct leat_entry *
 	key_n = t->row.n;
 	leat_row_number(&t->row, (uint64_t)e->changed_us);
 	if (tab->kind == LEAT_TABLE_FIXED)
-		append_fields(&t->row, tab, leat_entry_data(e));
+		leat_fields_write(tab->fields, leat_entry_data(e), &t->row);
 	else if (tab->kind == LEAT_TABLE_VALUE)
 		leat_pack_value(((const struct leat_cell *)leat_entry_data(e))->block.clone, &t->row);
 	add_op(t, out, LEAT_DELTA_PUT, table, key_n);
@@ -229,27 +202,16 @@ static void set_changed(struct leat_tables *t, struct leat_entry *e, const char 
 		t->now_us = e->changed_us;
 }
 
-static bool has_only_bools(const struct leat_table *tab, const char *row)
-{
-	for (const struct leat_field *field = tab->fields; field != NULL && field->name != NULL; row += field->size, field++)
-		if (field->type == LEAT_FIELD_BOOL && (*row & ~1) != 0)
-			return false;
-	return true;
-}
-
 static bool restore_fixed(struct leat_tables *t, struct leat_table *tab, const struct reading *r)
 {
-	const char *row = r->put->value + LEAT_ROW_NUMBER;
+	const struct leat_delta_op *put = r->put;
 	struct leat_entry *e;
-	char *data;
 
-	if (r->put->value_n != LEAT_ROW_NUMBER + fields_size(tab) || !has_only_bools(tab, row))
+	if (put->value_n < LEAT_ROW_NUMBER || !leat_fields_fit(tab->fields, put->value + LEAT_ROW_NUMBER, put->value_n - LEAT_ROW_NUMBER))
 		return false;
 	e = make_entry(t, tab, r);
-	set_changed(t, e, r->put->value);
-	data = leat_entry_data(e);
-	for (const struct leat_field *field = tab->fields; field != NULL && field->name != NULL; row += field->size, field++)
-		copy_field(data + field->offset, row, field);
+	set_changed(t, e, put->value);
+	leat_fields_read(tab->fields, put->value + LEAT_ROW_NUMBER, leat_entry_data(e));
 	return true;
 }
 

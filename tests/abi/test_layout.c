@@ -137,13 +137,15 @@ static const struct layout layouts[] = {
 	AT(leat_field, offset, 16),
 	AT(leat_field, size, 24),
 
-	SIZE(leat_table_spec, 40),
+	SIZE(leat_table_spec, 56),
 	AT(leat_table_spec, name, 0),
 	AT(leat_table_spec, version, 8),
 	AT(leat_table_spec, kind, 12),
 	AT(leat_table_spec, size, 16),
 	AT(leat_table_spec, fields, 24),
 	AT(leat_table_spec, prose, 32),
+	AT(leat_table_spec, migrate, 40),
+	AT(leat_table_spec, older, 48),
 
 	SIZE(leat_ordered_entry, 32),
 	AT(leat_ordered_entry, order, 0),

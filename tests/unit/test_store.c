@@ -81,6 +81,15 @@ static void commit(void)
 	expect_ok(leat_store_commit(store, leat_store_epoch(store) + 1, &err));
 }
 
+/* As a start does: all or nothing. */
+static void settle(void)
+{
+	expect_ok(leat_store_settle(store, &err));
+	leat_store_allow_drop(store, NULL);
+	expect_ok(leat_store_commit(store, leat_store_epoch(store), &err));
+	reopen();
+}
+
 static struct leat_store_table table_of(const char *node, const char *table)
 {
 	return (struct leat_store_table){ .node = node, .table = table, .version = 1, .kind = LEAT_TABLE_FIXED, .layout = 7, .n_shards = 4 };
@@ -494,16 +503,212 @@ START_TEST(what_is_no_longer_used_is_dropped_by_name_or_refused)
 }
 END_TEST
 
-/* ---- what it belongs to ---------------------------------------------------------------------------------------------- */
+/* ---- rows of older versions ------------------------------------------------------------------------------------------ */
 
-/* As a start does: all or nothing. */
-static void settle(void)
+struct sum_1 {
+	int32_t cents;
+	bool is_closed;
+};
+
+struct sum_2 {
+	int64_t cents, n;
+};
+
+static int n_calls, dies_at;
+
+/* Of "bad" it says so, of what is closed nothing is kept. */
+static enum leat_status migrate_sum(uint32_t version, const struct leat_value *key, const void *was_, void *is_, struct leat_error *why)
 {
-	expect_ok(leat_store_settle(store, &err));
-	leat_store_allow_drop(store, NULL);
-	expect_ok(leat_store_commit(store, leat_store_epoch(store), &err));
-	reopen();
+	const struct sum_1 *was = was_;
+	struct sum_2 *is = is_;
+
+	ck_assert_uint_eq(version, 1);
+	ck_assert_int_eq(is->cents, 0);
+	if (++n_calls == dies_at)
+		_exit(99);
+	if (was->is_closed)
+		return LEAT_REJECT;
+	if (key->n == 3 && memcmp(key->as.text, "bad", 3) == 0)
+		return leat_error_set(why, LEAT_FATAL, 0, "its sum is not one");
+	is->cents = was->cents;
+	is->n = was->cents == 0 ? 0 : 1;
+	return LEAT_OK;
 }
+
+static const struct leat_field fields_1[] = { LEAT_FIELD(struct sum_1, cents, INT32), LEAT_FIELD(struct sum_1, is_closed, BOOL), { 0 } };
+static const struct leat_field fields_2[] = { LEAT_FIELD(struct sum_2, cents, INT64), LEAT_FIELD(struct sum_2, n, INT64), { 0 } };
+static const struct leat_table_spec older[] = {
+	{ .name = "sum", .version = 1, .size = sizeof(struct sum_1), .fields = fields_1 }, { 0 }
+};
+static const struct leat_table_spec sum_2 = { .name = "sum", .version = 2, .size = sizeof(struct sum_2), .fields = fields_2,
+	                                          .migrate = migrate_sum, .older = older };
+
+static struct leat_store_table table_by(const struct leat_table_spec *spec)
+{
+	return (struct leat_store_table){ .node = "n", .table = "sum", .version = spec->version, .kind = LEAT_TABLE_FIXED,
+		                              .layout = leat_store_layout(spec), .n_shards = 4, .spec = spec };
+}
+
+/* A row of version 1: changed at 7, with these cents. */
+static void put_sum(uint32_t number, const char *name, int32_t cents, bool is_closed)
+{
+	struct leat_buffer key = { .n = 0 }, value = { .n = 0 };
+	struct leat_value name_value = leat_borrow(name, strlen(name));
+	struct leat_delta delta = { .n = 0 };
+
+	leat_pack_value(&name_value, &key);
+	leat_row_number(&value, 7);
+	leat_buffer_append(&value, &cents, sizeof cents);
+	leat_buffer_byte(&value, is_closed);
+	leat_delta_add(&delta, &(struct leat_delta_op){ .kind = LEAT_DELTA_PUT, .key = key.data, .key_n = key.n, .value = value.data,
+	                                                .value_n = value.n });
+	leat_store_put_delta(store, &number, 0, (uint32_t)cents % 4, &delta);
+	leat_delta_finish(&delta);
+	leat_buffer_finish(&value);
+	leat_buffer_finish(&key);
+}
+
+struct showing {
+	const struct leat_table_spec *spec;
+	struct leat_buffer text;
+};
+
+static bool show_sum(void *opaque, uint32_t shard, const struct leat_delta_op *row)
+{
+	struct showing *s = opaque;
+	struct leat_arena *arena = leat_arena_create();
+	struct leat_shown_row shown;
+
+	ck_assert(leat_row_show(s->spec, row, arena, &shown));
+	leat_row_print_json("n", "sum", shard, &shown, &s->text);
+	leat_arena_unref(arena);
+	return true;
+}
+
+static void expect_sums(uint32_t number, const struct leat_table_spec *spec, const char *expected)
+{
+	struct showing s = { .spec = spec };
+
+	expect_ok(leat_store_scan(store, number, show_sum, &s, &err));
+	expect_text(&s.text, expected);
+}
+
+#define CHANGED "\"changed\":\"1970-01-01T00:00:00.000007Z\"}"
+#define SUMS_1                                                                                                             \
+	"{\"node\":\"n\",\"table\":\"sum\",\"shard\":1,\"key\":\"anna\",\"value\":{\"cents\":5,\"is_closed\":false}," CHANGED                \
+	"{\"node\":\"n\",\"table\":\"sum\",\"shard\":2,\"key\":\"bert\",\"value\":{\"cents\":6,\"is_closed\":true}," CHANGED
+#define SUMS_2 "{\"node\":\"n\",\"table\":\"sum\",\"shard\":1,\"key\":\"anna\",\"value\":{\"cents\":5,\"n\":1}," CHANGED
+
+static uint32_t begin_sums(void)
+{
+	struct leat_store_table is = table_by(older);
+
+	begin();
+	expect_ok(leat_store_use_table(store, &is, &err));
+	put_sum(is.number, "anna", 5, false);
+	put_sum(is.number, "bert", 6, true);
+	commit();
+	reopen();
+	return is.number;
+}
+
+START_TEST(rows_of_an_older_version_are_made_over_all_at_once)
+{
+	uint32_t number = begin_sums();
+	struct leat_store_table is = table_by(&sum_2);
+
+	expect_ok(leat_store_use_table(store, &is, &err));
+	ck_assert_uint_eq(is.n_migrated, 1);
+	ck_assert_uint_eq(is.n_given_up, 1);
+	expect_sums(number, older, SUMS_1); /* until it is written */
+	reopen();
+	expect_sums(number, older, SUMS_1);
+	expect_ok(leat_store_use_table(store, &is, &err));
+	settle();
+	expect_sums(number, &sum_2, SUMS_2);
+	n_calls = 0;
+	expect_ok(leat_store_use_table(store, &is, &err));
+	ck_assert_int_eq(n_calls, 0);
+	is = table_by(older);
+	expect_refused(leat_store_use_table(store, &is, &err), "is version 1, its rows in");
+	ck_assert_ptr_nonnull(strstr(err.text, "are version 2; use the plugin that wrote them, or give them up by --drop n"));
+	end();
+}
+END_TEST
+
+/* In another process, which dies in migrate(), or right before the batch is written. */
+static void die_while_migrating(int at)
+{
+	struct leat_store_table is = table_by(&sum_2);
+	int status;
+	pid_t pid;
+
+	leat_store_close(store);
+	pid = fork();
+	ck_assert_int_ge(pid, 0);
+	if (pid == 0) {
+		n_calls = 0;
+		dies_at = at;
+		open_store();
+		expect_ok(leat_store_use_table(store, &is, &err));
+		_exit(99);
+	}
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	ck_assert(WIFEXITED(status) && WEXITSTATUS(status) == 99);
+	open_store();
+}
+
+START_TEST(a_migration_that_dies_or_fails_leaves_all_rows_as_they_were)
+{
+	static const char *const drop[] = { "n", NULL };
+	uint32_t number = begin_sums();
+	struct leat_store_table is = table_by(&sum_2);
+
+	for (int at = 1; at <= 3; at++) {
+		die_while_migrating(at);
+		expect_sums(number, older, SUMS_1);
+	}
+	is = table_by(older);
+	expect_ok(leat_store_use_table(store, &is, &err));
+	put_sum(number, "bad", 7, false);
+	commit();
+	reopen();
+	is = table_by(&sum_2);
+	expect_refused(leat_store_use_table(store, &is, &err), "could not migrate the row of \"bad\" in table \"sum\" of operator \"n\" from version 1 to 2: "
+	                                                       "its sum is not one; nothing was changed");
+	reopen();
+	is = table_by(older);
+	expect_ok(leat_store_use_table(store, &is, &err));
+	is = table_by(&sum_2);
+	leat_store_allow_drop(store, drop);
+	expect_ok(leat_store_use_table(store, &is, &err));
+	settle();
+	expect_sums(number, &sum_2, "");
+	end();
+}
+END_TEST
+
+START_TEST(a_migration_that_does_not_know_the_rows_is_refused)
+{
+	struct leat_table_spec spec = sum_2;
+	struct leat_store_table is;
+
+	(void)begin_sums();
+	spec.version = 3;
+	spec.older = (const struct leat_table_spec[]){ sum_2, { 0 } };
+	is = table_by(&spec);
+	expect_refused(leat_store_use_table(store, &is, &err), "the plugin cannot migrate that version, use the one that wrote them");
+	spec.migrate = NULL;
+	expect_refused(leat_store_use_table(store, &is, &err), "the plugin cannot migrate them, use the one that wrote them");
+	spec = sum_2;
+	spec.older = (const struct leat_table_spec[]){ { .name = "sum", .version = 1, .size = sizeof(struct sum_2), .fields = fields_2 }, { 0 } };
+	is = table_by(&spec);
+	expect_refused(leat_store_use_table(store, &is, &err), "the plugin knows that version with another layout");
+	end();
+}
+END_TEST
+
+/* ---- what it belongs to ---------------------------------------------------------------------------------------------- */
 
 START_TEST(rows_by_another_key_are_refused_or_dropped_with_all_of_their_node)
 {
@@ -930,6 +1135,9 @@ int main(void)
 	                                                  positions_keep_their_notes,
 	                                                  rows_are_found_by_table_and_shard_and_erased_by_prefix,
 	                                                  what_is_no_longer_used_is_dropped_by_name_or_refused,
+	                                                  rows_of_an_older_version_are_made_over_all_at_once,
+	                                                  a_migration_that_dies_or_fails_leaves_all_rows_as_they_were,
+	                                                  a_migration_that_does_not_know_the_rows_is_refused,
 	                                                  rows_by_another_key_are_refused_or_dropped_with_all_of_their_node,
 	                                                  positions_of_what_is_read_no_more_are_refused_or_dropped,
 	                                                  a_sink_moves_when_nothing_waits_for_it,
