@@ -30,7 +30,8 @@ static enum leat_status match_table(const struct match *m, const struct leat_nod
 
 	*number = table.number;
 	if (status == LEAT_OK && table.n_migrated + table.n_given_up > 0)
-		leat_log_line(LEAT_INFO, "pipeline \"%s\": table \"%s\" of operator \"%s\": migrated %" PRIu64 " rows to version %" PRIu32 ", dropped %" PRIu64,
+		leat_log_line(LEAT_INFO,
+		              "pipeline \"%s\": table \"%s\" of operator \"%s\": migrated %" PRIu64 " rows to version %" PRIu32 ", dropped %" PRIu64,
 		              m->plan->description->name, table.table, table.node, table.n_migrated, table.version, table.n_given_up);
 	return status;
 }

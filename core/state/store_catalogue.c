@@ -100,7 +100,8 @@ static enum leat_status refuse_table(const struct leat_store *store, const struc
 
 	if (is->n_shards != wanted->n_shards)
 		return leat_error_set(err, LEAT_FATAL, 0,
-		                      "operator \"%s\" has %" PRIu32 " shards, its state in \"%s\" has %" PRIu32 "; take that back, or give it up by --drop %s",
+		                      "operator \"%s\" has %" PRIu32 " shards, its state in \"%s\" has %" PRIu32
+		                      "; take that back, or give it up by --drop %s",
 		                      node, wanted->n_shards, store->folder, is->n_shards, node);
 	(void)leat_can_migrate(is, wanted, &why);
 	if (is->version != wanted->version)

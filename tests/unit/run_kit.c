@@ -11,6 +11,7 @@
 #include "base/memory.h"
 #include "run/json_codec.h"
 
+bool run_kit_has_relay_2;
 struct ledger ledger = { .lock = PTHREAD_MUTEX_INITIALIZER };
 bool run_kit_is_watched;
 
@@ -295,6 +296,48 @@ static const struct leat_operator_ops relay_ops = {
 	.end = relay_end,
 };
 
+/* ---- relay, one version on ---- */
+
+struct count_2 {
+	struct count count; /* as relay_process() has it */
+	int64_t was_version;
+};
+
+static const struct leat_field count_2_fields[] = {
+	LEAT_FIELD(struct count_2, was_version, INT64), { "n", LEAT_FIELD_INT64, offsetof(struct count_2, count), sizeof(int64_t) }, { 0 }
+};
+
+/* The first record's key has k0. */
+static enum leat_status migrate_count(uint32_t version, const struct leat_value *key, const void *was, void *is, struct leat_error *err)
+{
+	struct count_2 *to = is;
+
+	(void)err;
+	to->count = *(const struct count *)was;
+	to->was_version = version;
+	return key->n == 2 && memcmp(key->as.text, "k0", 2) == 0 ? LEAT_REJECT : LEAT_OK;
+}
+
+static const struct leat_table_spec relay_2_tables[] = {
+	{ .name = "count", .version = 2, .size = sizeof(struct count_2), .fields = count_2_fields, .prose = "Records of a key.",
+	  .migrate = migrate_count, .older = relay_tables },
+	{ 0 },
+};
+
+static const struct leat_operator_ops relay_2_ops = {
+	.size = sizeof relay_2_ops,
+	.instance_size = sizeof(struct relay),
+	.options = relay_options,
+	.tables = relay_2_tables,
+	.create = relay_create,
+	.process = relay_process,
+};
+
+static const struct leat_plugin relay_2_plugin = {
+	.magic = LEAT_MAGIC, .abi = LEAT_ABI, .size = sizeof(struct leat_plugin), .layout = LEAT_LAYOUT,
+	.name = "relay", .version = "2", .summary = "Hands on.", .op = &relay_2_ops,
+};
+
 static const struct leat_plugin relay_plugin = {
 	.magic = LEAT_MAGIC, .abi = LEAT_ABI, .size = sizeof(struct leat_plugin), .layout = LEAT_LAYOUT,
 	.name = "relay", .version = "1", .summary = "Hands on.", .op = &relay_ops,
@@ -548,7 +591,7 @@ enum leat_status run_kit_try(struct run_kit *kit, const char *yaml, const struct
 	kit->registry = leat_registry_create();
 	leat_registry_add(kit->registry, &leat_json_plugin);
 	leat_registry_add(kit->registry, &numbers_plugin);
-	leat_registry_add(kit->registry, &relay_plugin);
+	leat_registry_add(kit->registry, run_kit_has_relay_2 ? &relay_2_plugin : &relay_plugin);
 	leat_registry_add(kit->registry, &ledger_plugin);
 	leat_registry_add(kit->registry, &run_kit_misfit);
 	kit->description = leat_description_read(kit->registry, path, &none, report);

@@ -41,6 +41,9 @@ enum { RUN_KIT_PATIENCE_US = 50000000 };
 /* Set: a thread reads the figures all the time, from before the start to the end. Run_kit_finish() clears it. */
 extern bool run_kit_is_watched;
 
+/* Set: `relay` is the next version, of which table `count` has other fields, and drops what it was for "k0". */
+extern bool run_kit_has_relay_2;
+
 struct run_kit {
 	pthread_t watch;
 	_Atomic bool is_watching;

@@ -78,7 +78,7 @@ static bool add_row(void *opaque, const struct leat_delta_op *op)
 /* The counts that operator `hop` has in its state, over all keys and shards. */
 static int64_t stored_counts(const char *pipeline, uint32_t n_shards)
 {
-	struct leat_store_table table = { .node = "hop", .table = "count", .version = 1, .kind = LEAT_TABLE_FIXED, .n_shards = n_shards };
+	struct leat_store_table table = { .node = "hop", .table = "count", .kind = LEAT_TABLE_FIXED, .n_shards = n_shards };
 	struct leat_store *store;
 	struct leat_error err;
 	char path[128];
@@ -429,6 +429,37 @@ START_TEST(state_of_a_node_that_is_gone_is_dropped_only_when_told)
 }
 END_TEST
 
+START_TEST(state_of_an_older_version_is_gone_on_with)
+{
+	static const char text[] = "pipeline: p\nsources: {in: {type: numbers, count: %d, keys: 10}}\n"
+	                           "operators: {hop: {type: relay, input: in, key: k, shards: 3}}\n"
+	                           "sinks: {out: {type: ledger, input: hop}}\n";
+	const struct leat_run_options options = options_of(1);
+	char yaml[256];
+	struct leat_error err;
+	struct run_kit kit;
+
+	make_folder();
+	(void)snprintf(yaml, sizeof yaml, text, 2000);
+	run_kit_start(&kit, yaml, &options);
+	run_kit_expect_done(&kit);
+	run_kit_finish(&kit);
+	ck_assert_int_eq(stored_counts("p", 3), 2000);
+	(void)snprintf(yaml, sizeof yaml, text, 3000);
+	run_kit_has_relay_2 = true;
+	run_kit_restart(&kit, yaml, &options);
+	run_kit_expect_done(&kit);
+	run_kit_finish(&kit);
+	ck_assert_int_eq(stored_counts("p", 3), 2800); /* but for the 200 of k0 */
+	run_kit_has_relay_2 = false;
+	ck_assert_int_eq(run_kit_try(&kit, yaml, &options, &err), LEAT_FATAL);
+	ck_assert_msg(strstr(err.text, "is version 1, its rows in") != NULL, "%s", err.text);
+	run_kit_finish(&kit);
+	run_kit_expect_all(1, 3000, 1);
+	remove_folder();
+}
+END_TEST
+
 START_TEST(timers_come_back)
 {
 	static const char ticking[] = "pipeline: p\nsources: {in: {type: numbers, count: 300, endless: true}}\n"
@@ -546,6 +577,7 @@ int main(void)
 		who_has_the_wrong_state_leaves_the_owner_alone,
 		state_has_one_user_and_one_pipeline,
 		state_of_a_node_that_is_gone_is_dropped_only_when_told,
+		state_of_an_older_version_is_gone_on_with,
 		timers_come_back,
 		a_position_comes_back_with_its_note,
 		a_note_is_stored_soon_although_nothing_follows,

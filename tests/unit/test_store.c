@@ -674,8 +674,8 @@ START_TEST(a_migration_that_dies_or_fails_leaves_all_rows_as_they_were)
 	commit();
 	reopen();
 	is = table_by(&sum_2);
-	expect_refused(leat_store_use_table(store, &is, &err), "could not migrate the row of \"bad\" in table \"sum\" of operator \"n\" from version 1 to 2: "
-	                                                       "its sum is not one; nothing was changed");
+	expect_refused(leat_store_use_table(store, &is, &err), "could not migrate the row of \"bad\" in table \"sum\" of operator \"n\"");
+	ck_assert_ptr_nonnull(strstr(err.text, "from version 1 to 2: its sum is not one; nothing was changed"));
 	reopen();
 	is = table_by(older);
 	expect_ok(leat_store_use_table(store, &is, &err));
