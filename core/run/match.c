@@ -14,18 +14,24 @@ struct match {
 	struct leat_node_tables *tables; /* by node index */
 };
 
-static enum leat_status match_table(const struct match *m, const struct leat_node *node, const struct leat_table_spec *spec,
-                                    uint32_t *number, struct leat_error *err)
+struct leat_store_table leat_match_table_of(const struct leat_plan *plan, const struct leat_node *node,
+                                            const struct leat_table_spec *spec)
 {
-	struct leat_store_table table = {
+	return (struct leat_store_table){
 		.node = node->name,
 		.table = spec == NULL ? "" : spec->name,
 		.version = spec == NULL ? 1 : spec->version,
 		.kind = spec == NULL ? LEAT_STORE_TIMERS : (uint32_t)spec->kind,
 		.layout = spec == NULL ? 0 : leat_store_layout(spec),
-		.n_shards = m->plan->stage[m->plan->stage_of[node->index]].n_shards,
+		.n_shards = plan->stage[plan->stage_of[node->index]].n_shards,
 		.spec = spec,
 	};
+}
+
+static enum leat_status match_table(const struct match *m, const struct leat_node *node, const struct leat_table_spec *spec,
+                                    uint32_t *number, struct leat_error *err)
+{
+	struct leat_store_table table = leat_match_table_of(m->plan, node, spec);
 	enum leat_status status = leat_store_use_table(m->store, &table, err);
 
 	*number = table.number;

@@ -18,5 +18,8 @@ struct leat_node_tables {
  */
 enum leat_status leat_match_plan(const struct leat_plan *plan, struct leat_store *store, const char *const *drop,
                                  struct leat_node_tables *tables, struct leat_error *err);
+/* A table as the plan has it; `spec` NULL: the node's timers. Borrows the names. */
+struct leat_store_table leat_match_table_of(const struct leat_plan *plan, const struct leat_node *node,
+                                            const struct leat_table_spec *spec);
 
 #endif

@@ -18,7 +18,7 @@ import time
 
 import pytest
 
-VERBS = ["run", "check", "inspect", "graph", "state", "verify", "help", "version"]
+VERBS = ["run", "check", "inspect", "graph", "plan", "state", "verify", "help", "version"]
 
 BUSY = """
 pipeline: busy
