@@ -3,11 +3,14 @@
 
 import json
 import re
+import shutil
+import signal
 import subprocess
 import time
 
 import psycopg
 import pytest
+from services import SOURCE
 
 SHOP = """
 pipeline: shop
@@ -50,6 +53,14 @@ class Change:
 
     def to(self, text):
         (self.run.folder / "new.yaml").write_text(text)
+
+    def rows(self, node="users"):
+        command = [self.run.leat, "state", "scan", "pipeline.yaml", node, "--state-dir", "state"]
+        command += ["--plugin-path", self.run.plugins] if self.run.plugins else []
+        done = subprocess.run(
+            [str(word) for word in command], cwd=self.run.folder, env=self.run.environment, capture_output=True, text=True, timeout=60
+        )
+        return [json.loads(line) for line in done.stdout.splitlines()]
 
     def start(self, *options):
         """Until the source has ended."""
@@ -173,10 +184,7 @@ def test_dropped_rows_do_not_come_back(shop):
     """Not even into the memory of this start: some of the keys are in a shard of the same number as before."""
     shop.to(change(("key: user", "key: user, shards: 3")))
     assert shop.start("--drop", "spend") == 0
-    command = [shop.run.leat, "state", "scan", "pipeline.yaml", "spend", "--state-dir", "state"]
-    command += ["--plugin-path", shop.run.plugins] if shop.run.plugins else []
-    done = subprocess.run([str(word) for word in command], cwd=shop.run.folder, env=shop.run.environment, capture_output=True, timeout=60)
-    rows = [json.loads(line) for line in done.stdout.splitlines()]
+    rows = shop.rows("spend")
     events = shop.run.lines("totals.jsonl")[1000:]
     assert {row["key"] for row in rows} == {event["user"] for event in events}
     assert sum(row["value"]["count"] for row in rows) == len(events) == 500
@@ -299,3 +307,102 @@ def test_a_dropped_sink_that_comes_back_goes_on(copy):
     copy.run_for_a_while()
     ids = copy.ids(0)
     assert len(ids) == len(set(ids)) > len(before)
+
+
+# ---- another version of a plugin ----
+
+TALLY_1 = """
+#include <leat/plugin.h>
+struct tally { int32_t events; };
+static const struct leat_field fields[] = { LEAT_FIELD(struct tally, events, INT32), { 0 } };
+static const struct leat_table_spec tables[] = {
+	{ .name = "tally", .version = 1, .size = sizeof(struct tally), .fields = fields }, { 0 } };
+static enum leat_status process(void *self, const struct leat_record *record, struct leat_context *ctx, struct leat_error *err)
+{
+	struct tally *tally = leat_table_get(ctx, 0, &record->key);
+	(void)self, (void)err;
+	tally->events++;
+	return LEAT_OK;
+}
+static const struct leat_operator_ops ops = { .size = sizeof ops, .tables = tables, .process = process };
+LEAT_PLUGIN(.name = "tally", .version = "1.0", .summary = "Counts.", .op = &ops);
+"""
+
+# In the middle of things: two of its rows are made over.
+DIES = "if (old->events == 0)\n"
+
+TALLYING = """
+pipeline: tallying
+sources:
+  payments: {type: generate, count: 1000, keys: 50}
+operators:
+  users: {type: tally, input: payments, key: user}
+sinks:
+  none: {type: discard, input: users}
+"""
+
+
+@pytest.fixture
+def tally(pipeline):
+    """A pipeline with rows of version 1, and a function that puts another version of its plugin into place."""
+    one = Change(pipeline(TALLYING))
+    if shutil.which("cc") is None or not one.run.plugins:
+        pytest.skip("there is no cc, or LEAT_PLUGIN_PATH is not set")
+
+    def compile_version(text):
+        (one.run.folder / "tally.c").write_text(text)
+        command = ["cc", "-std=c11", "-shared", "-fPIC", f"-I{SOURCE}/core/include", "-o", "tally.so", "tally.c"]
+        subprocess.run(command, cwd=one.run.folder, check=True)
+
+    one.compile = compile_version
+    one.compile(TALLY_1)
+    one.run.plugins = f"{one.run.plugins}:{one.run.folder}"
+    one.to(TALLYING)
+    assert one.start() == 0
+    return one
+
+
+def documented(name):
+    """The example of docs/plugin-authors.md."""
+    text = (SOURCE / "docs" / "plugin-authors.md").read_text()
+    return re.search(rf"```c\n(/\* {name}: .*?)```", text, re.DOTALL)[1]
+
+
+def test_rows_of_an_older_plugin_are_made_over(tally):
+    tally.compile(documented("tally.c"))
+    found = tally.plan("--state-dir", "state")["by"]["table", "users", "tally"]
+    assert found["verdict"] == "migrate" and found["count"] == 50 and not found["needs_drop"]
+    tally.to(TALLYING.replace("count: 1000", "count: 1500"))
+    assert tally.start() == 0
+    assert "migrated 50 rows to version 2, dropped 0" in tally.run.log
+    rows = tally.rows()
+    assert len(rows) == 50
+    assert sum(row["value"]["events"] for row in rows) == 1500 and sum(row["value"]["summed"] for row in rows) == 500
+    tally.compile(TALLY_1)
+    assert tally.start() == 1
+    assert 'table "tally" of operator "users" is version 1, its rows in' in tally.run.log
+
+
+def test_a_migration_that_is_killed_leaves_everything_as_it_was(tally):
+    """In its 25th row of 50, and then it is made again."""
+    before = tally.rows()
+    version_2 = documented("tally.c")
+    assert DIES in version_2
+    killing = version_2.replace(DIES, "static int n;\n\tif (++n == 25)\n\t\traise(SIGKILL);\n\t" + DIES)
+    tally.compile("#include <signal.h>\n" + killing)
+    assert tally.start() == -signal.SIGKILL
+    tally.compile(TALLY_1)
+    assert tally.rows() == before
+    tally.compile(version_2)
+    assert tally.start() == 0
+    after = {row["key"]: row["value"]["events"] for row in tally.rows()}
+    assert after == {row["key"]: row["value"]["events"] for row in before}
+
+
+def test_a_migration_that_fails_names_the_row(tally):
+    tally.compile(documented("tally.c").replace("old->events < 0", "old->events > 0"))
+    assert tally.start() == 1
+    assert re.search(r'could not migrate the row of "u\d+" in table "tally" of operator "users" from version 1 to 2', tally.run.log)
+    assert "it has counted" in tally.run.log and "nothing was changed" in tally.run.log
+    assert tally.start("--drop", "users") == 0
+    assert tally.rows() == []
