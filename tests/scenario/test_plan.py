@@ -162,6 +162,35 @@ def test_what_cannot_be_compared_is_told(shop):
     assert "there is no state in" in said(SHOP, "--state-dir", "elsewhere")
 
 
+WHERE = """
+pipeline: where
+sources:
+  in: {type: kafka, brokers: "a:1", topic: orders}
+sinks:
+  topic: {type: kafka, brokers: "a:1,b:2", topic: alerts, username: nobody, password: hidden, input: in}
+  table: {type: postgres, url: "postgres://nobody:hidden@db.example:5433/shop?sslmode=disable", table: t, input: in}
+  parts: {type: postgres, host: db, database: shop, user: nobody, password: hidden, schema: s, table: t, columns: {a: a, b: b}, input: in}
+  keys: {type: redis, host: cache, password: hidden, database: 3, key: "k:{id}", input: in}
+"""
+
+
+def test_nodes_are_told_by_where_they_read_and_write_and_hold_no_secret(pipeline):
+    """Brokers and who logs in may change; a topic has an id of its own."""
+    one = Change(pipeline(WHERE))
+    one.to(WHERE.replace("a:1", "c:3").replace("nobody", "somebody").replace("hidden", "secret"))
+    plan = one.plan("pipeline.yaml")
+    assert plan["starts"] and all(found["verdict"] == "keep" for found in plan["findings"])
+    told = {found["node"]: found["is"] for found in plan["findings"]}
+    assert told["in"] == 'kafka topic "orders"' and told["topic"] == 'kafka topic "alerts"'
+    assert told["table"] == "postgres table public.t in database shop at db.example:5433"
+    assert told["parts"] == "postgres table s.t (a, b) in database shop at db:5432"
+    assert told["keys"] == "redis at cache:6379, database 3"
+    one.to(WHERE.replace("orders", "returns").replace("shop", "store").replace("cache", "other"))
+    by = one.plan("pipeline.yaml")["by"]
+    assert [by["sink", name, None]["verdict"] for name in ("topic", "table", "parts", "keys")] == ["keep"] + ["changed"] * 3
+    assert by["source", "in", None]["verdict"] == "changed" and by["source", "in", None]["needs_drop"]
+
+
 def test_a_sink_that_has_moved_gets_every_event_once(shop):
     """Back and forth, the files together have each event once."""
     for count, name in ((2000, "b"), (3000, "c"), (4000, "b"), (5000, "out")):
