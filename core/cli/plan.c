@@ -68,7 +68,7 @@ struct verb_plan {
 
 	struct leat_registry *registry;
 	struct leat_report *report;
-	char *dead_letters[FILES]; /* that the descriptions borrow */
+	char *dead_letters; /* that the descriptions borrow */
 	struct leat_description *description[FILES];
 	struct leat_store *store; /* or NULL */
 	struct leat_was was;
@@ -159,13 +159,12 @@ static void put_text(struct verb_plan *p)
 
 /* ---- the verb -------------------------------------------------------------------------------------------------------- */
 
-/* As it runs: with the sink of dead letters that the host adds. */
+/* As it runs: with the sink of dead letters that the host adds, which is named after the file. The new one is to take the place
+ * of the old one. */
 static bool read_file(struct verb_plan *p, int which)
 {
-	struct leat_description_options wanted;
+	const struct leat_description_options wanted = { .dead_letters = p->dead_letters };
 
-	p->dead_letters[which] = leat_dead_letters_path(p->state_dir == NULL ? "." : p->state_dir, p->file[which]);
-	wanted.dead_letters = p->dead_letters[which];
 	p->description[which] = leat_description_read(p->registry, p->file[which], &wanted, p->report);
 	return p->description[which] != NULL;
 }
@@ -174,6 +173,7 @@ static bool read_files(struct verb_plan *p)
 {
 	bool is_good;
 
+	p->dead_letters = leat_dead_letters_path(p->state_dir == NULL ? "." : p->state_dir, p->file[OLD] != NULL ? p->file[OLD] : p->file[NEW]);
 	p->registry = leat_cli_registry(p->plugin_path);
 	p->report = leat_report_create();
 	is_good = p->file[OLD] == NULL || read_file(p, OLD);
@@ -240,10 +240,9 @@ static void finish(struct verb_plan *p)
 	leat_findings_finish(&p->findings);
 	leat_was_finish(&p->was);
 	leat_store_close(p->store);
-	for (int i = 0; i < FILES; i++) {
+	for (int i = 0; i < FILES; i++)
 		leat_description_destroy(p->description[i]);
-		free(p->dead_letters[i]);
-	}
+	free(p->dead_letters);
 	leat_report_destroy(p->report);
 	leat_registry_destroy(p->registry);
 }

@@ -16,13 +16,12 @@ static void put_keys(const struct leat_node *node, struct leat_buffer *text)
 	}
 }
 
-/* The host's own file of dead letters goes where its state goes. */
 static void put_place(const struct leat_node *node, struct leat_buffer *text)
 {
 	void (*identity)(const void *self, struct leat_buffer *text) = node->role == LEAT_ROLE_SOURCE ? node->plugin->source->identity :
 	                                                                                                 node->plugin->sink->identity;
 
-	if (identity == NULL || node->is_implicit)
+	if (identity == NULL)
 		return;
 	leat_buffer_byte(text, ' ');
 	identity(node->prototype, text);
