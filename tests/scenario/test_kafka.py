@@ -122,6 +122,24 @@ def test_latest_skips_nothing_that_comes_while_leat_is_down(kafka, topic, pipeli
     assert len(messages) == 20
 
 
+def test_a_sink_moves_to_another_topic_and_back_and_a_source_does_not(kafka, topic, pipeline):
+    source, first, second = topic("in", partitions=2), topic("first"), topic("second")
+    one = pipeline(copy(source, first).replace("at-least-once", "exactly-once"))
+    n_written = 0
+    for sink in (first, second, first, second):
+        one.rewrite(copy(source, sink).replace("at-least-once", "exactly-once"))
+        write(kafka, source, n_written, 30)
+        n_written += 30
+        one.start()
+        one.wait_until(lambda: len(kafka.read(first)) + len(kafka.read(second)) >= n_written, "all events in one of the two")
+        assert one.stop() == 0
+    events = [json.loads(message.value())["i"] for name in (first, second) for message in kafka.read(name)]
+    assert sorted(events) == list(range(n_written)) and len(kafka.read(first)) == len(kafka.read(second)) == 60
+    one.rewrite(copy(second, first).replace("at-least-once", "exactly-once"))
+    assert one.start().wait_exit() == 1
+    assert f'is kafka topic "{second}" now, its positions in' in one.log and f'are of kafka topic "{source}"' in one.log
+
+
 def test_check_names_a_topic_that_is_not_there(kafka, topic, pipeline, leat):
     one = pipeline(copy("no-such-topic", topic("out")))
     command = [leat, "check", one.file] + (["--plugin-path", one.plugins] if one.plugins else [])
