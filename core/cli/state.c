@@ -8,6 +8,7 @@
 
 #include "base/memory.h"
 #include "base/report.h"
+#include "run/fence.h"
 #include "service/fleet.h"
 
 static const char help[] =
@@ -136,6 +137,26 @@ const struct leat_node *leat_state_node(const struct leat_state_use *use, enum l
 	else if (found == NULL)
 		leat_verb_complain(use->verb, "there is no %s \"%s\" in pipeline \"%s\"", leat_role_name(role), name, d->name);
 	return found;
+}
+
+static bool moves(const struct leat_state_use *use, const struct leat_node *node, uint32_t sink)
+{
+	char *is = leat_node_identity(node), *was = leat_store_sink_what(use->store, sink);
+	bool moves = was != NULL && strcmp(was, is) != 0;
+
+	free(was);
+	free(is);
+	return moves;
+}
+
+enum leat_status leat_state_judge(const struct leat_state_use *use, const struct leat_node *node, uint32_t sink,
+                                  const struct leat_store_audit *audit, const struct leat_fence *found, struct leat_error *err)
+{
+	enum leat_status status = leat_fence_judge(use->store, sink, &audit->delivered, &audit->head, found, err);
+
+	if (status != LEAT_OK && audit->n_epochs == 0 && found->epoch < audit->delivered.epoch && moves(use, node, sink))
+		return LEAT_OK;
+	return status;
 }
 
 /* ---- the verb -------------------------------------------------------------------------------------------------------- */

@@ -47,6 +47,10 @@ void leat_state_finish(struct leat_state_use *use);
 /* The node of that role; else says that there is none. */
 const struct leat_node *leat_state_node(const struct leat_state_use *use, enum leat_role role, const char *name);
 
+/* Whether the pipeline can start with what the sink has (E5): as it knows it, or because it moves there (E11). */
+enum leat_status leat_state_judge(const struct leat_state_use *use, const struct leat_node *node, uint32_t sink,
+                                  const struct leat_store_audit *audit, const struct leat_fence *found, struct leat_error *err);
+
 extern const struct leat_verb leat_verb_state_list;
 extern const struct leat_verb leat_verb_state_get;
 extern const struct leat_verb leat_verb_state_scan;

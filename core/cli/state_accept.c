@@ -2,10 +2,10 @@
 /* accept-sink: E5 is where the host stops, as what is right then is nowhere written down. */
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "cli/state.h"
-#include "run/fence.h"
 #include "run/visit.h"
 
 static const char help[] =
@@ -19,7 +19,9 @@ static const char help[] =
 	"    A sink keeps the number of the last epoch that it has (its fence) beside the events. A pipeline does not\n"
 	"    start when its state does not know that epoch: when the state was restored from a backup, or the sink\n"
 	"    was, or the fence is gone. Then events are missing or would come twice, and only a person can tell which\n"
-	"    is better. The pipeline has to be stopped.\n"
+	"    is better. Nor does it start when the file now says that the sink is elsewhere (another host, topic,\n"
+	"    table or path) and effects wait for it: whether they belong there, only a person can tell. The pipeline\n"
+	"    has to be stopped.\n"
 	"\n"
 	"    Without an option: prints what the state and the sink have and what each option would do, and changes\n"
 	"    nothing. (A Kafka sink is asked by fencing the producers of whoever writes to it.)\n"
@@ -59,9 +61,16 @@ struct accept {
 	struct leat_fence found;
 	struct leat_store_audit audit;
 	bool is_as_delivered, is_again;
+	char *is, *was; /* what the sink is, and was when its effects came into the outbox; or NULL */
 };
 
 /* ---- words ----------------------------------------------------------------------------------------------------------- */
+
+/* With nothing in the outbox it may. */
+static bool has_moved(const struct accept *a)
+{
+	return a->was != NULL && strcmp(a->was, a->is) != 0 && a->audit.n_epochs > 0;
+}
 
 static void print_what_is(const struct accept *a)
 {
@@ -69,6 +78,8 @@ static void print_what_is(const struct accept *a)
 	(void)printf("  the state in \"%s\": epoch %" PRIu64 " is delivered, %" PRIu64 " epochs with %" PRIu64 " effects up to %" PRIu64
 	             " are in the outbox\n",
 	             a->use.folder, a->audit.delivered.epoch, a->audit.n_epochs, a->audit.n_effects, a->audit.head.epoch);
+	if (has_moved(a))
+		(void)printf("  the outbox is for %s, the sink is %s now\n", a->was, a->is);
 	if (a->found.epoch == 0 && a->found.incarnation == 0)
 		(void)printf("  the sink: has no fence\n");
 	else
@@ -76,12 +87,15 @@ static void print_what_is(const struct accept *a)
 		             a->found.incarnation, a->found.digest);
 }
 
-static void print_choices(const struct accept *a)
+static void print_choices(const struct accept *a, bool fits)
 {
 	(void)printf("  --as-delivered: epoch %" PRIu64 " counts as delivered, and the %" PRIu64 " epochs in the outbox are dropped\n",
 	             a->found.epoch, a->audit.n_epochs);
-	(void)printf("  --again: the sink's fence goes to epoch %" PRIu64 ", and the %" PRIu64 " epochs in the outbox are delivered\n",
-	             a->audit.delivered.epoch, a->audit.n_epochs);
+	if (fits)
+		(void)printf("  --again: the %" PRIu64 " epochs in the outbox are delivered to what the sink is now\n", a->audit.n_epochs);
+	else
+		(void)printf("  --again: the sink's fence goes to epoch %" PRIu64 ", and the %" PRIu64 " epochs in the outbox are delivered\n",
+		             a->audit.delivered.epoch, a->audit.n_epochs);
 }
 
 /* ---- deeds ----------------------------------------------------------------------------------------------------------- */
@@ -102,7 +116,7 @@ static enum leat_status own(struct accept *a, uint64_t *incarnation, struct leat
 	return status;
 }
 
-static enum leat_status decide(struct accept *a, struct leat_error *err)
+static enum leat_status decide(struct accept *a, bool fits, struct leat_error *err)
 {
 	struct leat_fence is = a->found, set = a->audit.delivered;
 	uint64_t incarnation;
@@ -111,33 +125,39 @@ static enum leat_status decide(struct accept *a, struct leat_error *err)
 	if (status != LEAT_OK)
 		return status;
 	is.incarnation = set.incarnation = incarnation;
+	leat_store_put_sink_what(a->use.store, a->number, a->is);
 	if (a->is_as_delivered)
 		return leat_store_accept(a->use.store, a->number, &is, err);
 	/* The numbers first: a sink that was set back must not see one again that it had. */
 	status = leat_store_raise_epoch(a->use.store, is.epoch, err);
-	return status == LEAT_OK ? leat_visit_set(a->visit, &is, &set, err) : status;
+	return status == LEAT_OK && !fits ? leat_visit_set(a->visit, &is, &set, err) : status;
 }
 
 static enum leat_exit judge(struct accept *a)
 {
 	struct leat_error err;
+	bool fits;
 
 	print_what_is(a);
-	if (leat_fence_judge(a->use.store, a->number, &a->audit.delivered, &a->audit.head, &a->found, &err) == LEAT_OK) {
+	fits = leat_state_judge(&a->use, a->node, a->number, &a->audit, &a->found, &err) == LEAT_OK;
+	if (fits && !has_moved(a)) {
 		(void)printf("  there is nothing to decide, the pipeline can start\n");
 		return LEAT_EXIT_OK;
 	}
 	if (!a->is_as_delivered && !a->is_again) {
-		(void)printf("  %s\n", err.text);
-		print_choices(a);
+		if (!fits)
+			(void)printf("  %s\n", err.text);
+		print_choices(a, fits);
 		return LEAT_EXIT_FAILED;
 	}
-	if (decide(a, &err) != LEAT_OK) {
+	if (decide(a, fits, &err) != LEAT_OK) {
 		leat_verb_complain(a->use.verb, "sink \"%s\": %s", a->node->name, err.text);
 		return LEAT_EXIT_FAILED;
 	}
 	if (a->is_as_delivered)
 		(void)printf("  decided: epoch %" PRIu64 " is delivered; %" PRIu64 " epochs were dropped\n", a->found.epoch, a->audit.n_epochs);
+	else if (fits)
+		(void)printf("  decided: %" PRIu64 " epochs are to be delivered to what the sink is now\n", a->audit.n_epochs);
 	else
 		(void)printf("  decided: the sink is at epoch %" PRIu64 " again; %" PRIu64 " epochs are to be delivered\n",
 		             a->audit.delivered.epoch, a->audit.n_epochs);
@@ -150,6 +170,8 @@ static enum leat_exit look(struct accept *a)
 	enum leat_status status;
 
 	a->number = leat_store_use_sink(a->use.store, a->node->name);
+	a->is = leat_node_identity(a->node);
+	a->was = leat_store_sink_what(a->use.store, a->number);
 	status = leat_visit_open(a->use.description, a->node, &a->visit, &err);
 	if (status == LEAT_OK)
 		status = leat_visit_claim(a->visit, 0, &a->found, &err);
@@ -201,6 +223,8 @@ static enum leat_exit run(const struct leat_verb *verb, int argc, char **argv)
 	if (argc - optind != 2)
 		return leat_usage_error(verb, "expected a pipeline file and a sink");
 	status = accept_sink(&a, argv[optind], argv[optind + 1]);
+	free(a.was);
+	free(a.is);
 	leat_state_finish(&a.use);
 	return status;
 }

@@ -167,8 +167,6 @@ static enum leat_status put_sinks(struct list *l, struct leat_error *err)
 		const char *name = leat_store_sink_name(l->store, number);
 		struct leat_store_audit audit;
 
-		if (name == NULL)
-			continue;
 		status = leat_store_audit(l->store, number, NULL, &audit, err);
 		if (status == LEAT_OK)
 			put_sink(l, name, &audit);

@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "cli/state.h"
-#include "run/fence.h"
 #include "run/visit.h"
 #include "service/format.h"
 #include "state/letter.h"
@@ -104,7 +103,7 @@ static enum leat_status judge_fence(const struct verify *v, uint32_t number, con
 
 	if (status != LEAT_OK)
 		return status;
-	status = leat_fence_judge(v->use.store, number, &is->audit.delivered, &is->audit.head, &is->at, &is->err);
+	status = leat_state_judge(&v->use, node, number, &is->audit, &is->at, &is->err);
 	if (status == LEAT_OK && is->at.incarnation > ours)
 		return leat_error_set(&is->err, LEAT_FATAL, 0,
 		                      "incarnation %" PRIu64 " has claimed it, the state is of %" PRIu64
@@ -155,8 +154,6 @@ static void verify_sinks(struct verify *v)
 		const char *name = leat_store_sink_name(v->use.store, number);
 		struct verdict is = { .sink = name };
 
-		if (name == NULL)
-			continue;
 		judge_sink(v, number, leat_description_find(v->use.description, LEAT_ROLE_SINK, name), &is);
 		if (v->format == LEAT_FORMAT_JSON)
 			put_json(v, &is);

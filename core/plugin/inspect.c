@@ -143,6 +143,8 @@ static void print_table(FILE *out, const struct leat_table_spec *t)
 		for (const struct leat_field *f = t->fields; f->name != NULL; f++)
 			(void)fprintf(out, " %s", f->name);
 	}
+	for (const struct leat_table_spec *older = t->older; older != NULL && older->name != NULL; older++)
+		(void)fprintf(out, "%s %u", older == t->older ? "; migrates version" : ",", older->version);
 	(void)fputc('\n', out);
 	leat_buffer_finish(&words);
 }

@@ -84,6 +84,10 @@ static void write_table(struct leat_json_writer *w, const struct leat_table_spec
 			leat_json_writer_close(w, '}');
 		}
 		leat_json_writer_close(w, ']');
+		leat_json_writer_open(w, "migrates", '[');
+		for (const struct leat_table_spec *older = t->older; older != NULL && older->name != NULL; older++)
+			leat_json_writer_number(w, NULL, older->version);
+		leat_json_writer_close(w, ']');
 	}
 	leat_json_writer_close(w, '}');
 }

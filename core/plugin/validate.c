@@ -145,6 +145,25 @@ static enum leat_status check_fixed(const struct leat_table_spec *table, struct 
 	return status;
 }
 
+static enum leat_status check_older(const struct leat_table_spec *table, struct leat_error *err)
+{
+	enum leat_status status = LEAT_OK;
+
+	if (table->migrate == NULL && table->older == NULL)
+		return LEAT_OK;
+	if (table->kind != LEAT_TABLE_FIXED)
+		return leat_error_set(err, LEAT_FATAL, 0, "its table \"%s\" has migrate(), which only fixed tables have", table->name);
+	if (table->migrate == NULL || table->older == NULL || table->older[0].name == NULL)
+		return leat_error_set(err, LEAT_FATAL, 0, "its table \"%s\" has to have both migrate() and older versions", table->name);
+	for (const struct leat_table_spec *older = table->older; status == LEAT_OK && older->name != NULL; older++) {
+		if (older->version == 0 || older->version >= table->version)
+			return leat_error_set(err, LEAT_FATAL, 0, "its table \"%s\" has an older version %u, expected 1 to %u", table->name,
+			                      older->version, table->version - 1);
+		status = check_fixed(older, err);
+	}
+	return status;
+}
+
 static enum leat_status check_tables(const struct leat_table_spec *tables, struct leat_error *err)
 {
 	enum leat_status status = LEAT_OK;
@@ -162,6 +181,8 @@ static enum leat_status check_tables(const struct leat_table_spec *tables, struc
 			                      (int)t->kind);
 		if (t->kind == LEAT_TABLE_FIXED)
 			status = check_fixed(t, err);
+		if (status == LEAT_OK)
+			status = check_older(t, err);
 	}
 	return status;
 }

@@ -15,6 +15,7 @@
 #include "base/memory.h"
 #include "run/delivery.h"
 #include "run/letters.h"
+#include "run/match.h"
 #include "run/shard.h"
 
 enum {
@@ -76,54 +77,6 @@ uint64_t leat_epochs_round(const struct leat_epochs *epochs)
 
 /* ---- making --------------------------------------------------------------------------------------------------------- */
 
-static enum leat_status use_table(struct leat_epochs *e, const struct leat_node *node, const struct leat_table_spec *spec, uint32_t *number,
-                                  struct leat_error *err)
-{
-	uint32_t stage = e->pipeline->plan->stage_of[node->index];
-	struct leat_store_table table = {
-		.node = node->name,
-		.table = spec == NULL ? "" : spec->name,
-		.version = spec == NULL ? 1 : spec->version,
-		.kind = spec == NULL ? LEAT_STORE_TIMERS : (uint32_t)spec->kind,
-		.layout = spec == NULL ? 0 : leat_store_layout(spec),
-		.n_shards = e->pipeline->plan->stage[stage].n_shards,
-	};
-	enum leat_status status = leat_store_use_table(e->store, &table, err);
-
-	*number = table.number;
-	return status;
-}
-
-static enum leat_status use_tables(struct leat_epochs *e, const struct leat_node *node, struct leat_error *err)
-{
-	const struct leat_table_spec *spec = node->plugin->op->tables;
-	struct leat_node_tables *to = &e->node[node->index];
-	enum leat_status status;
-	size_t n = 0;
-
-	while (spec != NULL && spec[n].name != NULL)
-		n++;
-	to->number = leat_allocate_zeroed(n + 1, sizeof *to->number);
-	status = use_table(e, node, NULL, &to->timers, err);
-	for (size_t i = 0; i < n && status == LEAT_OK; i++)
-		status = use_table(e, node, &spec[i], &to->number[i], err);
-	return status;
-}
-
-static enum leat_status match_plan(struct leat_epochs *e, struct leat_error *err)
-{
-	const struct leat_description *d = e->pipeline->description;
-	enum leat_status status = LEAT_OK;
-
-	for (uint32_t i = 0; i < d->n_nodes && status == LEAT_OK; i++) {
-		if (d->node[i].role == LEAT_ROLE_OPERATOR)
-			status = use_tables(e, &d->node[i], err);
-		else if (d->node[i].role == LEAT_ROLE_SINK)
-			(void)leat_store_use_sink(e->store, d->node[i].name);
-	}
-	return status == LEAT_OK ? leat_store_settle(e->store, e->pipeline->options.drop, err) : status;
-}
-
 /* On a small disk a share of it, so that it can be used at all. */
 static void set_disk_low(struct leat_epochs *e)
 {
@@ -150,7 +103,7 @@ enum leat_status leat_epochs_create(struct leat_pipeline *p, struct leat_epochs 
 		set_disk_low(e);
 	leat_fault("store-open-after");
 	if (status == LEAT_OK)
-		status = match_plan(e, err);
+		status = leat_match_plan(p->plan, e->store, p->options.drop, e->node, err);
 	/* E4 */
 	if (status == LEAT_OK)
 		status = leat_store_set_incarnation(e->store, leat_store_incarnation(e->store) + 1, err);

@@ -32,11 +32,7 @@ void leat_epochs_finish(struct leat_epochs *epochs);
 void leat_epochs_destroy(struct leat_epochs *epochs); /* accepts NULL */
 struct leat_store *leat_epochs_store(const struct leat_epochs *epochs);
 
-/* The store's numbers of a node's tables. */
-struct leat_node_tables {
-	uint32_t *number; /* by table */
-	uint32_t timers;
-};
+struct leat_node_tables; /* match.h */
 const struct leat_node_tables *leat_epochs_tables(const struct leat_epochs *epochs, uint32_t node);
 /* What all tables of the pipeline share. */
 struct leat_memory *leat_epochs_memory(struct leat_epochs *epochs);

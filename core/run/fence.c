@@ -71,7 +71,8 @@ enum leat_status leat_fence_judge(const struct leat_store *store, uint32_t sink,
 	struct search search = { .found = found };
 	enum leat_status status;
 
-	if (is_at(found, delivered))
+	/* E11: where it is now it may have been before, or never. */
+	if (is_at(found, delivered) || (leat_store_has_moved(store, sink) && found->epoch < delivered->epoch))
 		return LEAT_OK;
 	status = leat_store_outbox(store, sink, delivered->epoch, compare_entry, &search, err);
 	if (status == LEAT_OK && !search.is_there)
@@ -92,8 +93,8 @@ static enum leat_status judge_first(struct leat_sink *sink, const struct leat_fe
 		return raise_incarnation(sink, found, err);
 	/* What lies between has been delivered, and the store was not told: delivering it again applies nothing, and tells what
 	 * was refused of it (E7). */
-	sink->repeat_until = is_at(found, &delivered) ? 0 : found->epoch;
-	sink->fence = delivered;
+	sink->repeat_until = found->epoch <= delivered.epoch ? 0 : found->epoch;
+	sink->fence = found->epoch < delivered.epoch ? *found : delivered;
 	sink->fence.incarnation = sink->incarnation;
 	return leat_sink_recover(sink, delivered.epoch, err);
 }

@@ -274,6 +274,9 @@ static enum leat_status add_shard(struct leat_pipeline *p, uint32_t stage, uint3
 	if (p->epochs != NULL)
 		shard->round = leat_epochs_round(p->epochs);
 	leat_worker_call(shard->worker, adopt, shard);
+	/* Where its reader begins may have to be stored. */
+	if (p->epochs != NULL && reader != NULL)
+		leat_epochs_note(p->epochs);
 	return LEAT_OK;
 }
 

@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "base/memory.h"
+#include "run/match.h"
 #include "run/shard.h"
 
 /* Rows loaded at once: at the start, so that a small state is in memory as a whole before the first event, and between events,

@@ -51,6 +51,20 @@ void leat_reader_destroy(struct leat_reader_state *reader)
 	free(reader);
 }
 
+/* E2: the next barrier takes it, with or without a record. */
+static void take_begin(struct leat_reader_state *reader)
+{
+	const struct leat_source_ops *ops = reader->instance->node->plugin->source;
+	struct leat_position position = { .offset = 0 };
+
+	if (ops->begin == NULL)
+		return;
+	ops->begin(reader->instance->self, reader->reader, &position);
+	reader->instance->next = position.offset;
+	memcpy(reader->note, position.note, sizeof reader->note);
+	reader->has_moved = true;
+}
+
 enum leat_status leat_reader_open(struct leat_reader_state *reader, struct leat_pipeline *p, struct leat_error *err)
 {
 	struct leat_instance *instance = reader->instance;
@@ -62,7 +76,10 @@ enum leat_status leat_reader_open(struct leat_reader_state *reader, struct leat_
 	leat_error_clear(err);
 	status = instance->node->plugin->source->open(instance->self, reader->partition, is_stored ? &reader->position : NULL, &reader->reader,
 	                                              &instance->context, err);
-	return leat_instance_judge(instance, status, LEAT_MAY_WAIT | 1u << LEAT_AGAIN, "open", err);
+	status = leat_instance_judge(instance, status, LEAT_MAY_WAIT | 1u << LEAT_AGAIN, "open", err);
+	if (status == LEAT_OK && p->epochs != NULL && !is_stored)
+		take_begin(reader);
+	return status;
 }
 
 static void back_off(struct leat_reader_state *reader, struct leat_pipeline *p, const struct leat_error *err)

@@ -2,16 +2,8 @@
 /* Entries from rows: one by one as they are given, when somebody asks for one that is not in memory, or ahead of that. */
 #include "base/check.h"
 #include "data/pack.h"
+#include "state/fields.h"
 #include "state/table.h"
-
-static size_t fields_size(const struct leat_table *tab)
-{
-	size_t n = 0;
-
-	for (const struct leat_field *field = tab->fields; field != NULL && field->name != NULL; field++)
-		n += field->size;
-	return n;
-}
 
 /* A row that is being read. */
 struct reading {
@@ -59,27 +51,16 @@ static void set_changed(struct leat_tables *t, struct leat_entry *e, const char 
 		t->now_us = e->changed_us;
 }
 
-static bool has_only_bools(const struct leat_table *tab, const char *row)
-{
-	for (const struct leat_field *field = tab->fields; field != NULL && field->name != NULL; row += field->size, field++)
-		if (field->type == LEAT_FIELD_BOOL && (*row & ~1) != 0)
-			return false;
-	return true;
-}
-
 static bool restore_fixed(struct leat_tables *t, struct leat_table *tab, const struct reading *r)
 {
-	const char *row = r->put->value + LEAT_ROW_NUMBER;
+	const struct leat_delta_op *put = r->put;
 	struct leat_entry *e;
-	char *data;
 
-	if (r->put->value_n != LEAT_ROW_NUMBER + fields_size(tab) || !has_only_bools(tab, row))
+	if (put->value_n < LEAT_ROW_NUMBER || !leat_fields_fit(tab->fields, put->value + LEAT_ROW_NUMBER, put->value_n - LEAT_ROW_NUMBER))
 		return false;
 	e = make_entry(t, tab, r);
-	set_changed(t, e, r->put->value);
-	data = leat_entry_data(e);
-	for (const struct leat_field *field = tab->fields; field != NULL && field->name != NULL; row += field->size, field++)
-		leat_field_copy(data + field->offset, row, field);
+	set_changed(t, e, put->value);
+	leat_fields_read(tab->fields, put->value + LEAT_ROW_NUMBER, leat_entry_data(e));
 	return true;
 }
 

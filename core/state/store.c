@@ -25,7 +25,9 @@
 #include "base/memory.h"
 #include "state/store_internal.h"
 
-#define FORMAT "2"
+/* 1: all rows in one family. 2: files of a pattern were numbered by their order, and nothing said what positions, rows and
+ * effects belong to. */
+#define FORMAT "3"
 
 /* The log is read at a start, so it is kept short: most of it is effects that were delivered long ago. */
 enum { TOLERATE_TORN_TAIL = 0, WAL_LIMIT = 64 << 20, WRITE_BUFFER = 16 << 20, BLOCK_CACHE = 32 << 20, BLOOM_BITS = 10 };
@@ -224,6 +226,9 @@ void leat_store_close(struct leat_store *store)
 	}
 	for (size_t i = 0; i < store->n_sinks; i++)
 		free(store->sink[i].name);
+	for (size_t i = 0; i < store->n_used_sources; i++)
+		free(store->used_source[i]);
+	free(store->used_source);
 	free(store->table);
 	free(store->sink);
 	leat_store_forget_letters(store);
@@ -406,6 +411,7 @@ void leat_store_put_delivered(struct leat_store *store, uint32_t sink, const str
 	outbox_key(until, sink, fence->epoch + 1);
 	rocksdb_writebatch_delete_range_cf(store->batch, store->family[STORE_OUTBOX], from, sizeof from, until, sizeof until);
 	s->delivered = *fence;
+	leat_store_settle_move(store, sink);
 	(void)snprintf(name, sizeof name, "delivered/%" PRIu32, sink);
 	leat_store_put_text(store, name, "%" PRIu64 " %" PRIu64 " %016" PRIx64, fence->incarnation, fence->epoch, fence->digest);
 }

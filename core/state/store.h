@@ -58,18 +58,41 @@ struct leat_store_table {
 	uint64_t layout;    /* hash of the declared fields */
 	uint32_t n_shards;  /* 0: as many as the source has partitions */
 	uint32_t number;    /* given by the store, from 1 */
+	const struct leat_table_spec *spec; /* for migrate(); or NULL */
+	uint64_t n_migrated, n_given_up;    /* given by the store: rows of an older version */
 };
 #define LEAT_STORE_TIMERS 255u
 
 uint64_t leat_store_layout(const struct leat_table_spec *spec);
-/* Finds the table by its names, or enters it: then it is written with the next epoch. LEAT_FATAL: it has rows, of another
- * version, kind, layout or number of shards, and which. */
+/* Finds the table by its names, or enters it: then it is written with the next commit, and so are rows that were migrated.
+ * LEAT_FATAL: it has rows, of another version, kind, layout or number of shards, and which, and may neither migrate nor drop
+ * them. */
 enum leat_status leat_store_use_table(struct leat_store *store, struct leat_store_table *table, struct leat_error *err);
 /* Finds the sink's number, or enters it. */
 uint32_t leat_store_use_sink(struct leat_store *store, const char *sink);
-/* Nodes and sinks that have rows or undelivered effects and were not used since the store was opened; those in `drop` (ends
- * with NULL; may be NULL) are removed with the next epoch instead. LEAT_FATAL names all others. */
-enum leat_status leat_store_settle(struct leat_store *store, const char *const *drop, struct leat_error *err);
+
+/*
+ * E11. `what` says for people what a node is, as far as that decides whether what the store has of it is still its own: its
+ * type, what it is keyed by, what it reads or writes. It is written with the next commit. LEAT_FATAL: it was something else, and
+ * has rows, positions or undelivered effects; which, and how to go on.
+ */
+enum leat_status leat_store_use_operator(struct leat_store *store, const char *node, const char *what, struct leat_error *err);
+enum leat_status leat_store_use_source(struct leat_store *store, const char *source, const char *what, struct leat_error *err);
+/* One that was something else and has nothing undelivered has moved. */
+enum leat_status leat_store_use_sink_at(struct leat_store *store, const char *sink, const char *what, struct leat_error *err);
+/* Nothing was delivered yet where it is now, or effects were dropped: no fence there, or an earlier one, is as good as that
+ * which the store knows. */
+bool leat_store_has_moved(const struct leat_store *store, uint32_t sink);
+/* As it was; NULL: nobody has said. To be freed. */
+char *leat_store_operator_what(const struct leat_store *store, const char *node);
+char *leat_store_source_what(const struct leat_store *store, const char *source);
+char *leat_store_sink_what(const struct leat_store *store, uint32_t sink);
+
+/* Nodes and sinks of which the calls above may drop what would make them refuse. `names` ends with NULL, and is borrowed. */
+void leat_store_allow_drop(struct leat_store *store, const char *const *names);
+/* Nodes and sinks that have rows, positions or undelivered effects and were not used since the store was opened; those that may
+ * be dropped are removed with the next commit instead. LEAT_FATAL names all others. */
+enum leat_status leat_store_settle(struct leat_store *store, struct leat_error *err);
 
 /* ---- one epoch ------------------------------------------------------------------------------------------------------ */
 
@@ -130,7 +153,6 @@ enum leat_status leat_store_scan(const struct leat_store *store, uint32_t number
 const struct leat_store_table *leat_store_table(const struct leat_store *store, size_t i);
 /* Sinks by number from 1. */
 uint32_t leat_store_n_sinks(const struct leat_store *store);
-/* NULL: it was dropped. */
 const char *leat_store_sink_name(const struct leat_store *store, uint32_t sink);
 /* Its number, 0: there is none. Enters nothing. */
 uint32_t leat_store_find_sink(const struct leat_store *store, const char *sink);
@@ -167,6 +189,8 @@ enum leat_status leat_store_audit(const struct leat_store *store, uint32_t sink,
 /* The sink has what `found` says, whatever the store thought: its chain goes on from there, its outbox is dropped, and epochs
  * to come have larger numbers. Synced before it returns. */
 enum leat_status leat_store_accept(struct leat_store *store, uint32_t sink, const struct leat_fence *found, struct leat_error *err);
+/* What waits for the sink is for what it is now. Written with the next commit, as of the two below. */
+void leat_store_put_sink_what(struct leat_store *store, uint32_t sink, const char *what);
 /* Epochs to come have numbers above `epoch`. Synced before it returns. */
 enum leat_status leat_store_raise_epoch(struct leat_store *store, uint64_t epoch, struct leat_error *err);
 

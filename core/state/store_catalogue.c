@@ -5,6 +5,7 @@
 
 #include "base/hash.h"
 #include "base/memory.h"
+#include "state/migrate.h"
 #include "state/store_internal.h"
 
 char *leat_store_text(const struct leat_store *store, const char *name, enum leat_status *status, struct leat_error *err)
@@ -45,6 +46,7 @@ static struct store_table *add_table(struct leat_store *store, const struct leat
 	*table = (struct store_table){ .is = *is, .node = node, .table = name };
 	table->is.node = node;
 	table->is.table = name;
+	table->is.spec = NULL;
 	table->is.number = (uint32_t)store->n_tables;
 	return table;
 }
@@ -90,9 +92,43 @@ static bool is_same_table(const struct leat_store_table *a, const struct leat_st
 	return a->version == b->version && a->kind == b->kind && a->layout == b->layout && a->n_shards == b->n_shards;
 }
 
+/* E11 */
+static enum leat_status refuse_table(const struct leat_store *store, const struct leat_store_table *is,
+                                     const struct leat_store_table *wanted, struct leat_error *err)
+{
+	const char *node = wanted->node, *table = wanted->table, *why;
+
+	if (is->n_shards != wanted->n_shards)
+		return leat_error_set(err, LEAT_FATAL, 0,
+		                      "operator \"%s\" has %" PRIu32 " shards, its state in \"%s\" has %" PRIu32
+		                      "; take that back, or give it up by --drop %s",
+		                      node, wanted->n_shards, store->folder, is->n_shards, node);
+	(void)leat_can_migrate(is, wanted, &why);
+	if (is->version != wanted->version)
+		return leat_error_set(err, LEAT_FATAL, 0,
+		                      "table \"%s\" of operator \"%s\" is version %" PRIu32 ", its rows in \"%s\" are version %" PRIu32
+		                      "; %s, or give them up by --drop %s",
+		                      table, node, wanted->version, store->folder, is->version, why, node);
+	return leat_error_set(err, LEAT_FATAL, 0,
+	                      "table \"%s\" of operator \"%s\" has another layout than its rows in \"%s\", and the same version %" PRIu32
+	                      "; use the plugin that wrote them, or give them up by --drop %s",
+	                      table, node, store->folder, wanted->version, node);
+}
+
+static enum leat_status change_rows(struct leat_store *store, const struct leat_store_table *is, struct leat_store_table *wanted,
+                                    struct leat_error *err)
+{
+	if (leat_store_may_drop(store, wanted->node)) {
+		leat_store_drop_rows(store, wanted->node);
+		return LEAT_OK;
+	}
+	return leat_can_migrate(is, wanted, NULL) ? leat_migrate(store, is, wanted, err) : refuse_table(store, is, wanted, err);
+}
+
 enum leat_status leat_store_use_table(struct leat_store *store, struct leat_store_table *table, struct leat_error *err)
 {
 	struct store_table *found = find_table(store, table->node, table->table);
+	enum leat_status status = LEAT_OK;
 
 	if (found == NULL) {
 		enter_table(store, table);
@@ -100,20 +136,13 @@ enum leat_status leat_store_use_table(struct leat_store *store, struct leat_stor
 	}
 	found->is_used = true;
 	table->number = found->is.number;
-	if (!is_same_table(&found->is, table) && !leat_store_has_rows(store, table->number))
+	if (is_same_table(&found->is, table))
+		return LEAT_OK;
+	if (leat_store_has_rows(store, table->number))
+		status = change_rows(store, &found->is, table, err);
+	if (status == LEAT_OK)
 		change_table(store, found, table);
-	if (found->is.n_shards != table->n_shards)
-		return leat_error_set(err, LEAT_FATAL, 0, "operator \"%s\" has %" PRIu32 " shards, its state in \"%s\" has %" PRIu32, table->node,
-		                      table->n_shards, store->folder, found->is.n_shards);
-	if (found->is.version != table->version)
-		return leat_error_set(err, LEAT_FATAL, 0,
-		                      "table \"%s\" of operator \"%s\" is version %" PRIu32 ", its rows in \"%s\" are version %" PRIu32,
-		                      table->table, table->node, table->version, store->folder, found->is.version);
-	if (found->is.kind != table->kind || found->is.layout != table->layout)
-		return leat_error_set(err, LEAT_FATAL, 0,
-		                      "table \"%s\" of operator \"%s\" has another layout than its rows in \"%s\", and the same version %" PRIu32,
-		                      table->table, table->node, store->folder, table->version);
-	return LEAT_OK;
+	return status;
 }
 
 /* ---- sinks ----------------------------------------------------------------------------------------------------------- */
@@ -208,10 +237,13 @@ static enum leat_status read_sinks(struct leat_store *store, struct leat_error *
 		if (text == NULL)
 			return status;
 		sink = add_sink(store, text);
-		sink->is_gone = text[0] == '\0';
 		free(text);
 		read_fence(store, "delivered", number, true, &sink->delivered, &status, err);
 		read_fence(store, "head", number, false, &sink->head, &status, err);
+		(void)snprintf(name, sizeof name, "moved/%" PRIu32, number);
+		text = leat_store_text(store, name, &status, err);
+		sink->has_moved = text != NULL;
+		free(text);
 	}
 	return status;
 }
@@ -244,15 +276,7 @@ bool leat_store_position(const struct leat_store *store, const char *source, int
 
 /* ---- what is no longer used ------------------------------------------------------------------------------------------- */
 
-static bool is_listed(const char *const *names, const char *name)
-{
-	for (; names != NULL && *names != NULL; names++)
-		if (strcmp(*names, name) == 0)
-			return true;
-	return false;
-}
-
-static void drop_table(struct leat_store *store, uint32_t number)
+void leat_store_drop_table(struct leat_store *store, uint32_t number)
 {
 	char from[4], until[4];
 
@@ -261,21 +285,30 @@ static void drop_table(struct leat_store *store, uint32_t number)
 	rocksdb_writebatch_delete_range_cf(store->batch, leat_store_family_of(store, number), from, sizeof from, until, sizeof until);
 }
 
-static void drop_sink(struct leat_store *store, uint32_t number)
+/* `table`: of a node that the pipeline still has. */
+void leat_names_add(struct leat_names *names, const char *node, const char *table)
 {
-	char from[12], until[12], name[32];
+	const char *between = names->n > 0 ? ", " : "";
+	char *to = names->text + names->n;
+	size_t left = sizeof names->text - names->n;
 
-	leat_store_big32(from, number);
-	leat_store_big64(from + 4, 0);
-	leat_store_big32(until, number + 1);
-	leat_store_big64(until + 4, 0);
-	rocksdb_writebatch_delete_range_cf(store->batch, store->family[STORE_OUTBOX], from, sizeof from, until, sizeof until);
-	(void)snprintf(name, sizeof name, "sink/%" PRIu32, number);
-	leat_store_put_text(store, name, "%s", "");
-	store->sink[number - 1].is_gone = true;
+	if (names->n >= sizeof names->text)
+		return;
+	if (table == NULL)
+		names->n += (size_t)snprintf(to, left, "%s\"%s\"", between, node);
+	else
+		names->n += (size_t)snprintf(to, left, "%stable \"%s\" of \"%s\"", between, table, node);
 }
 
-/* A table of the same node stands before it: one line for a node is enough. */
+static bool is_node_used(const struct leat_store *store, const char *node)
+{
+	for (size_t i = 0; i < store->n_tables; i++)
+		if (store->table[i].is_used && strcmp(store->table[i].node, node) == 0)
+			return true;
+	return false;
+}
+
+/* A table of the same node stands before it: one line for a node that is gone is enough. */
 static bool is_named_before(const struct leat_store *store, size_t i)
 {
 	for (size_t k = 0; k < i; k++)
@@ -284,35 +317,49 @@ static bool is_named_before(const struct leat_store *store, size_t i)
 	return false;
 }
 
-enum leat_status leat_store_settle(struct leat_store *store, const char *const *drop, struct leat_error *err)
+static void settle_tables(struct leat_store *store, struct leat_names *names)
 {
-	char names[LEAT_ERROR_TEXT / 2] = "";
-	size_t n = 0;
-
 	for (size_t i = 0; i < store->n_tables; i++) {
 		const struct store_table *t = &store->table[i];
 
 		if (t->is_used || !leat_store_has_rows(store, t->is.number))
 			continue;
-		if (is_listed(drop, t->is.node))
-			drop_table(store, t->is.number);
-		else if (n < sizeof names && !is_named_before(store, i))
-			n += (size_t)snprintf(names + n, sizeof names - n, "%s\"%s\"", n > 0 ? ", " : "", t->is.node);
+		if (leat_store_may_drop(store, t->is.node))
+			leat_store_drop_table(store, t->is.number);
+		else if (is_node_used(store, t->is.node))
+			leat_names_add(names, t->is.node, t->is.table);
+		else if (!is_named_before(store, i))
+			leat_names_add(names, t->is.node, NULL);
 	}
+}
+
+static void settle_sinks(struct leat_store *store, struct leat_names *names)
+{
 	for (size_t i = 0; i < store->n_sinks; i++) {
 		const struct store_sink *s = &store->sink[i];
 
-		if (s->is_used || s->is_gone || s->head.epoch == s->delivered.epoch)
+		if (s->is_used || s->head.epoch == s->delivered.epoch)
 			continue;
-		if (is_listed(drop, s->name))
-			drop_sink(store, (uint32_t)i + 1);
-		else if (n < sizeof names)
-			n += (size_t)snprintf(names + n, sizeof names - n, "%s\"%s\"", n > 0 ? ", " : "", s->name);
+		if (leat_store_may_drop(store, s->name))
+			leat_store_drop_sink(store, (uint32_t)i + 1);
+		else
+			leat_names_add(names, s->name, NULL);
 	}
-	if (n > 0)
+}
+
+enum leat_status leat_store_settle(struct leat_store *store, struct leat_error *err)
+{
+	struct leat_names names = { .n = 0 };
+	enum leat_status status = leat_store_settle_sources(store, &names, err);
+
+	if (status != LEAT_OK)
+		return status;
+	settle_tables(store, &names);
+	settle_sinks(store, &names);
+	if (names.n > 0)
 		return leat_error_set(err, LEAT_FATAL, 0,
-		                      "the pipeline no longer has %s, but the store in \"%s\" has state or undelivered effects of it; drop it by "
-		                      "--drop NAME",
-		                      names, store->folder);
+		                      "the pipeline no longer has %s, but the store in \"%s\" has state, positions or undelivered effects of it; "
+		                      "drop it by --drop NAME",
+		                      names.text, store->folder);
 	return LEAT_OK;
 }

@@ -6,7 +6,7 @@
  * What the store's files share. Five column families:
  *
  *   default  texts by name, for people and few: format, pipeline, incarnation, epoch, table/N, sink/N, head/N, delivered/N,
- *            position/SOURCE/PARTITION, letters, letters/NODE
+ *            moved/N, position/SOURCE/PARTITION, what/source/NAME, what/operator/NAME, what/sink/N, letters, letters/NODE
  *   rows     of fixed and value tables, one an entry: u32 table, u32 shard (both big-endian), the row's own key
  *   ranges   rows of ordered tables and timers, under keys of the same form, of which many belong together
  *   outbox   u32 sink, u64 epoch (both big-endian) -> header, lz4 block of the effects
@@ -39,7 +39,13 @@ struct store_sink {
 	char *name;
 	struct leat_fence delivered, head;
 	bool is_used;
-	bool is_gone; /* dropped; keeps its number */
+	bool has_moved; /* its fence may be behind: it is elsewhere since the last delivery, or effects were dropped */
+};
+
+/* Of nodes, for people. */
+struct leat_names {
+	char text[LEAT_ERROR_TEXT / 2];
+	size_t n;
 };
 
 struct store_letters_of {
@@ -80,6 +86,9 @@ struct leat_store {
 	struct store_sink *sink; /* by number - 1 */
 	size_t n_sinks, sink_capacity;
 	struct store_letters letters;
+	char **used_source;
+	size_t n_used_sources, used_source_capacity;
+	const char *const *drop; /* ends with NULL; NULL: nothing */
 };
 
 extern const char *const leat_store_families[STORE_FAMILIES];
@@ -111,6 +120,19 @@ void leat_store_put_letter_counts(struct leat_store *store);
 void leat_store_forget_letters(struct leat_store *store);
 /* Also when that cannot be read. */
 bool leat_store_has_rows(const struct leat_store *store, uint32_t number);
+void leat_store_drop_table(struct leat_store *store, uint32_t number);
+void leat_names_add(struct leat_names *names, const char *node, const char *table);
+
+/* store_identity.c */
+bool leat_store_may_drop(const struct leat_store *store, const char *name);
+/* Positions of sources that were not used: dropped, or named. */
+enum leat_status leat_store_settle_sources(struct leat_store *store, struct leat_names *names, struct leat_error *err);
+/* Its undelivered effects go. Its fence stays behind them, where the sink may come back to it. */
+void leat_store_drop_sink(struct leat_store *store, uint32_t sink);
+/* Something is delivered where the sink is now. */
+void leat_store_settle_move(struct leat_store *store, uint32_t sink);
+/* Of all tables of the node, and its timers. */
+void leat_store_drop_rows(struct leat_store *store, const char *node);
 
 static inline void leat_store_big32(char *to, uint32_t n)
 {

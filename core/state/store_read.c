@@ -162,13 +162,13 @@ uint32_t leat_store_n_sinks(const struct leat_store *store)
 
 const char *leat_store_sink_name(const struct leat_store *store, uint32_t sink)
 {
-	return store->sink[sink - 1].is_gone ? NULL : store->sink[sink - 1].name;
+	return store->sink[sink - 1].name;
 }
 
 uint32_t leat_store_find_sink(const struct leat_store *store, const char *sink)
 {
 	for (uint32_t number = 1; number <= store->n_sinks; number++)
-		if (!store->sink[number - 1].is_gone && strcmp(store->sink[number - 1].name, sink) == 0)
+		if (strcmp(store->sink[number - 1].name, sink) == 0)
 			return number;
 	return 0;
 }

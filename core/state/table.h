@@ -249,17 +249,6 @@ void leat_run_undo_remove(struct leat_tables *t, struct leat_run *run, const str
 
 /* ---- restore.c ------------------------------------------------------------------------------------------------------ */
 
-/* A field on its way to or from little-endian (R2). */
-static inline void leat_field_copy(char *to, const char *from, const struct leat_field *field)
-{
-	bool is_turned = __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__ && field->type != LEAT_FIELD_BYTES;
-
-	for (size_t i = 0; is_turned && i < field->size; i++)
-		to[i] = from[field->size - 1 - i];
-	if (!is_turned)
-		memcpy(to, from, field->size);
-}
-
 /* The entry that only the store has: its number, or 0. Within an event too, and not logged: whoever looks sees no change. */
 uint32_t leat_cold_fetch(struct leat_tables *t, uint32_t table, const struct leat_value *key, uint32_t tag);
 

@@ -9,6 +9,7 @@
  */
 #include "base/check.h"
 #include "data/pack.h"
+#include "state/fields.h"
 #include "state/table.h"
 
 /* ---- rows ----------------------------------------------------------------------------------------------------------- */
@@ -36,14 +37,6 @@ static void append_item_key(struct leat_buffer *row, int64_t order, int64_t sequ
 	leat_row_sortable(row, sequence);
 }
 
-static void append_fields(struct leat_buffer *row, const struct leat_table *tab, const char *data)
-{
-	for (const struct leat_field *field = tab->fields; field != NULL && field->name != NULL; field++) {
-		leat_field_copy(leat_buffer_reserve(row, field->size), data + field->offset, field);
-		row->n += field->size;
-	}
-}
-
 static void put_entry(struct leat_tables *t, uint32_t table, struct leat_entry *e, struct leat_delta *out)
 {
 	const struct leat_table *tab = &t->table[table];
@@ -55,7 +48,7 @@ static void put_entry(struct leat_tables *t, uint32_t table, struct leat_entry *
 	key_n = t->row.n;
 	leat_row_number(&t->row, (uint64_t)e->changed_us);
 	if (tab->kind == LEAT_TABLE_FIXED)
-		append_fields(&t->row, tab, leat_entry_data(e));
+		leat_fields_write(tab->fields, leat_entry_data(e), &t->row);
 	else if (tab->kind == LEAT_TABLE_VALUE)
 		leat_pack_value(((const struct leat_cell *)leat_entry_data(e))->block.clone, &t->row);
 	add_op(t, out, LEAT_DELTA_PUT, table, key_n);

@@ -105,6 +105,13 @@ static enum leat_status deliver(void *self_, const struct leat_delivery *deliver
 	return file_refuse(err, code, "could not write to file", self->path);
 }
 
+static void identity(const void *self, struct leat_buffer *text)
+{
+	const char *path = ((const struct file_sink *)self)->path, *slash = strrchr(path, '/');
+
+	file_put_path(text, path, slash == NULL ? 0 : (size_t)(slash - path) + 1);
+}
+
 static void destroy(void *self_)
 {
 	struct file_sink *self = self_;
@@ -137,4 +144,5 @@ const struct leat_sink_ops file_sink_ops = {
 	.claim = claim,
 	.deliver = deliver,
 	.destroy = destroy,
+	.identity = identity,
 };

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Lines of files as events. Each file is a partition, a position is the byte at which a line begins, and the note beside it
- * says which file that was (place.h), so that another file of the same name is not read from the middle.
+ * says which file that was (place.h), so that another file of the same name is not read from the middle. Files of a pattern
+ * are numbered by their names, not by their order: a new one between others must not get the position of its neighbour.
  *
  * A followed file may be cut short or renamed away. After a rename the old file is read to its end, and the new one goes on
  * counting where it ended, so a position never goes back and says by itself which of the two it is in: the note beside it
@@ -19,7 +20,11 @@
 
 #include "place.h"
 
+#define WILDCARDS "*?["
+
 enum { FOLLOW_WAIT_US = 100000, LEAVE_AFTER_US = 5000000 };
+
+struct file_found;
 
 struct file_source {
 	const char *path;
@@ -28,8 +33,13 @@ struct file_source {
 
 	bool has_lock;
 	pthread_mutex_t lock; /* partitions() comes at the same time as open() */
-	char **paths;         /* by partition; files that appear later are put behind the others */
-	int32_t n;
+	struct file_found *found;
+	size_t n;
+};
+
+struct file_found {
+	char *path;
+	int32_t partition;
 };
 
 struct leat_reader {
@@ -58,7 +68,7 @@ static enum leat_status refuse(struct leat_error *err, enum leat_status status, 
 
 static bool is_pattern(const char *path)
 {
-	return strpbrk(path, "*?[") != NULL;
+	return strpbrk(path, WILDCARDS) != NULL;
 }
 
 static enum leat_status create(void *self_, struct leat_context *ctx, struct leat_error *err)
@@ -76,49 +86,88 @@ static void destroy(void *self_)
 {
 	struct file_source *self = self_;
 
-	for (int32_t i = 0; i < self->n; i++)
-		free(self->paths[i]);
-	free(self->paths);
+	for (size_t i = 0; i < self->n; i++)
+		free(self->found[i].path);
+	free(self->found);
 	if (self->has_lock)
 		pthread_mutex_destroy(&self->lock);
 }
 
 /* ---- partitions -------------------------------------------------------------------------------------------------- */
 
-static void add_path(struct file_source *self, const char *path)
+/* Behind the first `n` names of the path; slashes that stand together count as one. */
+static const char *skip_names(const char *path, size_t n)
 {
-	char **grown;
+	path += strspn(path, "/");
+	for (; n > 0; n--) {
+		path += strcspn(path, "/");
+		path += strspn(path, "/");
+	}
+	return path;
+}
 
-	for (int32_t i = 0; i < self->n; i++)
-		if (strcmp(self->paths[i], path) == 0)
-			return;
-	grown = realloc(self->paths, ((size_t)self->n + 1) * sizeof *grown);
-	if (grown == NULL)
+/* Names in front of the one that has the first wildcard. */
+static size_t count_fixed_names(const char *pattern)
+{
+	const char *wildcard = pattern + strcspn(pattern, WILDCARDS);
+	const char *name;
+	size_t n = 0;
+
+	for (name = skip_names(pattern, 1); name <= wildcard; name = skip_names(name, 1))
+		n++;
+	return n;
+}
+
+/* FNV-1a, folded to what a partition may be. Only what is behind the pattern's own folder counts, so that it does not matter
+ * by which path that is named. */
+static int32_t number_of(const char *pattern, const char *path)
+{
+	uint64_t hash = UINT64_C(0xcbf29ce484222325);
+
+	if (!is_pattern(pattern))
+		return 0;
+	for (const char *p = skip_names(path, count_fixed_names(pattern)); *p != '\0'; p++)
+		hash = (hash ^ (unsigned char)*p) * UINT64_C(0x100000001b3);
+	return (int32_t)((hash ^ hash >> 31) & INT32_MAX);
+}
+
+static enum leat_status add_path(struct file_source *self, const char *path, struct leat_error *err)
+{
+	struct file_found new = { .partition = number_of(self->path, path) };
+
+	for (size_t i = 0; i < self->n; i++) {
+		if (strcmp(self->found[i].path, path) == 0)
+			return LEAT_OK;
+		if (self->found[i].partition == new.partition)
+			return leat_error_set(err, LEAT_FATAL, 0,
+			                      "files \"%s\" and \"%s\" have the same number %" PRId32 ", which is made from their names; rename one of them",
+			                      self->found[i].path, path, new.partition);
+	}
+	self->found = realloc(self->found, (self->n + 1) * sizeof *self->found);
+	new.path = strdup(path);
+	if (self->found == NULL || new.path == NULL)
 		abort();
-	self->paths = grown;
-	grown[self->n] = strdup(path);
-	if (grown[self->n++] == NULL)
-		abort();
+	self->found[self->n++] = new;
+	return LEAT_OK;
 }
 
 static enum leat_status find_files(struct file_source *self, struct leat_error *err)
 {
+	enum leat_status status = LEAT_OK;
 	glob_t found;
 	int code;
 
-	if (!is_pattern(self->path)) {
-		add_path(self, self->path);
-		return LEAT_OK;
-	}
+	if (!is_pattern(self->path))
+		return add_path(self, self->path, err);
 	code = glob(self->path, 0, NULL, &found);
 	if (code == GLOB_NOMATCH && !self->follow && self->n == 0)
 		return leat_error_set(err, LEAT_FATAL, ENOENT, "there is no file \"%s\"", self->path);
 	if (code != 0)
 		return code == GLOB_NOMATCH ? LEAT_OK : leat_error_set(err, LEAT_RETRY, 0, "could not look for files \"%s\"", self->path);
-	for (size_t i = 0; i < found.gl_pathc; i++)
-		add_path(self, found.gl_pathv[i]);
+	for (size_t i = 0; i < found.gl_pathc && status == LEAT_OK; i++)
+		status = add_path(self, found.gl_pathv[i], err);
 	globfree(&found);
-	return LEAT_OK;
+	return status;
 }
 
 static enum leat_status list_partitions(void *self_, struct leat_context *ctx, struct leat_error *err)
@@ -129,10 +178,23 @@ static enum leat_status list_partitions(void *self_, struct leat_context *ctx, s
 	pthread_mutex_lock(&self->lock);
 	if (self->n == 0 || self->follow)
 		status = find_files(self, err);
-	for (int32_t i = 0; status == LEAT_OK && i < self->n; i++)
-		leat_partition(ctx, i);
+	for (size_t i = 0; status == LEAT_OK && i < self->n; i++)
+		leat_partition(ctx, self->found[i].partition);
 	pthread_mutex_unlock(&self->lock);
 	return status;
+}
+
+/* A copy of the path; NULL: there is no such file. */
+static char *find_path(struct file_source *self, int32_t partition)
+{
+	char *path = NULL;
+
+	pthread_mutex_lock(&self->lock);
+	for (size_t i = 0; i < self->n && path == NULL; i++)
+		if (self->found[i].partition == partition)
+			path = strdup(self->found[i].path);
+	pthread_mutex_unlock(&self->lock);
+	return path;
 }
 
 /* ---- opening ----------------------------------------------------------------------------------------------------- */
@@ -240,9 +302,7 @@ static enum leat_status open_reader(void *self_, int32_t partition, const struct
 
 	if (r == NULL)
 		return leat_error_set(err, LEAT_RETRY, 0, "could not get memory for partition %" PRId32, partition);
-	pthread_mutex_lock(&self->lock);
-	r->path = partition >= 0 && partition < self->n ? strdup(self->paths[partition]) : NULL;
-	pthread_mutex_unlock(&self->lock);
+	r->path = find_path(self, partition);
 	r->source = self;
 	if (r->path == NULL)
 		status = leat_error_set(err, LEAT_FATAL, 0, "there is no partition %" PRId32, partition);
@@ -277,8 +337,8 @@ static enum leat_status check(void *self_, struct leat_context *ctx, struct leat
 	(void)ctx;
 	pthread_mutex_lock(&self->lock);
 	status = find_files(self, err);
-	for (int32_t i = 0; status == LEAT_OK && i < self->n; i++) {
-		status = open_file(self->paths[i], self->follow, &fd, &is, err);
+	for (size_t i = 0; status == LEAT_OK && i < self->n; i++) {
+		status = open_file(self->found[i].path, self->follow, &fd, &is, err);
 		if (status == LEAT_OK)
 			close(fd);
 	}
@@ -474,6 +534,17 @@ static int64_t lag(void *self_, struct leat_reader *r)
 	return r->lines == 0 ? -1 : left / (r->bytes / r->lines) + (left % (r->bytes / r->lines) != 0);
 }
 
+/* The folder that is made whole ends before the first wildcard. */
+static void identity(const void *self, struct leat_buffer *text)
+{
+	const char *path = ((const struct file_source *)self)->path;
+	size_t n = strcspn(path, WILDCARDS);
+
+	while (n > 0 && path[n - 1] != '/')
+		n--;
+	file_put_path(text, path, n);
+}
+
 static const struct leat_option options[] = {
 	LEAT_OPTION(TEXT, struct file_source, path, "path", "File to read; with *, ? or [] all files of that pattern.",
 	            .flags = LEAT_OPTION_REQUIRED | LEAT_OPTION_PATH),
@@ -498,4 +569,5 @@ const struct leat_source_ops file_source_ops = {
 	.lag = lag,
 	.close = close_reader,
 	.destroy = destroy,
+	.identity = identity,
 };

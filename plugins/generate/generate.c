@@ -391,6 +391,17 @@ static void close_reader(void *self_, struct leat_reader *r)
 	free(r);
 }
 
+/* What makes the events of a partition; how many and how fast may change. */
+static void identity(const void *self, struct leat_buffer *text)
+{
+	const struct generate *g = self;
+	char words[160];
+
+	(void)snprintf(words, sizeof words, "of seed %lld, %lld users in %lld partitions", (long long)g->seed, (long long)g->keys,
+	               (long long)g->partitions);
+	leat_buffer_text(text, words);
+}
+
 static const struct leat_option options[] = {
 	LEAT_OPTION(INTEGER, struct generate, seed, "seed", "Another seed, other events.", .preset = "1", .minimum = 0,
 	            .maximum = 1e15),
@@ -428,6 +439,7 @@ static const struct leat_source_ops ops = {
 	.lag = lag,
 	.close = close_reader,
 	.destroy = destroy,
+	.identity = identity,
 };
 
 LEAT_PLUGIN(.name = "generate", .version = "1.0", .summary = "Synthetic payments with planted anomalies and duplicates.",

@@ -72,6 +72,10 @@ struct kafka_setting {
 enum leat_status kafka_configure(const struct kafka_options *options, enum kafka_role role, const struct kafka_setting *settings,
                                  rd_kafka_conf_t **conf, struct leat_error *err);
 
+/* What a source and a sink are told by: the topic. Brokers come and go, and another cluster has another topic of that name,
+ * which its id and the missing fence tell. */
+void kafka_put_identity(const struct kafka_options *options, struct leat_buffer *text);
+
 /* ---- client.c: a handle of librdkafka and its topic --------------------------------------------------------------- */
 
 struct kafka_client {

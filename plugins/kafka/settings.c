@@ -198,3 +198,10 @@ fail:
 	rd_kafka_conf_destroy(made);
 	return LEAT_FATAL;
 }
+
+void kafka_put_identity(const struct kafka_options *options, struct leat_buffer *text)
+{
+	leat_buffer_text(text, "topic \"");
+	leat_buffer_text(text, options->topic);
+	leat_buffer_byte(text, '"');
+}

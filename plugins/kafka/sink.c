@@ -402,6 +402,11 @@ static enum leat_guarantee guarantee(const void *self)
 	return LEAT_TRANSACTIONAL;
 }
 
+static void identity(const void *self, struct leat_buffer *text)
+{
+	kafka_put_identity(&((const struct kafka_sink *)self)->common, text);
+}
+
 const struct leat_sink_ops kafka_sink = {
 	.size = sizeof kafka_sink,
 	.instance_size = sizeof(struct kafka_sink),
@@ -414,4 +419,5 @@ const struct leat_sink_ops kafka_sink = {
 	.claim = claim,
 	.deliver = deliver,
 	.destroy = destroy,
+	.identity = identity,
 };

@@ -382,6 +382,19 @@ static void destroy(void *self)
 	(void)pthread_mutex_destroy(&s->commit_lock);
 }
 
+/* `start: latest` is another offset every time. */
+static void begin(void *self, struct leat_reader *reader, struct leat_position *position)
+{
+	(void)self;
+	position->offset = atomic_load(&reader->next);
+	kafka_reader_mark(reader, position);
+}
+
+static void identity(const void *self, struct leat_buffer *text)
+{
+	kafka_put_identity(&((const struct kafka_source *)self)->common, text);
+}
+
 const struct leat_source_ops kafka_source = {
 	.size = sizeof kafka_source,
 	.instance_size = sizeof(struct kafka_source),
@@ -396,4 +409,6 @@ const struct leat_source_ops kafka_source = {
 	.lag = lag,
 	.close = close_reader,
 	.destroy = destroy,
+	.begin = begin,
+	.identity = identity,
 };

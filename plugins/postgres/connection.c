@@ -235,6 +235,37 @@ static enum leat_status establish(struct postgres *pg, struct leat_error *err)
 	return LEAT_OK;
 }
 
+static void put_parameter(struct leat_buffer *text, const struct parameters *p, const char *before, const char *name)
+{
+	for (size_t i = 0; i < p->n; i++) {
+		if (strcmp(p->name[i], name) != 0)
+			continue;
+		leat_buffer_text(text, before);
+		leat_buffer_text(text, p->value[i]);
+	}
+}
+
+void postgres_put_server(const struct postgres_options *options, struct leat_buffer *text)
+{
+	struct parameters p = { .n = 0 };
+	PQconninfoOption *parts = NULL, *part;
+	struct leat_error err;
+	char port[24];
+
+	(void)snprintf(port, sizeof port, "%lld", (long long)options->port);
+	set(&p, "host", options->host);
+	set(&p, "port", port);
+	set(&p, "dbname", options->database);
+	if (options->url != NULL && parse_url(options->url, &parts, &err) != LEAT_OK)
+		parts = NULL;
+	for (part = parts; part != NULL && part->keyword != NULL; part++)
+		set(&p, part->keyword, part->val);
+	put_parameter(text, &p, " in database ", "dbname");
+	put_parameter(text, &p, " at ", "host");
+	put_parameter(text, &p, ":", "port");
+	PQconninfoFree(parts);
+}
+
 enum leat_status postgres_open(struct postgres *pg, struct leat_context *ctx, struct leat_error *err)
 {
 	struct parameters p = { .n = 0 };

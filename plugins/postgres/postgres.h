@@ -78,6 +78,8 @@ enum leat_status postgres_result_error(const struct postgres *pg, const PGresult
 
 /* Checks the options together. */
 enum leat_status postgres_check_options(const struct postgres_options *options, struct leat_error *err);
+/* Appends " in database NAME at HOST:PORT", without who logs in. */
+void postgres_put_server(const struct postgres_options *options, struct leat_buffer *text);
 /* Does nothing when it is open. LEAT_RETRY when the server is away, LEAT_FATAL when it will never let us in. */
 enum leat_status postgres_open(struct postgres *pg, struct leat_context *ctx, struct leat_error *err);
 void postgres_close(struct postgres *pg);

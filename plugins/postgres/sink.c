@@ -89,6 +89,28 @@ static enum leat_guarantee guarantee(const void *self)
 	return LEAT_TRANSACTIONAL;
 }
 
+static void put_column(struct leat_buffer *text, const struct sink *sink, size_t i)
+{
+	leat_buffer_text(text, i > 0 ? ", " : " (");
+	leat_buffer_text(text, sink->columns.item[i].text);
+	leat_buffer_text(text, i + 1 == sink->columns.n ? ")" : "");
+}
+
+/* With the columns, as an effect's cells are told by their places in that list. */
+static void identity(const void *self, struct leat_buffer *text)
+{
+	const struct sink *sink = (const struct sink *)self;
+	size_t i;
+
+	leat_buffer_text(text, "table ");
+	leat_buffer_text(text, sink->table.schema);
+	leat_buffer_byte(text, '.');
+	leat_buffer_text(text, sink->table.name);
+	for (i = 0; i < sink->columns.n; i++)
+		put_column(text, sink, i);
+	postgres_put_server(&sink->connection, text);
+}
+
 static void destroy(void *self)
 {
 	struct sink *sink = (struct sink *)self;
@@ -118,4 +140,5 @@ const struct leat_sink_ops postgres_sink = {
 	.claim = claim,
 	.deliver = sink_deliver,
 	.destroy = destroy,
+	.identity = identity,
 };

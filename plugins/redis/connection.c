@@ -98,6 +98,14 @@ static struct timeval to_timeval(int64_t us)
 	return (struct timeval){ .tv_sec = (time_t)(us / 1000000), .tv_usec = (suseconds_t)(us % 1000000) };
 }
 
+void redis_print_address(const struct redis_options *o, char *at, size_t size)
+{
+	if (o->socket != NULL)
+		(void)snprintf(at, size, "%.280s", o->socket);
+	else
+		(void)snprintf(at, size, "%.255s:%lld", o->host, (long long)o->port);
+}
+
 static enum leat_status connect_to(struct redis *redis, struct leat_error *err)
 {
 	const struct redis_options *o = redis->options;
@@ -105,10 +113,7 @@ static enum leat_status connect_to(struct redis *redis, struct leat_error *err)
 	char text[128];
 	int flags;
 
-	if (o->socket != NULL)
-		(void)snprintf(redis->at, sizeof redis->at, "%.280s", o->socket);
-	else
-		(void)snprintf(redis->at, sizeof redis->at, "%.255s:%lld", o->host, (long long)o->port);
+	redis_print_address(o, redis->at, sizeof redis->at);
 	if (o->socket != NULL)
 		redis->conn = redisConnectUnixWithTimeout(o->socket, patience);
 	else

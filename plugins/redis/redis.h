@@ -56,6 +56,8 @@ enum leat_status redis_fatal(struct leat_error *err);
 
 /* ---- connection.c ---- */
 
+/* HOST:PORT or the socket, cut off at 299 bytes. */
+void redis_print_address(const struct redis_options *options, char *at, size_t size);
 enum leat_status redis_check_options(const struct redis_options *options, struct leat_error *err);
 /* Does nothing when it is open. Logs in, names the connection after pipeline and node, selects the database. */
 enum leat_status redis_open(struct redis *redis, struct leat_context *ctx, struct leat_error *err);

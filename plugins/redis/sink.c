@@ -185,6 +185,19 @@ static enum leat_guarantee guarantee(const void *self)
 	return LEAT_TRANSACTIONAL;
 }
 
+/* Keys are part of the effects. */
+static void identity(const void *self, struct leat_buffer *text)
+{
+	const struct redis_options *o = &((const struct sink *)self)->connection;
+	char at[300];
+
+	redis_print_address(o, at, sizeof at);
+	leat_buffer_text(text, "at ");
+	leat_buffer_text(text, at);
+	(void)snprintf(at, sizeof at, ", database %lld", (long long)o->database);
+	leat_buffer_text(text, at);
+}
+
 static void destroy(void *self)
 {
 	struct sink *sink = (struct sink *)self;
@@ -207,4 +220,5 @@ const struct leat_sink_ops redis_sink = {
 	.claim = claim,
 	.deliver = deliver,
 	.destroy = destroy,
+	.identity = identity,
 };

@@ -137,13 +137,15 @@ static const struct layout layouts[] = {
 	AT(leat_field, offset, 16),
 	AT(leat_field, size, 24),
 
-	SIZE(leat_table_spec, 40),
+	SIZE(leat_table_spec, 56),
 	AT(leat_table_spec, name, 0),
 	AT(leat_table_spec, version, 8),
 	AT(leat_table_spec, kind, 12),
 	AT(leat_table_spec, size, 16),
 	AT(leat_table_spec, fields, 24),
 	AT(leat_table_spec, prose, 32),
+	AT(leat_table_spec, migrate, 40),
+	AT(leat_table_spec, older, 48),
 
 	SIZE(leat_ordered_entry, 32),
 	AT(leat_ordered_entry, order, 0),
@@ -224,7 +226,7 @@ static const struct layout layouts[] = {
 	AT(leat_position, offset, 0),
 	AT(leat_position, note, 8),
 
-	SIZE(leat_source_ops, 104),
+	SIZE(leat_source_ops, 120),
 	AT(leat_source_ops, size, 0),
 	AT(leat_source_ops, instance_size, 8),
 	AT(leat_source_ops, options, 16),
@@ -239,6 +241,8 @@ static const struct layout layouts[] = {
 	AT(leat_source_ops, lag, 80),
 	AT(leat_source_ops, close, 88),
 	AT(leat_source_ops, destroy, 96),
+	AT(leat_source_ops, begin, 104),
+	AT(leat_source_ops, identity, 112),
 
 	SIZE(leat_effect, 16),
 	AT(leat_effect, bytes, 0),
@@ -262,7 +266,7 @@ static const struct layout layouts[] = {
 	AT(leat_delivery, n, 56),
 	AT(leat_delivery, effect, 64),
 
-	SIZE(leat_sink_ops, 88),
+	SIZE(leat_sink_ops, 96),
 	AT(leat_sink_ops, size, 0),
 	AT(leat_sink_ops, instance_size, 8),
 	AT(leat_sink_ops, options, 16),
@@ -274,6 +278,7 @@ static const struct layout layouts[] = {
 	AT(leat_sink_ops, claim, 64),
 	AT(leat_sink_ops, deliver, 72),
 	AT(leat_sink_ops, destroy, 80),
+	AT(leat_sink_ops, identity, 88),
 
 	SIZE(leat_codec_ops, 56),
 	AT(leat_codec_ops, size, 0),

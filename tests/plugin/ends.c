@@ -161,18 +161,41 @@ static void enter(struct leat_ends *ends)
 	ends->taken = 0;
 }
 
+char *leat_ends_identity(const struct leat_ends *ends)
+{
+	return leat_node_identity(ends->node);
+}
+
 /* ---- sources ----------------------------------------------------------------------------------------------------- */
+
+enum leat_status leat_ends_list(struct leat_ends *ends, int32_t *partition, size_t capacity, size_t *n)
+{
+	enum leat_status status;
+	struct leat_setup setup;
+
+	leat_setup_init(&setup, "ends", ends->node->name, ends->description->symbols);
+	status = ends->node->plugin->source->partitions(ends->instance->self, &setup.context, &ends->err);
+	*n = setup.n_partitions;
+	for (size_t i = 0; i < setup.n_partitions && i < capacity; i++)
+		partition[i] = setup.partition[i];
+	leat_setup_finish(&setup);
+	return status;
+}
 
 size_t leat_ends_partitions(struct leat_ends *ends)
 {
-	struct leat_setup setup;
 	size_t n;
 
-	leat_setup_init(&setup, "ends", ends->node->name, ends->description->symbols);
-	ck_assert_int_eq(ends->node->plugin->source->partitions(ends->instance->self, &setup.context, &ends->err), LEAT_OK);
-	n = setup.n_partitions;
-	leat_setup_finish(&setup);
+	ck_assert_int_eq(leat_ends_list(ends, NULL, 0, &n), LEAT_OK);
 	return n;
+}
+
+int64_t leat_ends_begin(struct leat_ends *ends)
+{
+	struct leat_position position = { .offset = -1 };
+
+	ends->node->plugin->source->begin(ends->instance->self, ends->reader, &position);
+	return position.offset;
 }
 
 enum leat_status leat_ends_open(struct leat_ends *ends, int32_t partition, int64_t offset, const char *note)

@@ -21,10 +21,16 @@ char *leat_ends_refused(const char *section, const char *type, const char *optio
 const struct leat_error *leat_ends_error(const struct leat_ends *ends);
 void leat_ends_set_time(struct leat_ends *ends, int64_t now_us); /* starts at 1,000,000,000,000,000 */
 enum leat_status leat_ends_check(struct leat_ends *ends);
+/* What the host tells it by (leat_node_identity). Freed by the caller. */
+char *leat_ends_identity(const struct leat_ends *ends);
 
 /* ---- sources ----------------------------------------------------------------------------------------------------- */
 
 size_t leat_ends_partitions(struct leat_ends *ends);
+/* The same, with their numbers, `capacity` at most; and it may fail. */
+enum leat_status leat_ends_list(struct leat_ends *ends, int32_t *partition, size_t capacity, size_t *n);
+/* Where the reader begins that was opened without a position. */
+int64_t leat_ends_begin(struct leat_ends *ends);
 /* One reader at a time: closes the one before. `note` may be NULL; offset -1: without a position. */
 enum leat_status leat_ends_open(struct leat_ends *ends, int32_t partition, int64_t offset, const char *note);
 enum leat_status leat_ends_poll(struct leat_ends *ends, size_t max_bytes);

@@ -26,10 +26,12 @@ static void enter_folder(void)
 static void leave_folder(void)
 {
 	static const char *const names[] = { "in", "in.1", "in.2", "out", "out.1", "out.2", "out.3", "out.fence", "out.fence.new",
-		                             "out.lock", "a.jsonl", "b.jsonl" };
+		                             "out.lock", "a.jsonl", "b.jsonl", "21751.jsonl", "33777.jsonl", "eu/a.jsonl", "eu/b.jsonl",
+		                             "eu/c.jsonl" };
 
 	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
 		(void)unlink(names[i]);
+	(void)rmdir("eu");
 	ck_assert_int_eq(chdir("/"), 0);
 	ck_assert_int_eq(rmdir(folder), 0);
 }
@@ -356,12 +358,111 @@ START_TEST(every_file_of_a_pattern_is_a_partition)
 	ck_assert_uint_eq(leat_ends_partitions(ends), 1);
 	write_file("a.jsonl", "w", "{\"a\":1}\n");
 	ck_assert_uint_eq(leat_ends_partitions(ends), 2);
-	ck_assert_int_eq(leat_ends_open(ends, 0, -1, NULL), LEAT_OK);
+	ck_assert_int_eq(leat_ends_open(ends, 282411670, -1, NULL), LEAT_OK);
 	expect_rest(ends, "{\"b\":1}\n");
-	ck_assert_int_eq(leat_ends_open(ends, 1, -1, NULL), LEAT_OK);
+	ck_assert_int_eq(leat_ends_open(ends, 521114152, -1, NULL), LEAT_OK);
 	expect_rest(ends, "{\"a\":1}\n");
+	ck_assert_int_eq(leat_ends_open(ends, 0, -1, NULL), LEAT_FATAL);
 	free(options);
 	leat_ends_destroy(ends);
+	leave_folder();
+}
+END_TEST
+
+/* The numbers that the files of a pattern have. */
+static size_t list_numbers(const char *pattern, int32_t number[4])
+{
+	char *options = leat_format_text("    path: \"%s\"\n", pattern);
+	struct leat_ends *ends = leat_ends_source("file", options);
+	size_t n;
+
+	ck_assert_int_eq(leat_ends_list(ends, number, 4, &n), LEAT_OK);
+	leat_ends_destroy(ends);
+	free(options);
+	return n;
+}
+
+START_TEST(a_file_keeps_its_number_whatever_comes_beside_it_and_however_the_folder_is_named)
+{
+	int32_t before[4], after[4];
+	char *pattern, *other;
+
+	enter_folder();
+	ck_assert_int_eq(mkdir("eu", 0700), 0);
+	write_file("eu/b.jsonl", "w", "{\"b\":1}\n");
+	pattern = leat_format_text("%s/*/*.jsonl", folder);
+	other = leat_format_text("%s/./eu//..//[e]u/*.jsonl", folder);
+	ck_assert_uint_eq(list_numbers(pattern, before), 1);
+	write_file("eu/a.jsonl", "w", "{\"a\":1}\n");
+	write_file("eu/c.jsonl", "w", "{\"c\":1}\n");
+	ck_assert_uint_eq(list_numbers(pattern, after), 3);
+	ck_assert_int_eq(after[0], 1094241775);
+	ck_assert_int_eq(after[1], before[0]);
+	ck_assert_uint_eq(list_numbers(other, before), 3);
+	ck_assert_mem_eq(before, after, 3 * sizeof *after);
+	free(other);
+	free(pattern);
+	leave_folder();
+}
+END_TEST
+
+START_TEST(two_files_with_one_number_are_refused_by_name)
+{
+	struct leat_ends *ends;
+	int32_t number[4];
+	char *options;
+	size_t n;
+
+	enter_folder();
+	write_file("21751.jsonl", "w", "{}\n");
+	write_file("33777.jsonl", "w", "{}\n");
+	options = leat_format_text("    path: \"%s/*.jsonl\"\n", folder);
+	ends = leat_ends_source("file", options);
+	ck_assert_int_eq(leat_ends_list(ends, number, 4, &n), LEAT_FATAL);
+	ck_assert_ptr_nonnull(strstr(leat_ends_error(ends)->text, "/21751.jsonl\""));
+	ck_assert_ptr_nonnull(strstr(leat_ends_error(ends)->text, "/33777.jsonl\""));
+	ck_assert_ptr_nonnull(strstr(leat_ends_error(ends)->text, "have the same number 346633239"));
+	leat_ends_destroy(ends);
+	free(options);
+	leave_folder();
+}
+END_TEST
+
+/* Is what the source and the sink of that path are told by, %s being the test's folder from the root on? */
+static void expect_identity(const char *path, const char *expected)
+{
+	char *options = leat_format_text("    path: \"%s\"\n", path), *name = realpath(".", NULL), *whole, *is;
+	struct leat_ends *source = leat_ends_source("file", options), *sink = leat_ends_sink("file", options);
+
+	whole = leat_format_text("file \"%s%s\"", name, expected);
+	is = leat_ends_identity(source);
+	ck_assert_str_eq(is, whole);
+	free(is);
+	if (strpbrk(path, "*?[") == NULL) {
+		is = leat_ends_identity(sink);
+		ck_assert_str_eq(is, whole);
+		free(is);
+	}
+	leat_ends_destroy(sink);
+	leat_ends_destroy(source);
+	free(whole);
+	free(name);
+	free(options);
+}
+
+START_TEST(it_does_not_matter_from_where_a_path_is_named)
+{
+	char *path;
+
+	enter_folder();
+	ck_assert_int_eq(mkdir("eu", 0700), 0);
+	write_file("eu/a.jsonl", "w", "{}\n");
+	path = leat_format_text("%s/./eu/../eu//a.jsonl", folder);
+	expect_identity(path, "/eu/a.jsonl");
+	free(path);
+	path = leat_format_text("%s/eu/..//*/[ab].jsonl", folder);
+	expect_identity(path, "/*/[ab].jsonl");
+	free(path);
 	leave_folder();
 }
 END_TEST
@@ -1045,6 +1146,9 @@ int main(void)
                                                  from_any_position_come_the_same_lines_again,
                                                  a_line_that_is_too_long_is_one_dead_letter_and_the_next_is_read,
 	                                                 every_file_of_a_pattern_is_a_partition,
+	                                                 a_file_keeps_its_number_whatever_comes_beside_it_and_however_the_folder_is_named,
+	                                                 two_files_with_one_number_are_refused_by_name,
+	                                                 it_does_not_matter_from_where_a_path_is_named,
 	                                                 a_file_that_is_not_there_is_named,
 	                                                 events_are_lines_whatever_they_looked_like,
 	                                                 a_line_that_a_crash_cut_off_is_closed,

@@ -18,7 +18,7 @@ import time
 
 import pytest
 
-VERBS = ["run", "check", "inspect", "graph", "state", "dlq", "verify", "help", "version"]
+VERBS = ["run", "check", "inspect", "graph", "plan", "state", "dlq", "verify", "help", "version"]
 
 BUSY = """
 pipeline: busy

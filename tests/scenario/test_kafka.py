@@ -100,6 +100,46 @@ def test_stored_goes_on_where_the_last_run_ended(kafka, topic, pipeline):
     assert_ordered(messages)
 
 
+def test_latest_skips_nothing_that_comes_while_leat_is_down(kafka, topic, pipeline, leat):
+    """Also in a partition that had no event while leat ran: where reading began is in the state before any event."""
+    source, sink = topic("in", partitions=2), topic("out")
+    write(kafka, source, 1000, 20)
+    one = pipeline(copy(source, sink, start="latest").replace("at-least-once", "exactly-once"))
+
+    def positions():
+        words = [leat, "state", "list", one.file, "--state-dir", one.folder / "state", "--format", "json"]
+        words += ["--plugin-path", one.plugins] if one.plugins else []
+        done = subprocess.run(words, capture_output=True, text=True, env=one.environment, timeout=60)
+        return json.loads(done.stdout)["positions"] if done.returncode == 0 else []
+
+    one.start()
+    one.wait_until(lambda: len(positions()) == 2, "the positions of both partitions")
+    one.kill()
+    write(kafka, source, 0, 20)
+    one.start()
+    messages = wait_for(kafka, sink, one, 20)
+    assert one.stop() == 0
+    assert len(messages) == 20
+
+
+def test_a_sink_moves_to_another_topic_and_back_and_a_source_does_not(kafka, topic, pipeline):
+    source, first, second = topic("in", partitions=2), topic("first"), topic("second")
+    one = pipeline(copy(source, first).replace("at-least-once", "exactly-once"))
+    n_written = 0
+    for sink in (first, second, first, second):
+        one.rewrite(copy(source, sink).replace("at-least-once", "exactly-once"))
+        write(kafka, source, n_written, 30)
+        n_written += 30
+        one.start()
+        one.wait_until(lambda: len(kafka.read(first)) + len(kafka.read(second)) >= n_written, "all events in one of the two")
+        assert one.stop() == 0
+    events = [json.loads(message.value())["i"] for name in (first, second) for message in kafka.read(name)]
+    assert sorted(events) == list(range(n_written)) and len(kafka.read(first)) == len(kafka.read(second)) == 60
+    one.rewrite(copy(second, first).replace("at-least-once", "exactly-once"))
+    assert one.start().wait_exit() == 1
+    assert f'is kafka topic "{second}" now, its positions in' in one.log and f'are of kafka topic "{source}"' in one.log
+
+
 def test_check_names_a_topic_that_is_not_there(kafka, topic, pipeline, leat):
     one = pipeline(copy("no-such-topic", topic("out")))
     command = [leat, "check", one.file] + (["--plugin-path", one.plugins] if one.plugins else [])

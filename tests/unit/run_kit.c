@@ -11,6 +11,7 @@
 #include "base/memory.h"
 #include "run/json_codec.h"
 
+bool run_kit_has_relay_2;
 struct ledger ledger = { .lock = PTHREAD_MUTEX_INITIALIZER };
 bool run_kit_is_watched;
 
@@ -295,6 +296,48 @@ static const struct leat_operator_ops relay_ops = {
 	.end = relay_end,
 };
 
+/* ---- relay, one version on ---- */
+
+struct count_2 {
+	struct count count; /* as relay_process() has it */
+	int64_t was_version;
+};
+
+static const struct leat_field count_2_fields[] = {
+	LEAT_FIELD(struct count_2, was_version, INT64), { "n", LEAT_FIELD_INT64, offsetof(struct count_2, count), sizeof(int64_t) }, { 0 }
+};
+
+/* The first record's key has k0. */
+static enum leat_status migrate_count(uint32_t version, const struct leat_value *key, const void *was, void *is, struct leat_error *err)
+{
+	struct count_2 *to = is;
+
+	(void)err;
+	to->count = *(const struct count *)was;
+	to->was_version = version;
+	return key->n == 2 && memcmp(key->as.text, "k0", 2) == 0 ? LEAT_REJECT : LEAT_OK;
+}
+
+static const struct leat_table_spec relay_2_tables[] = {
+	{ .name = "count", .version = 2, .size = sizeof(struct count_2), .fields = count_2_fields, .prose = "Records of a key.",
+	  .migrate = migrate_count, .older = relay_tables },
+	{ 0 },
+};
+
+static const struct leat_operator_ops relay_2_ops = {
+	.size = sizeof relay_2_ops,
+	.instance_size = sizeof(struct relay),
+	.options = relay_options,
+	.tables = relay_2_tables,
+	.create = relay_create,
+	.process = relay_process,
+};
+
+static const struct leat_plugin relay_2_plugin = {
+	.magic = LEAT_MAGIC, .abi = LEAT_ABI, .size = sizeof(struct leat_plugin), .layout = LEAT_LAYOUT,
+	.name = "relay", .version = "2", .summary = "Hands on.", .op = &relay_2_ops,
+};
+
 static const struct leat_plugin relay_plugin = {
 	.magic = LEAT_MAGIC, .abi = LEAT_ABI, .size = sizeof(struct leat_plugin), .layout = LEAT_LAYOUT,
 	.name = "relay", .version = "1", .summary = "Hands on.", .op = &relay_ops,
@@ -305,6 +348,7 @@ static const struct leat_plugin relay_plugin = {
 struct book {
 	int64_t slow_us, jitter_us, away, lose_every, refuse_every;
 	bool is_dead, refuses_twice, refuses_encode;
+	const char *at;
 	leat_symbol i, p;
 	int64_t n_refusals, n_calls;
 	struct leat_fence *fence;
@@ -319,6 +363,7 @@ static const struct leat_option ledger_options[] = {
 	LEAT_OPTION(INTEGER, struct book, away, "away", "claim() says so many times that the system is away.", .preset = "0"),
 	LEAT_OPTION(INTEGER, struct book, lose_every, "lose_every", "Every so many deliveries the outcome is unknown.", .preset = "0"),
 	LEAT_OPTION(INTEGER, struct book, refuse_every, "refuse_every", "Refuses effects whose i divides by it.", .preset = "0"),
+	LEAT_OPTION(TEXT, struct book, at, "at", "Where the fence is; one for each such place.", .preset = ""),
 	LEAT_OPTION(BOOL, struct book, is_dead, "dead", "Counts dead letters instead of records.", .preset = "false"),
 	{ 0 },
 };
@@ -370,6 +415,7 @@ static enum leat_status ledger_claim(void *self, const struct leat_claim *claim,
                                      struct leat_error *err)
 {
 	struct book *book = self;
+	char name[64];
 
 	(void)ctx;
 	if (book->n_refusals++ < book->away)
@@ -377,7 +423,8 @@ static enum leat_status ledger_claim(void *self, const struct leat_claim *claim,
 	if (!claim->is_fenced)
 		return LEAT_OK;
 	pthread_mutex_lock(&ledger.lock);
-	book->fence = run_kit_fence(claim->sink);
+	(void)snprintf(name, sizeof name, "%s%s", claim->sink, book->at);
+	book->fence = run_kit_fence(name);
 	*found = *book->fence;
 	if (found->incarnation <= claim->incarnation)
 		book->fence->incarnation = claim->incarnation;
@@ -465,6 +512,12 @@ static enum leat_guarantee ledger_guarantee(const void *self)
 	return LEAT_TRANSACTIONAL;
 }
 
+static void ledger_identity(const void *self, struct leat_buffer *text)
+{
+	leat_buffer_text(text, "at ");
+	leat_buffer_text(text, ((const struct book *)self)->at);
+}
+
 static const struct leat_sink_ops ledger_ops = {
 	.size = sizeof ledger_ops,
 	.instance_size = sizeof(struct book),
@@ -474,6 +527,7 @@ static const struct leat_sink_ops ledger_ops = {
 	.guarantee = ledger_guarantee,
 	.claim = ledger_claim,
 	.deliver = ledger_deliver,
+	.identity = ledger_identity,
 };
 
 static const struct leat_plugin ledger_plugin = {
@@ -537,7 +591,7 @@ enum leat_status run_kit_try(struct run_kit *kit, const char *yaml, const struct
 	kit->registry = leat_registry_create();
 	leat_registry_add(kit->registry, &leat_json_plugin);
 	leat_registry_add(kit->registry, &numbers_plugin);
-	leat_registry_add(kit->registry, &relay_plugin);
+	leat_registry_add(kit->registry, run_kit_has_relay_2 ? &relay_2_plugin : &relay_plugin);
 	leat_registry_add(kit->registry, &ledger_plugin);
 	leat_registry_add(kit->registry, &run_kit_misfit);
 	kit->description = leat_description_read(kit->registry, path, &none, report);

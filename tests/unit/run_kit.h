@@ -41,6 +41,9 @@ enum { RUN_KIT_PATIENCE_US = 50000000 };
 /* Set: a thread reads the figures all the time, from before the start to the end. Run_kit_finish() clears it. */
 extern bool run_kit_is_watched;
 
+/* Set: `relay` is the next version, of which table `count` has other fields, and drops what it was for "k0". */
+extern bool run_kit_has_relay_2;
+
 struct run_kit {
 	pthread_t watch;
 	_Atomic bool is_watching;
@@ -57,7 +60,8 @@ void run_kit_start(struct run_kit *kit, const char *yaml, const struct leat_run_
 void run_kit_restart(struct run_kit *kit, const char *yaml, const struct leat_run_options *options);
 /* The same, and it may fail. */
 enum leat_status run_kit_try(struct run_kit *kit, const char *yaml, const struct leat_run_options *options, struct leat_error *err);
-struct leat_fence *run_kit_fence(const char *sink); /* under ledger.lock while it runs */
+/* Under ledger.lock while it runs. With what the sink has as `at` behind its name. */
+struct leat_fence *run_kit_fence(const char *sink);
 /* Each record of each partition was delivered so often. */
 void run_kit_expect_all(int partitions, int count, unsigned times);
 /* It comes to its end, and in time. */

@@ -78,7 +78,7 @@ static bool add_row(void *opaque, const struct leat_delta_op *op)
 /* The counts that operator `hop` has in its state, over all keys and shards. */
 static int64_t stored_counts(const char *pipeline, uint32_t n_shards)
 {
-	struct leat_store_table table = { .node = "hop", .table = "count", .version = 1, .kind = LEAT_TABLE_FIXED, .n_shards = n_shards };
+	struct leat_store_table table = { .node = "hop", .table = "count", .kind = LEAT_TABLE_FIXED, .n_shards = n_shards };
 	struct leat_store *store;
 	struct leat_error err;
 	char path[128];
@@ -263,6 +263,56 @@ START_TEST(a_sink_that_is_not_where_the_store_has_it_is_told)
 }
 END_TEST
 
+/* Reads `count` records in all, and delivers what is new of them. */
+static void run_to(const char *at, int count)
+{
+	const struct leat_run_options options = options_of(1);
+	char yaml[256];
+	struct run_kit kit;
+
+	(void)snprintf(yaml, sizeof yaml,
+	               "pipeline: p\nsources: {in: {type: numbers, count: %d, per_poll: 50}}\n"
+	               "sinks: {out: {type: ledger, input: in, at: %s, lose_every: 3}}\n",
+	               count, at);
+	run_kit_restart(&kit, yaml, &options);
+	run_kit_expect_done(&kit);
+	run_kit_finish(&kit);
+	run_kit_expect_all(1, count, 1);
+}
+
+/* E11 */
+START_TEST(a_sink_that_has_moved_goes_on_where_it_is_now)
+{
+	static const char here[] = "pipeline: p\nsources: {in: {type: numbers, count: 9000}}\nsinks: {out: {type: ledger, input: in, at: a}}\n";
+	static const char there[] = "pipeline: p\nsources: {in: {type: numbers, count: 9000}}\nsinks: {out: {type: ledger, input: in, at: c}}\n";
+	const struct leat_run_options options = options_of(1);
+	uint64_t first, second;
+	struct run_kit kit;
+
+	make_folder();
+	run_to("a", 2000);
+	first = run_kit_fence("outa")->epoch;
+	run_to("b", 4000);
+	second = run_kit_fence("outb")->epoch;
+	ck_assert_uint_gt(second, first);
+	ck_assert_uint_eq(run_kit_fence("outa")->epoch, first);
+	run_to("a", 5000); /* its fence is behind, which is right there */
+	ck_assert_uint_gt(run_kit_fence("outa")->epoch, second);
+	*run_kit_fence("outc") = (struct leat_fence){ .incarnation = 1, .epoch = 100000, .digest = 1 };
+	run_kit_restart(&kit, there, &options);
+	expect_stopped(&kit, "sink \"out\": it is ahead");
+	run_kit_finish(&kit);
+	*run_kit_fence("outa") = (struct leat_fence){ 0 };
+	run_to("a", 5000); /* it has moved back, so that nothing is missing */
+	run_to("a", 6000);
+	*run_kit_fence("outa") = (struct leat_fence){ 0 };
+	run_kit_restart(&kit, here, &options);
+	expect_stopped(&kit, "sink \"out\": its fence is missing");
+	run_kit_finish(&kit);
+	remove_folder();
+}
+END_TEST
+
 /* E4 */
 START_TEST(a_larger_incarnation_in_a_sink_is_outbid_at_the_start)
 {
@@ -379,6 +429,37 @@ START_TEST(state_of_a_node_that_is_gone_is_dropped_only_when_told)
 }
 END_TEST
 
+START_TEST(state_of_an_older_version_is_gone_on_with)
+{
+	static const char text[] = "pipeline: p\nsources: {in: {type: numbers, count: %d, keys: 10}}\n"
+	                           "operators: {hop: {type: relay, input: in, key: k, shards: 3}}\n"
+	                           "sinks: {out: {type: ledger, input: hop}}\n";
+	const struct leat_run_options options = options_of(1);
+	char yaml[256];
+	struct leat_error err;
+	struct run_kit kit;
+
+	make_folder();
+	(void)snprintf(yaml, sizeof yaml, text, 2000);
+	run_kit_start(&kit, yaml, &options);
+	run_kit_expect_done(&kit);
+	run_kit_finish(&kit);
+	ck_assert_int_eq(stored_counts("p", 3), 2000);
+	(void)snprintf(yaml, sizeof yaml, text, 3000);
+	run_kit_has_relay_2 = true;
+	run_kit_restart(&kit, yaml, &options);
+	run_kit_expect_done(&kit);
+	run_kit_finish(&kit);
+	ck_assert_int_eq(stored_counts("p", 3), 2800); /* but for the 200 of k0 */
+	run_kit_has_relay_2 = false;
+	ck_assert_int_eq(run_kit_try(&kit, yaml, &options, &err), LEAT_FATAL);
+	ck_assert_msg(strstr(err.text, "is version 1, its rows in") != NULL, "%s", err.text);
+	run_kit_finish(&kit);
+	run_kit_expect_all(1, 3000, 1);
+	remove_folder();
+}
+END_TEST
+
 START_TEST(timers_come_back)
 {
 	static const char ticking[] = "pipeline: p\nsources: {in: {type: numbers, count: 300, endless: true}}\n"
@@ -490,11 +571,13 @@ int main(void)
 		state_goes_on_counting_after_a_drain,
 		a_time_without_events_makes_no_epochs,
 		a_sink_that_is_not_where_the_store_has_it_is_told,
+		a_sink_that_has_moved_goes_on_where_it_is_now,
 		a_larger_incarnation_in_a_sink_is_outbid_at_the_start,
 		a_sink_that_another_instance_has_claimed_is_left_to_it,
 		who_has_the_wrong_state_leaves_the_owner_alone,
 		state_has_one_user_and_one_pipeline,
 		state_of_a_node_that_is_gone_is_dropped_only_when_told,
+		state_of_an_older_version_is_gone_on_with,
 		timers_come_back,
 		a_position_comes_back_with_its_note,
 		a_note_is_stored_soon_although_nothing_follows,

@@ -268,6 +268,40 @@ static void assert_invalid_table(struct leat_table_spec table, const char *reaso
 	assert_invalid(plugin_of(&ops), reason);
 }
 
+static enum leat_status migrate(uint32_t version, const struct leat_value *key, const void *was, void *is, struct leat_error *why)
+{
+	(void)version;
+	(void)key;
+	(void)was;
+	(void)is;
+	(void)why;
+	return LEAT_OK;
+}
+
+START_TEST(older_versions_of_tables_are_checked)
+{
+	const struct leat_field good[] = { { "n", LEAT_FIELD_INT64, 0, 8 }, { 0 } };
+	const struct leat_field narrow[] = { { "n", LEAT_FIELD_INT64, 0, 4 }, { 0 } };
+	struct leat_table_spec older[] = { { .name = "t", .version = 1, .size = 8, .fields = good }, { 0 } };
+	struct leat_table_spec table = { .name = "t", .version = 2, .size = 8, .fields = good, .migrate = migrate, .older = older };
+	const struct leat_table_spec tables[] = { table, { 0 } };
+	const struct leat_operator_ops ops = { .size = sizeof ops, .process = process, .tables = tables };
+	struct leat_plugin plugin = plugin_of(&ops);
+	struct leat_error err;
+
+	ck_assert_int_eq(leat_plugin_validate(&plugin, &err), LEAT_OK);
+	older[0].version = 2;
+	assert_invalid_table(table, "its table \"t\" has an older version 2, expected 1 to 1");
+	older[0].version = 1;
+	older[0].fields = narrow;
+	assert_invalid_table(table, "field \"n\" of its table \"t\" is not of its type: 4 bytes");
+	table.migrate = NULL;
+	assert_invalid_table(table, "its table \"t\" has to have both migrate() and older versions");
+	table.kind = LEAT_TABLE_VALUE;
+	assert_invalid_table(table, "its table \"t\" has migrate(), which only fixed tables have");
+}
+END_TEST
+
 START_TEST(tables_and_ports_are_checked)
 {
 	const struct leat_field outside[] = { { "n", LEAT_FIELD_INT64, 4, 8 }, { 0 } };
@@ -306,6 +340,7 @@ int main(void)
 		a_link_is_judged_by_what_it_leads_to,
 		folders_are_loaded_in_order_and_the_first_of_a_name_is_taken,
 		names_sizes_and_roles_are_checked,
+		older_versions_of_tables_are_checked,
 		tables_and_ports_are_checked,
 		NULL,
 	});

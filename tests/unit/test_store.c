@@ -81,6 +81,15 @@ static void commit(void)
 	expect_ok(leat_store_commit(store, leat_store_epoch(store) + 1, &err));
 }
 
+/* As a start does: all or nothing. */
+static void settle(void)
+{
+	expect_ok(leat_store_settle(store, &err));
+	leat_store_allow_drop(store, NULL);
+	expect_ok(leat_store_commit(store, leat_store_epoch(store), &err));
+	reopen();
+}
+
 static struct leat_store_table table_of(const char *node, const char *table)
 {
 	return (struct leat_store_table){ .node = node, .table = table, .version = 1, .kind = LEAT_TABLE_FIXED, .layout = 7, .n_shards = 4 };
@@ -319,9 +328,9 @@ START_TEST(a_folder_of_another_pipeline_or_format_is_refused)
 	expect_refused(leat_store_open_read_only(folder, "q", &store, &err), "is of pipeline \"p\"");
 	expect_ok(leat_store_open_read_only(folder, NULL, &store, &err));
 	ck_assert_str_eq(leat_store_pipeline(store), "p");
-	raw_put(META, "format", 6, "3", 1);
-	expect_refused(leat_store_open(folder, "p", &store, &err), "has format 3, this version reads 2");
-	expect_refused(leat_store_open_read_only(folder, "p", &store, &err), "has format 3, this version reads 2");
+	raw_put(META, "format", 6, "4", 1);
+	expect_refused(leat_store_open(folder, "p", &store, &err), "has format 4, this version reads 3");
+	expect_refused(leat_store_open_read_only(folder, "p", &store, &err), "has format 4, this version reads 3");
 	store = NULL;
 	end();
 }
@@ -465,6 +474,7 @@ END_TEST
 START_TEST(what_is_no_longer_used_is_dropped_by_name_or_refused)
 {
 	static const char *const one[] = { "gone", NULL }, *const both[] = { "gone", "old", NULL };
+	struct leat_fence delivered, head;
 	uint32_t sink;
 
 	begin();
@@ -475,17 +485,325 @@ START_TEST(what_is_no_longer_used_is_dropped_by_name_or_refused)
 	put_effects(sink, "effects");
 	reopen();
 	(void)use_table("kept", "t");
-	expect_refused(leat_store_settle(store, NULL, &err), "no longer has \"gone\", \"old\", but");
-	expect_refused(leat_store_settle(store, one, &err), "no longer has \"old\", but");
-	expect_ok(leat_store_settle(store, both, &err));
+	expect_refused(leat_store_settle(store, &err), "no longer has \"gone\", \"old\", but");
+	leat_store_allow_drop(store, one);
+	expect_refused(leat_store_settle(store, &err), "no longer has \"old\", but");
+	leat_store_allow_drop(store, both);
+	expect_ok(leat_store_settle(store, &err));
 	commit();
 	reopen();
 	(void)use_table("kept", "t");
-	expect_ok(leat_store_settle(store, NULL, &err));
+	expect_ok(leat_store_settle(store, &err));
 	expect_rows(1, 0, "");
 	expect_rows(2, 0, "k=v ");
-	ck_assert_ptr_null(leat_store_sink_name(store, sink));
-	ck_assert_uint_ne(leat_store_use_sink(store, "old"), sink);
+	leat_store_sink(store, sink, &delivered, &head);
+	ck_assert_uint_eq(delivered.epoch, head.epoch);
+	ck_assert(leat_store_has_moved(store, sink));
+	end();
+}
+END_TEST
+
+/* ---- rows of older versions ------------------------------------------------------------------------------------------ */
+
+struct sum_1 {
+	int32_t cents;
+	bool is_closed;
+};
+
+struct sum_2 {
+	int64_t cents, n;
+};
+
+static int n_calls, dies_at;
+
+/* Of "bad" it says so, of what is closed nothing is kept. */
+static enum leat_status migrate_sum(uint32_t version, const struct leat_value *key, const void *was_, void *is_, struct leat_error *why)
+{
+	const struct sum_1 *was = was_;
+	struct sum_2 *is = is_;
+
+	ck_assert_uint_eq(version, 1);
+	ck_assert_int_eq(is->cents, 0);
+	if (++n_calls == dies_at)
+		_exit(99);
+	if (was->is_closed)
+		return LEAT_REJECT;
+	if (key->n == 3 && memcmp(key->as.text, "bad", 3) == 0)
+		return leat_error_set(why, LEAT_FATAL, 0, "its sum is not one");
+	is->cents = was->cents;
+	is->n = was->cents == 0 ? 0 : 1;
+	return LEAT_OK;
+}
+
+static const struct leat_field fields_1[] = { LEAT_FIELD(struct sum_1, cents, INT32), LEAT_FIELD(struct sum_1, is_closed, BOOL), { 0 } };
+static const struct leat_field fields_2[] = { LEAT_FIELD(struct sum_2, cents, INT64), LEAT_FIELD(struct sum_2, n, INT64), { 0 } };
+static const struct leat_table_spec older[] = {
+	{ .name = "sum", .version = 1, .size = sizeof(struct sum_1), .fields = fields_1 }, { 0 }
+};
+static const struct leat_table_spec sum_2 = { .name = "sum", .version = 2, .size = sizeof(struct sum_2), .fields = fields_2,
+	                                          .migrate = migrate_sum, .older = older };
+
+static struct leat_store_table table_by(const struct leat_table_spec *spec)
+{
+	return (struct leat_store_table){ .node = "n", .table = "sum", .version = spec->version, .kind = LEAT_TABLE_FIXED,
+		                              .layout = leat_store_layout(spec), .n_shards = 4, .spec = spec };
+}
+
+/* A row of version 1: changed at 7, with these cents. */
+static void put_sum(uint32_t number, const char *name, int32_t cents, bool is_closed)
+{
+	struct leat_buffer key = { .n = 0 }, value = { .n = 0 };
+	struct leat_value name_value = leat_borrow(name, strlen(name));
+	struct leat_delta delta = { .n = 0 };
+
+	leat_pack_value(&name_value, &key);
+	leat_row_number(&value, 7);
+	leat_buffer_append(&value, &cents, sizeof cents);
+	leat_buffer_byte(&value, is_closed);
+	leat_delta_add(&delta, &(struct leat_delta_op){ .kind = LEAT_DELTA_PUT, .key = key.data, .key_n = key.n, .value = value.data,
+	                                                .value_n = value.n });
+	leat_store_put_delta(store, &number, 0, (uint32_t)cents % 4, &delta);
+	leat_delta_finish(&delta);
+	leat_buffer_finish(&value);
+	leat_buffer_finish(&key);
+}
+
+struct showing {
+	const struct leat_table_spec *spec;
+	struct leat_buffer text;
+};
+
+static bool show_sum(void *opaque, uint32_t shard, const struct leat_delta_op *row)
+{
+	struct showing *s = opaque;
+	struct leat_arena *arena = leat_arena_create();
+	struct leat_shown_row shown;
+
+	ck_assert(leat_row_show(s->spec, row, arena, &shown));
+	leat_row_print_json("n", "sum", shard, &shown, &s->text);
+	leat_arena_unref(arena);
+	return true;
+}
+
+static void expect_sums(uint32_t number, const struct leat_table_spec *spec, const char *expected)
+{
+	struct showing s = { .spec = spec };
+
+	expect_ok(leat_store_scan(store, number, show_sum, &s, &err));
+	expect_text(&s.text, expected);
+}
+
+#define CHANGED "\"changed\":\"1970-01-01T00:00:00.000007Z\"}"
+#define SUMS_1                                                                                                             \
+	"{\"node\":\"n\",\"table\":\"sum\",\"shard\":1,\"key\":\"anna\",\"value\":{\"cents\":5,\"is_closed\":false}," CHANGED                \
+	"{\"node\":\"n\",\"table\":\"sum\",\"shard\":2,\"key\":\"bert\",\"value\":{\"cents\":6,\"is_closed\":true}," CHANGED
+#define SUMS_2 "{\"node\":\"n\",\"table\":\"sum\",\"shard\":1,\"key\":\"anna\",\"value\":{\"cents\":5,\"n\":1}," CHANGED
+
+static uint32_t begin_sums(void)
+{
+	struct leat_store_table is = table_by(older);
+
+	begin();
+	expect_ok(leat_store_use_table(store, &is, &err));
+	put_sum(is.number, "anna", 5, false);
+	put_sum(is.number, "bert", 6, true);
+	commit();
+	reopen();
+	return is.number;
+}
+
+START_TEST(rows_of_an_older_version_are_made_over_all_at_once)
+{
+	uint32_t number = begin_sums();
+	struct leat_store_table is = table_by(&sum_2);
+
+	expect_ok(leat_store_use_table(store, &is, &err));
+	ck_assert_uint_eq(is.n_migrated, 1);
+	ck_assert_uint_eq(is.n_given_up, 1);
+	expect_sums(number, older, SUMS_1); /* until it is written */
+	reopen();
+	expect_sums(number, older, SUMS_1);
+	expect_ok(leat_store_use_table(store, &is, &err));
+	settle();
+	expect_sums(number, &sum_2, SUMS_2);
+	n_calls = 0;
+	expect_ok(leat_store_use_table(store, &is, &err));
+	ck_assert_int_eq(n_calls, 0);
+	is = table_by(older);
+	expect_refused(leat_store_use_table(store, &is, &err), "is version 1, its rows in");
+	ck_assert_ptr_nonnull(strstr(err.text, "are version 2; use the plugin that wrote them, or give them up by --drop n"));
+	end();
+}
+END_TEST
+
+/* In another process, which dies in migrate(), or right before the batch is written. */
+static void die_while_migrating(int at)
+{
+	struct leat_store_table is = table_by(&sum_2);
+	int status;
+	pid_t pid;
+
+	leat_store_close(store);
+	pid = fork();
+	ck_assert_int_ge(pid, 0);
+	if (pid == 0) {
+		n_calls = 0;
+		dies_at = at;
+		open_store();
+		expect_ok(leat_store_use_table(store, &is, &err));
+		_exit(99);
+	}
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	ck_assert(WIFEXITED(status) && WEXITSTATUS(status) == 99);
+	open_store();
+}
+
+START_TEST(a_migration_that_dies_or_fails_leaves_all_rows_as_they_were)
+{
+	static const char *const drop[] = { "n", NULL };
+	uint32_t number = begin_sums();
+	struct leat_store_table is = table_by(&sum_2);
+
+	for (int at = 1; at <= 3; at++) {
+		die_while_migrating(at);
+		expect_sums(number, older, SUMS_1);
+	}
+	is = table_by(older);
+	expect_ok(leat_store_use_table(store, &is, &err));
+	put_sum(number, "bad", 7, false);
+	commit();
+	reopen();
+	is = table_by(&sum_2);
+	expect_refused(leat_store_use_table(store, &is, &err), "could not migrate the row of \"bad\" in table \"sum\" of operator \"n\"");
+	ck_assert_ptr_nonnull(strstr(err.text, "from version 1 to 2: its sum is not one; nothing was changed"));
+	reopen();
+	is = table_by(older);
+	expect_ok(leat_store_use_table(store, &is, &err));
+	is = table_by(&sum_2);
+	leat_store_allow_drop(store, drop);
+	expect_ok(leat_store_use_table(store, &is, &err));
+	settle();
+	expect_sums(number, &sum_2, "");
+	end();
+}
+END_TEST
+
+START_TEST(a_migration_that_does_not_know_the_rows_is_refused)
+{
+	struct leat_table_spec spec = sum_2;
+	struct leat_store_table is;
+
+	(void)begin_sums();
+	spec.version = 3;
+	spec.older = (const struct leat_table_spec[]){ sum_2, { 0 } };
+	is = table_by(&spec);
+	expect_refused(leat_store_use_table(store, &is, &err), "the plugin cannot migrate that version, use the one that wrote them");
+	spec.migrate = NULL;
+	expect_refused(leat_store_use_table(store, &is, &err), "the plugin cannot migrate them, use the one that wrote them");
+	spec = sum_2;
+	spec.older = (const struct leat_table_spec[]){ { .name = "sum", .version = 1, .size = sizeof(struct sum_2), .fields = fields_2 }, { 0 } };
+	is = table_by(&spec);
+	expect_refused(leat_store_use_table(store, &is, &err), "the plugin knows that version with another layout");
+	end();
+}
+END_TEST
+
+/* ---- what it belongs to ---------------------------------------------------------------------------------------------- */
+
+START_TEST(rows_by_another_key_are_refused_or_dropped_with_all_of_their_node)
+{
+	static const char *const spend[] = { "spend", NULL };
+
+	begin();
+	expect_ok(leat_store_use_operator(store, "spend", "sum by \"user\"", &err));
+	(void)use_table("spend", "");
+	expect_ok(leat_store_use_operator(store, "spend", "sum by \"shop\"", &err)); /* nothing is lost */
+	expect_ok(leat_store_use_operator(store, "spend", "sum by \"user\"", &err));
+	change(use_table("spend", "t"), 0, LEAT_DELTA_PUT, "k", "v");
+	change(use_table("spend", ""), 0, LEAT_DELTA_PUT, "timer", "v");
+	change(use_table("other", "t"), 0, LEAT_DELTA_PUT, "k", "v");
+	commit();
+	reopen();
+	expect_ok(leat_store_use_operator(store, "spend", "sum by \"user\"", &err));
+	expect_refused(leat_store_use_operator(store, "spend", "sum by \"shop\"", &err), "operator \"spend\" is sum by \"shop\" now, its rows in");
+	ck_assert_ptr_nonnull(strstr(err.text, "are of sum by \"user\"; take that back, or give them up by --drop spend"));
+	leat_store_allow_drop(store, spend);
+	expect_ok(leat_store_use_operator(store, "spend", "sum by \"shop\"", &err));
+	(void)use_table("spend", "t");
+	(void)use_table("spend", "");
+	(void)use_table("other", "t");
+	settle();
+	expect_rows(1, 0, "");
+	expect_rows(2, 0, "");
+	expect_rows(3, 0, "k=v ");
+	expect_ok(leat_store_use_operator(store, "spend", "sum by \"shop\"", &err));
+	end();
+}
+END_TEST
+
+START_TEST(positions_of_what_is_read_no_more_are_refused_or_dropped)
+{
+	static const char *const in[] = { "in", NULL };
+	const struct leat_position position = { .offset = 42 };
+
+	begin();
+	expect_ok(leat_store_use_source(store, "in", "kafka topic \"a\"", &err));
+	leat_store_put_position(store, "in", 0, &position);
+	expect_ok(leat_store_use_source(store, "in2", "kafka topic \"c\"", &err));
+	leat_store_put_position(store, "in2", 0, &position);
+	commit();
+	reopen();
+	expect_ok(leat_store_use_source(store, "in2", "kafka topic \"c\"", &err));
+	expect_ok(leat_store_use_source(store, "new", "kafka topic \"a\"", &err));
+	expect_refused(leat_store_settle(store, &err), "no longer has \"in\", but the store in");
+	expect_refused(leat_store_use_source(store, "in", "kafka topic \"b\"", &err), "source \"in\" is kafka topic \"b\" now, its positions in");
+	ck_assert_ptr_nonnull(strstr(err.text, "are of kafka topic \"a\"; take that back, or give them up by --drop in"));
+	leat_store_allow_drop(store, in);
+	expect_ok(leat_store_use_source(store, "in", "kafka topic \"b\"", &err));
+	settle();
+	ck_assert(!leat_store_position(store, "in", 0, &(struct leat_position){ .offset = 0 }));
+	ck_assert(leat_store_position(store, "in2", 0, &(struct leat_position){ .offset = 0 }));
+	leat_store_put_position(store, "in", 0, &position);
+	commit();
+	reopen();
+	leat_store_allow_drop(store, in);
+	expect_ok(leat_store_use_source(store, "in2", "kafka topic \"c\"", &err));
+	settle();
+	ck_assert(!leat_store_position(store, "in", 0, &(struct leat_position){ .offset = 0 }));
+	end();
+}
+END_TEST
+
+START_TEST(a_sink_moves_when_nothing_waits_for_it)
+{
+	static const char *const out[] = { "out", NULL };
+	struct leat_fence head, delivered;
+
+	begin();
+	expect_ok(leat_store_use_sink_at(store, "out", "kafka topic \"a\"", &err));
+	put_effects(1, "effects");
+	expect_refused(leat_store_use_sink_at(store, "out", "kafka topic \"b\"", &err), "sink \"out\" is kafka topic \"b\" now, its undelivered");
+	ck_assert_ptr_nonnull(strstr(err.text, "are for kafka topic \"a\"; take that back until they are delivered, give them up by --drop out"));
+	head = head_of(1);
+	deliver(1, &head);
+	ck_assert(!leat_store_has_moved(store, 1));
+	expect_ok(leat_store_use_sink_at(store, "out", "kafka topic \"b\"", &err));
+	settle();
+	ck_assert(leat_store_has_moved(store, 1));
+	put_effects(1, "more"); /* the chain goes on */
+	expect_outbox(1, 0, "2=more ");
+	leat_store_allow_drop(store, out);
+	expect_ok(leat_store_use_sink_at(store, "out", "kafka topic \"c\"", &err));
+	settle();
+	expect_outbox(1, 0, "");
+	leat_store_sink(store, 1, &delivered, &head);
+	ck_assert(leat_fence_is_at(&delivered, head.epoch, head.digest));
+	ck_assert(leat_store_has_moved(store, 1));
+	put_effects(1, "most");
+	head = head_of(1);
+	deliver(1, &head);
+	reopen();
+	ck_assert(!leat_store_has_moved(store, 1));
 	end();
 }
 END_TEST
@@ -817,6 +1135,12 @@ int main(void)
 	                                                  positions_keep_their_notes,
 	                                                  rows_are_found_by_table_and_shard_and_erased_by_prefix,
 	                                                  what_is_no_longer_used_is_dropped_by_name_or_refused,
+	                                                  rows_of_an_older_version_are_made_over_all_at_once,
+	                                                  a_migration_that_dies_or_fails_leaves_all_rows_as_they_were,
+	                                                  a_migration_that_does_not_know_the_rows_is_refused,
+	                                                  rows_by_another_key_are_refused_or_dropped_with_all_of_their_node,
+	                                                  positions_of_what_is_read_no_more_are_refused_or_dropped,
+	                                                  a_sink_moves_when_nothing_waits_for_it,
 	                                                  effects_wait_in_order_until_they_are_delivered,
 	                                                  damaged_effects_are_refused,
 	                                                  a_chain_that_is_broken_is_told,

@@ -86,6 +86,10 @@ struct leat_sink_ops {
 	/* Required. */
 	enum leat_status (*deliver)(void *self, const struct leat_delivery *delivery, struct leat_context *ctx, struct leat_error *err);
 	void (*destroy)(void *self);
+	/* Appends, in a few words for people, where it writes with these options, such as `topic "alerts"`; never a secret. The host
+	 * stores it with the effects: they are delivered there, and nowhere else. After create(), any time, from any thread. NULL:
+	 * any sink of this type may have them. */
+	void (*identity)(const void *self, struct leat_buffer *text);
 };
 
 #ifdef __cplusplus

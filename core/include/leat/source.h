@@ -55,6 +55,13 @@ struct leat_source_ops {
 	/* `reader` is from open(). Required. */
 	void (*close)(void *self, struct leat_reader *reader);
 	void (*destroy)(void *self);
+	/* Right after an open() without a position: where the reader begins. The host stores that before any record, so that what
+	 * comes in while nobody reads is not skipped (E2). NULL: it always begins at the same record, and needs no such position. */
+	void (*begin)(void *self, struct leat_reader *reader, struct leat_position *position);
+	/* Appends, in a few words for people, what it reads with these options, such as `topic "orders"`; never a secret. The host
+	 * stores it with the positions: when it is another text at a start, they are not its own. After create(), any time, from any
+	 * thread. NULL: the positions of any source of this type are its own. */
+	void (*identity)(const void *self, struct leat_buffer *text);
 };
 
 #ifdef __cplusplus

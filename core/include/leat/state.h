@@ -14,6 +14,7 @@
  * LEAT_REJECT, every change that it made to tables, timers and emissions is undone.
  */
 
+#include <leat/error.h>
 #include <leat/value.h>
 
 #ifdef __cplusplus
@@ -47,6 +48,12 @@ struct leat_table_spec {
 	size_t size;                     /* fixed: sizeof the struct; at most 64 KiB */
 	const struct leat_field *fields; /* fixed: every member that has to survive a restart */
 	const char *prose;               /* what an entry is, for `leat inspect` */
+	/* Fixed: makes rows of an older `version` over, instead of having them refused. `was` is the struct that `older` declares for
+	 * it, `is` the zeroed one of this version, to be filled. The host calls it at a start for each row, before anything else, and
+	 * keeps all of it or, with LEAT_FATAL, nothing, and does not start. LEAT_REJECT: the row is dropped. It may be called for the
+	 * same row again, after a crash. */
+	enum leat_status (*migrate)(uint32_t version, const struct leat_value *key, const void *was, void *is, struct leat_error *err);
+	const struct leat_table_spec *older; /* the versions that migrate() knows; of each its name, version, size and fields */
 };
 
 /* An entry of an ordered table, borrowed until the call into the plugin returns. */
