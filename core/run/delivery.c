@@ -33,6 +33,7 @@ static void prepare_epochs(struct leat_sink *sink)
 	if (sink->pipeline->epochs == NULL)
 		return;
 	store = leat_epochs_store(sink->pipeline->epochs);
+	leat_cap_init(&sink->cap, sink->pipeline->options.epoch_records, sink->pipeline->options.epoch_bytes);
 	sink->number = leat_store_use_sink(store, sink->node->name);
 	sink->is_fenced = sink->node->guarantee == LEAT_TRANSACTIONAL;
 	sink->incarnation = leat_store_incarnation(store);
@@ -60,21 +61,40 @@ struct leat_sink *leat_sink_create(struct leat_pipeline *p, const struct leat_no
 	return sink;
 }
 
-void leat_sink_push(struct leat_sink *sink, struct leat_group *group, const uint64_t *round)
+/* It waits for its epoch. */
+static void push_open(struct leat_sink *sink, struct leat_group *group, const uint64_t *round)
 {
 	struct leat_epochs *epochs = sink->pipeline->epochs;
-	bool was_empty;
+	uint64_t number;
+	bool is_full;
 
 	pthread_mutex_lock(&sink->lock);
-	was_empty = sink->queue.first == NULL;
 	/* Read under the lock, the number of a round that has not been collected yet: that waits for the lock too. */
-	leat_group_list_add(epochs == NULL ? &sink->queue : &sink->open[(round != NULL ? *round : leat_epochs_round(epochs)) & 1], group);
+	number = round != NULL ? *round : leat_epochs_round(epochs);
+	leat_group_list_add(&sink->open[number & 1], group);
+	is_full = leat_cap_add(&sink->cap, number, group->n, group->bytes_n);
+	pthread_mutex_unlock(&sink->lock);
+	if (is_full)
+		leat_epochs_fill(epochs, number);
+	if (round == NULL)
+		leat_epochs_note(epochs);
+}
+
+void leat_sink_push(struct leat_sink *sink, struct leat_group *group, const uint64_t *round)
+{
+	bool was_empty;
+
 	atomic_fetch_add(&sink->queued_bytes, group->bytes_n);
-	if (was_empty && epochs == NULL)
+	if (sink->pipeline->epochs != NULL) {
+		push_open(sink, group, round);
+		return;
+	}
+	pthread_mutex_lock(&sink->lock);
+	was_empty = sink->queue.first == NULL;
+	leat_group_list_add(&sink->queue, group);
+	if (was_empty)
 		pthread_cond_signal(&sink->changed);
 	pthread_mutex_unlock(&sink->lock);
-	if (epochs != NULL && round == NULL)
-		leat_epochs_note(epochs);
 }
 
 bool leat_sink_has_room(struct leat_sink *sink)

@@ -13,6 +13,7 @@
 #include "base/fault.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "run/cap.h"
 #include "run/delivery.h"
 #include "run/shard.h"
 
@@ -42,6 +43,8 @@ struct leat_epochs {
 	_Atomic uint64_t round;
 	_Atomic size_t n_behind; /* shards that have not passed this round's barrier */
 	_Atomic bool is_dirty;   /* since the last round began */
+	struct leat_cap cap;     /* of what is read and fired */
+	_Atomic bool is_full[2]; /* by round, as in cap.h */
 	pthread_mutex_t layout;
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
@@ -54,7 +57,7 @@ struct leat_epochs {
 	int64_t disk_us;            /* when the disk was looked at last; coordinator */
 	uint64_t disk_low;
 	_Atomic bool is_disk_low;
-	leat_counter n_epochs, n_bytes, barrier_us, write_us;
+	leat_counter n_epochs, n_bytes, n_full, barrier_us, write_us;
 };
 
 struct leat_store *leat_epochs_store(const struct leat_epochs *epochs)
@@ -133,6 +136,7 @@ enum leat_status leat_epochs_create(struct leat_pipeline *p, struct leat_epochs 
 	enum leat_status status;
 
 	e->pipeline = p;
+	leat_cap_init(&e->cap, p->options.epoch_records, p->options.epoch_bytes);
 	e->node = leat_allocate_zeroed(p->description->n_nodes + 1, sizeof *e->node);
 	pthread_mutex_init(&e->layout, NULL);
 	pthread_mutex_init(&e->lock, NULL);
@@ -184,6 +188,25 @@ void leat_epochs_note(struct leat_epochs *e)
 	e->dirty_us = leat_clock_monotonic_us();
 	pthread_cond_broadcast(&e->changed);
 	pthread_mutex_unlock(&e->lock);
+}
+
+void leat_epochs_fill(struct leat_epochs *e, uint64_t round)
+{
+	if (atomic_load(&e->is_full[round & 1]) || atomic_exchange(&e->is_full[round & 1], true))
+		return;
+	leat_counter_add(&e->n_full, 1);
+	leat_epochs_wake(e);
+}
+
+void leat_epochs_count(struct leat_epochs *e, uint64_t round, uint64_t records, uint64_t bytes)
+{
+	if (leat_cap_add(&e->cap, round, records, bytes))
+		leat_epochs_fill(e, round);
+}
+
+bool leat_epochs_is_full(const struct leat_epochs *e, uint64_t round)
+{
+	return atomic_load(&e->is_full[round & 1]);
 }
 
 void leat_epochs_nudge(struct leat_epochs *e)
@@ -324,6 +347,7 @@ void leat_epochs_figures(const struct leat_epochs *e, struct leat_pipeline_figur
 	figures->incarnation = leat_store_incarnation(e->store);
 	figures->epochs = leat_counter_get(&e->n_epochs);
 	figures->epoch_bytes = leat_counter_get(&e->n_bytes);
+	figures->epochs_full = leat_counter_get(&e->n_full);
 	figures->epoch_barrier_us = leat_counter_get(&e->barrier_us);
 	figures->epoch_write_us = leat_counter_get(&e->write_us);
 	figures->is_disk_low = atomic_load(&e->is_disk_low);
@@ -408,13 +432,15 @@ static bool sinks_are_idle(const struct leat_epochs *e)
 }
 
 /* Until when to wait, with the lock held. While sinks are busy with earlier epochs there is no hurry, and a
- * longer one costs less. */
+ * longer one costs less, until it is full. */
 static int64_t wait_until_us(const struct leat_epochs *e)
 {
 	int64_t due_us = e->round_us + SHORTEST_US, longest_us = e->dirty_us + e->pipeline->description->epoch_max_us;
 
 	if (!atomic_load(&e->is_dirty))
 		return e->has_delivered ? e->round_us + MARK_AFTER_US : INT64_MAX;
+	if (leat_epochs_is_full(e, leat_epochs_round(e)))
+		return due_us;
 	if (!atomic_load(&e->pipeline->is_draining) && !sinks_are_idle(e) && longest_us > due_us)
 		due_us = longest_us;
 	return due_us;
@@ -452,6 +478,8 @@ static void run_round(struct leat_epochs *e)
 	leat_fault("epoch-close-before");
 	atomic_store(&e->is_dirty, false);
 	atomic_store(&e->n_behind, p->n_shards);
+	leat_cap_open(&e->cap, leat_epochs_round(e) + 1);
+	atomic_store(&e->is_full[(leat_epochs_round(e) + 1) & 1], false);
 	round = atomic_fetch_add(&e->round, 1);
 	for (uint32_t i = 0; i < p->n_workers; i++)
 		leat_worker_wake(&p->worker[i]);

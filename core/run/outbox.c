@@ -65,6 +65,7 @@ bool leat_sink_put_epoch(struct leat_sink *sink, struct leat_store *store, uint6
 	leat_sink_put_delivered(sink, store, round + 1);
 	pthread_mutex_lock(&sink->lock);
 	leat_group_list_splice(&sink->closed, &sink->open[round & 1]);
+	leat_cap_open(&sink->cap, round); /* the next one but one */
 	pthread_mutex_unlock(&sink->lock);
 	if (sink->closed.first == NULL)
 		return false;

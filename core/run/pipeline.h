@@ -19,6 +19,8 @@ struct leat_run_options {
 	size_t in_flight_bytes; /* budget of all events between sources and sinks; 0: 64 MiB */
 	size_t ring_capacity;   /* batches in an exchange's ring; 0: 64 */
 	size_t batch_bytes;     /* read from a partition at once; 0: 64 KiB */
+	size_t epoch_records;   /* an epoch ends when so many were read, fired or encoded for one sink; 0: 32768 */
+	size_t epoch_bytes;     /* or so many bytes of them; 0: 8 MiB */
 	const char *state_dir;  /* where the store's folder is, PIPELINE.state; NULL: "." */
 	const char *const *drop; /* names whose state in the store may go, ended by NULL; may be NULL */
 };
@@ -83,6 +85,7 @@ struct leat_pipeline_figures {
 	/* Epochs; all 0 without. */
 	uint64_t epoch, incarnation;           /* the last durable one; ours */
 	uint64_t epochs, epoch_bytes;          /* written by this process, and their bytes */
+	uint64_t epochs_full;                  /* that ended because they had as much as one may have */
 	uint64_t epoch_barrier_us, epoch_write_us; /* spent until all shards had passed a barrier, and in the store, in all */
 	bool is_disk_low;                      /* sources are not read, as the store's disk has too little room left */
 	/* The longest time for which a worker that is awake has not come round; 0: none is awake. Many seconds: it is stuck, most

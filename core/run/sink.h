@@ -2,6 +2,7 @@
 #ifndef LEAT_RUN_SINK_H
 #define LEAT_RUN_SINK_H
 
+#include "run/cap.h"
 #include "run/delivery.h"
 
 /* A sink's queues and its thread, as delivery.c, outbox.c and fence.c share them. */
@@ -36,6 +37,7 @@ struct leat_sink {
 	struct leat_fence start_head;   /* end of the chain as the store had it at the start */
 	struct leat_fence fence;        /* in the sink, as far as we know; its thread's */
 	struct leat_group_list open[2]; /* effects of epochs that are not durable, by round; under the lock */
+	struct leat_cap cap;            /* of what is in them */
 	struct leat_group_list closed;  /* of the epoch that is being written; the coordinator's */
 	uint64_t noting_epoch;          /* delivered, as the coordinator has put it last */
 	struct leat_fence head;         /* end of the chain of digests; the coordinator's */

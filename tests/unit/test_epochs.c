@@ -482,6 +482,78 @@ START_TEST(what_timers_make_before_a_sink_is_claimed_is_delivered_once)
 }
 END_TEST
 
+static uint64_t epochs_of(const struct run_kit *kit)
+{
+	struct leat_pipeline_figures figures;
+	uint64_t n;
+
+	leat_pipeline_figures(kit->pipeline, &figures);
+	n = figures.epochs;
+	ck_assert_uint_le(figures.epochs_full, n);
+	leat_pipeline_figures_finish(&figures);
+	return n;
+}
+
+/* E12. The operator holds the first round up for as long as it takes to read everything. */
+START_TEST(an_epoch_has_no_more_than_its_cap)
+{
+	static const char held_up[] = "pipeline: p\n"
+	                              "sources: {in: {type: numbers, partitions: 2, count: 3000, per_poll: 10}}\n"
+	                              "operators: {hop: {type: relay, input: in, key: k, stumble_every: 1000}}\n"
+	                              "sinks: {one: {type: ledger, input: in}, two: {type: ledger, input: hop}}\n";
+	struct leat_run_options options = options_of(2);
+	struct run_kit kit;
+
+	options.ring_capacity = 1024;
+	options.in_flight_bytes = 64 << 20;
+	for (int by = 0; by < 2; by++) {
+		options.epoch_records = by == 0 ? 200 : 0;
+		options.epoch_bytes = by == 0 ? 0 : 6000; /* some 30 each */
+		make_folder();
+		run_kit_start(&kit, held_up, &options);
+		run_kit_expect_done(&kit);
+		ck_assert_uint_ge(epochs_of(&kit), 6000 / 220);
+		run_kit_finish(&kit);
+		ck_assert_uint_eq(effects(), 12000);
+		remove_folder();
+	}
+}
+END_TEST
+
+START_TEST(timers_that_are_due_at_once_make_many_epochs)
+{
+	static const char storm[] = "pipeline: p\n"
+	                            "sources: {in: {type: numbers, count: 5000, endless: true}}\n"
+	                            "operators: {hop: {type: relay, input: in, key: k, shards: 2, delay: 1500ms}}\n"
+	                            "sinks: {out: {type: ledger, input: hop}}\n";
+	struct leat_run_options options = options_of(1);
+	uint64_t n_before;
+	struct run_kit kit;
+
+	make_folder();
+	options.in_flight_bytes = 64 << 20;
+	options.epoch_records = 500;
+	run_kit_start(&kit, storm, &options);
+	for (int i = 0; i < 1000 && effects() < 5000; i++)
+		rest_ms(1);
+	ck_assert_uint_eq(ledger.n_fired, 0);
+	leat_pipeline_drain(kit.pipeline);
+	run_kit_expect_done(&kit);
+	run_kit_finish(&kit);
+	rest_ms(1500);
+	run_kit_restart(&kit, storm, &options);
+	n_before = epochs_of(&kit);
+	for (int i = 0; i < 1000 && ledger.n_fired < 5000; i++)
+		rest_ms(1);
+	leat_pipeline_drain(kit.pipeline);
+	run_kit_expect_done(&kit);
+	ck_assert_uint_eq(ledger.n_fired, 5000);
+	ck_assert_uint_ge(epochs_of(&kit) - n_before, 5000 / (500 + 2 * 256));
+	run_kit_finish(&kit);
+	remove_folder();
+}
+END_TEST
+
 int main(void)
 {
 	return leat_test_main("epochs", (const TTest *[]){
@@ -499,5 +571,7 @@ int main(void)
 		a_position_comes_back_with_its_note,
 		a_note_is_stored_soon_although_nothing_follows,
 		what_timers_make_before_a_sink_is_claimed_is_delivered_once,
+		an_epoch_has_no_more_than_its_cap,
+		timers_that_are_due_at_once_make_many_epochs,
 		NULL });
 }
