@@ -173,9 +173,9 @@ static bool claim(struct leat_sink *sink)
 	return false;
 }
 
-static bool fits(size_t n, size_t bytes)
+static bool fits(const struct leat_sink *sink, size_t n, size_t bytes)
 {
-	return n <= MAX_EFFECTS && bytes <= MAX_BYTES;
+	return n <= MAX_EFFECTS && bytes <= MAX_BYTES && (sink->pipeline->epochs == NULL || leat_sink_is_one_step(sink, n, bytes));
 }
 
 /* The end of what is delivered together with the group: itself, or the last one of its epoch. */
@@ -205,7 +205,7 @@ static size_t take(struct leat_sink *sink)
 		size_t new_n = n, new_bytes = bytes;
 		struct leat_group *first = sink->queue.first, *last = unit_end(sink, first, &new_n, &new_bytes);
 
-		if (end != NULL && sink->repeat_until == 0 && !fits(new_n, new_bytes))
+		if (end != NULL && sink->repeat_until == 0 && !fits(sink, new_n, new_bytes))
 			break;
 		if (end == NULL)
 			sink->taken = first;

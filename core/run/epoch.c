@@ -398,8 +398,8 @@ static bool put_shard(struct leat_epochs *e, struct leat_shard *shard)
 static void write_epoch(struct leat_epochs *e, uint64_t round)
 {
 	struct leat_pipeline *p = e->pipeline;
-	uint64_t epoch = leat_store_epoch(e->store) + 1;
-	bool has_changed = false;
+	uint64_t before = leat_store_epoch(e->store);
+	size_t n_numbers = 0; /* E10 */
 	int64_t start_us;
 	struct leat_error err;
 
@@ -407,22 +407,25 @@ static void write_epoch(struct leat_epochs *e, uint64_t round)
 	e->has_delivered = false;
 	pthread_mutex_unlock(&e->lock);
 	for (size_t i = 0; i < p->n_shards; i++)
-		has_changed = put_shard(e, p->shard[i]) || has_changed;
-	for (uint32_t i = 0; i < p->description->n_nodes; i++)
-		if (p->node[i].sink != NULL)
-			has_changed = leat_sink_put_epoch(p->node[i].sink, e->store, round, epoch, &e->scratch) || has_changed;
+		if (put_shard(e, p->shard[i]))
+			n_numbers = 1;
+	for (uint32_t i = 0; i < p->description->n_nodes; i++) {
+		size_t n = p->node[i].sink == NULL ? 0 : leat_sink_put_epoch(p->node[i].sink, e->store, round, before + 1, &e->scratch);
+
+		n_numbers = n > n_numbers ? n : n_numbers;
+	}
 	e->n_written = round + 1;
 	if (!leat_store_has_changes(e->store))
 		return;
 	leat_fault("store-write-before");
 	leat_counter_add(&e->n_bytes, leat_store_batch_bytes(e->store));
 	start_us = leat_clock_monotonic_us();
-	if (leat_store_commit(e->store, has_changed ? epoch : epoch - 1, &err) != LEAT_OK)
+	if (leat_store_commit(e->store, before + n_numbers, &err) != LEAT_OK)
 		die(e, &err);
 	leat_fault("store-write-after");
 	leat_counter_add(&e->write_us, (uint64_t)(leat_clock_monotonic_us() - start_us));
-	leat_counter_add(&e->n_epochs, has_changed);
-	leat_counter_add(&e->n_full, has_changed && leat_epochs_is_full(e, round));
+	leat_counter_add(&e->n_epochs, n_numbers > 0);
+	leat_counter_add(&e->n_full, n_numbers > 0 && leat_epochs_is_full(e, round));
 	for (uint32_t i = 0; i < p->description->n_nodes; i++)
 		if (p->node[i].sink != NULL)
 			leat_sink_release(p->node[i].sink);

@@ -29,58 +29,55 @@ void leat_sink_put_delivered(struct leat_sink *sink, struct leat_store *store, u
 	}
 }
 
-/* All effects of the list, each with its length in front. Returns how many. */
-static uint32_t lay_down(const struct leat_group_list *list, struct leat_buffer *to)
+/* Each effect with its length in front. */
+static void lay_down(const struct leat_group *group, struct leat_buffer *to)
 {
-	uint32_t n = 0;
+	const char *bytes = group->bytes;
 
-	to->n = 0;
-	for (const struct leat_group *group = list->first; group != NULL; group = group->next) {
-		const char *bytes = group->bytes;
-
-		for (size_t i = 0; i < group->n; i++) {
-			leat_buffer_u32(to, (uint32_t)group->effect[i].n);
-			leat_buffer_append(to, bytes, group->effect[i].n);
-			bytes += group->effect[i].n;
-		}
-		n += (uint32_t)group->n;
+	for (size_t i = 0; i < group->n; i++) {
+		leat_buffer_u32(to, (uint32_t)group->effect[i].n);
+		leat_buffer_append(to, bytes, group->effect[i].n);
+		bytes += group->effect[i].n;
 	}
-	return n;
 }
 
-static struct leat_group *last_of(const struct leat_group_list *list)
+/* Puts the group and as many behind it as make one step, under one number. Returns the last of them. */
+static struct leat_group *put_step(struct leat_sink *sink, struct leat_store *store, uint64_t epoch, struct leat_group *group,
+                                   struct leat_buffer *scratch)
 {
-	struct leat_group *group = list->first;
+	struct leat_outbox_entry entry = { .epoch = epoch, .previous_epoch = sink->head.epoch, .previous_digest = sink->head.digest };
+	size_t n = group->n, bytes = group->bytes_n;
 
-	while (group->next != NULL)
+	scratch->n = 0;
+	lay_down(group, scratch);
+	while (group->next != NULL && leat_sink_is_one_step(sink, n + group->next->n, bytes + group->next->bytes_n)) {
 		group = group->next;
+		n += group->n;
+		bytes += group->bytes_n;
+		lay_down(group, scratch);
+	}
+	entry.n = (uint32_t)n;
+	entry.bytes = scratch->data;
+	entry.bytes_n = scratch->n;
+	entry.digest = leat_outbox_digest(entry.previous_digest, entry.bytes, entry.bytes_n);
+	leat_store_put_effects(store, sink->number, &entry);
+	sink->head = (struct leat_fence){ .epoch = epoch, .digest = entry.digest };
+	group->ends_epoch = true;
+	group->fence = sink->head;
 	return group;
 }
 
-bool leat_sink_put_epoch(struct leat_sink *sink, struct leat_store *store, uint64_t round, uint64_t epoch, struct leat_buffer *scratch)
+size_t leat_sink_put_epoch(struct leat_sink *sink, struct leat_store *store, uint64_t round, uint64_t epoch, struct leat_buffer *scratch)
 {
-	struct leat_outbox_entry entry = { .epoch = epoch };
-	struct leat_group *last;
-
 	leat_sink_put_delivered(sink, store, round + 1);
 	pthread_mutex_lock(&sink->lock);
 	leat_group_list_splice(&sink->closed, &sink->open[round & 1]);
 	leat_cap_open(&sink->cap, round); /* the next one but one */
 	pthread_mutex_unlock(&sink->lock);
-	if (sink->closed.first == NULL)
-		return false;
-	entry.n = lay_down(&sink->closed, scratch);
-	entry.bytes = scratch->data;
-	entry.bytes_n = scratch->n;
-	entry.previous_epoch = sink->head.epoch;
-	entry.previous_digest = sink->head.digest;
-	entry.digest = leat_outbox_digest(entry.previous_digest, entry.bytes, entry.bytes_n);
-	leat_store_put_effects(store, sink->number, &entry);
-	sink->head = (struct leat_fence){ .epoch = epoch, .digest = entry.digest };
-	last = last_of(&sink->closed);
-	last->ends_epoch = true;
-	last->fence = sink->head;
-	return true;
+	sink->n_closed = 0;
+	for (struct leat_group *group = sink->closed.first; group != NULL; group = group->next)
+		group = put_step(sink, store, epoch + sink->n_closed++, group, scratch);
+	return sink->n_closed;
 }
 
 void leat_sink_release(struct leat_sink *sink)
@@ -91,8 +88,8 @@ void leat_sink_release(struct leat_sink *sink)
 		return;
 	pthread_mutex_lock(&sink->lock);
 	sink->noted_epoch = sink->noting_epoch;
-	if (sink->closed.first != NULL)
-		atomic_fetch_add(&sink->n_durable, 1);
+	atomic_fetch_add(&sink->n_durable, sink->n_closed);
+	sink->n_closed = 0;
 	leat_group_list_splice(&sink->queue, &sink->closed);
 	pthread_cond_signal(&sink->changed);
 	pthread_mutex_unlock(&sink->lock);

@@ -114,7 +114,7 @@ static void take_presets(struct leat_run_options *options)
 	if (options->batch_bytes == 0)
 		options->batch_bytes = 64 << 10;
 	if (options->epoch_records == 0)
-		options->epoch_records = 32768;
+		options->epoch_records = 16384;
 	if (options->epoch_bytes == 0)
 		options->epoch_bytes = 8 << 20;
 }

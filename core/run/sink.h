@@ -39,6 +39,7 @@ struct leat_sink {
 	struct leat_group_list open[2]; /* effects of epochs that are not durable, by round; under the lock */
 	struct leat_cap cap;            /* of what is in them */
 	struct leat_group_list closed;  /* of the epoch that is being written; the coordinator's */
+	size_t n_closed;                /* how many numbers it has in there, see leat_sink_put_epoch(); the coordinator's */
 	uint64_t noting_epoch;          /* delivered, as the coordinator has put it last */
 	struct leat_fence head;         /* end of the chain of digests; the coordinator's */
 	struct leat_fence delivered;    /* under the lock */
@@ -63,6 +64,12 @@ struct leat_sink {
 	leat_counter latency[LEAT_LATENCY_BUCKETS];
 	leat_counter latency_sum_us;
 };
+
+/* E12: one step has no more, though an epoch may, when few events became many effects. */
+static inline bool leat_sink_is_one_step(const struct leat_sink *sink, size_t n, size_t bytes)
+{
+	return n <= 4 * sink->cap.records && bytes <= 4 * sink->cap.bytes;
+}
 
 static inline void leat_group_list_init(struct leat_group_list *list)
 {

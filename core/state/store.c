@@ -388,7 +388,7 @@ enum leat_status leat_store_commit(struct leat_store *store, uint64_t epoch, str
 {
 	char *said = NULL;
 
-	leat_check(epoch == leat_store_epoch(store) || epoch == leat_store_epoch(store) + 1);
+	leat_check(epoch >= leat_store_epoch(store));
 	leat_store_put_text(store, "epoch", "%" PRIu64, epoch);
 	rocksdb_write(store->db, store->synced, store->batch, &said);
 	rocksdb_writebatch_clear(store->batch);

@@ -91,11 +91,13 @@ struct leat_outbox_entry {
 
 /* The chain over a sink's effects: XXH3 of this epoch's bytes, seeded with the digest before (E3). */
 uint64_t leat_outbox_digest(uint64_t previous, const char *bytes, size_t n);
+/* No more than 1 GiB of them. */
 void leat_store_put_effects(struct leat_store *store, uint32_t sink, const struct leat_outbox_entry *entry);
 /* The sink has everything up to and with fence->epoch: its outbox entries go. */
 void leat_store_put_delivered(struct leat_store *store, uint32_t sink, const struct leat_fence *fence);
 bool leat_store_has_changes(const struct leat_store *store);
-/* epoch: leat_store_epoch() + 1, or the same when only deliveries are noted (E10). */
+/* epoch: leat_store_epoch() + 1, or the same when only deliveries are noted (E10), or more when a sink gets it in several steps,
+ * each of which has a number of its own (E12). */
 enum leat_status leat_store_commit(struct leat_store *store, uint64_t epoch, struct leat_error *err);
 uint64_t leat_store_batch_bytes(const struct leat_store *store); /* of what was put since the last commit */
 

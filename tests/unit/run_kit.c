@@ -435,6 +435,8 @@ static enum leat_status ledger_deliver(void *self, const struct leat_delivery *d
 	pthread_mutex_lock(&ledger.lock);
 	is_new = pass_fence(book, delivery, &status, err);
 	ledger.n_deliveries += is_new;
+	if (is_new && delivery->n > ledger.max_effects)
+		ledger.max_effects = delivery->n;
 	for (k = 0; k < delivery->n && status == LEAT_OK; k++) {
 		memcpy(&entry, delivery->effect[k].bytes, sizeof entry);
 		if (!is_new && (book->refuse_every == 0 || entry.i % book->refuse_every != 0)) {
@@ -511,7 +513,7 @@ void run_kit_start(struct run_kit *kit, const char *yaml, const struct leat_run_
 	memset(ledger.committed, 0, sizeof ledger.committed);
 	memset(ledger.fence, 0, sizeof ledger.fence);
 	ledger.n_effects = ledger.n_deliveries = ledger.n_dead = ledger.out_of_order = ledger.max_in_flight = ledger.n_ended = ledger.n_early = 0;
-	ledger.n_read = ledger.n_fired = ledger.n_ticks = ledger.n_clashes = ledger.n_polls = 0;
+	ledger.max_effects = ledger.n_read = ledger.n_fired = ledger.n_ticks = ledger.n_clashes = ledger.n_polls = 0;
 	run_kit_restart(kit, yaml, options);
 }
 

@@ -519,6 +519,49 @@ START_TEST(an_epoch_has_no_more_than_its_cap)
 }
 END_TEST
 
+/* E12. Of 50 records or a few more in an epoch 2000 effects are made, in groups of 40; 200 go in one step. */
+START_TEST(an_epoch_that_is_too_large_for_one_step_is_delivered_in_several)
+{
+	static const char grown[] = "pipeline: p\n"
+	                            "sources: {in: {type: numbers, partitions: 2, count: 300, per_poll: 1, endless: true}}\n"
+	                            "operators: {hop: {type: relay, input: in, copies: 40, key: k, shards: 2, stumble_every: 100}}\n"
+	                            "sinks: {out: {type: ledger, input: hop, jitter: 2ms, lose_every: 9}}\n";
+	struct leat_run_options options = options_of(2);
+	struct run_kit kit;
+	uint64_t n_epochs;
+
+	make_folder();
+	ledger.copies = 40;
+	options.ring_capacity = 1024;
+	options.in_flight_bytes = 64 << 20;
+	options.epoch_records = 50;
+	run_kit_start(&kit, grown, &options);
+	for (int i = 0; i < 1000 && effects() < 4000; i++)
+		rest_ms(1);
+	n_epochs = epochs_of(&kit);
+	for (int n_ends = 0; n_ends < 8; n_ends++) {
+		leat_pipeline_abort(kit.pipeline);
+		ck_assert_int_eq(leat_pipeline_wait(kit.pipeline, RUN_KIT_PATIENCE_US), LEAT_RUN_STOPPED);
+		run_kit_finish(&kit);
+		if (n_ends == 0) {
+			ck_assert_uint_le(ledger.max_effects, 200);
+			ck_assert_uint_gt(run_kit_fence("out")->epoch, n_epochs);
+		}
+		run_kit_restart(&kit, grown, &options);
+		rest_ms(20 + 45 * (n_ends % 4));
+	}
+	for (int i = 0; i < 4000 && effects() < 24000; i++)
+		rest_ms(10);
+	leat_pipeline_drain(kit.pipeline);
+	run_kit_expect_done(&kit);
+	run_kit_finish(&kit);
+	run_kit_expect_all(2, 300, 40);
+	ck_assert_uint_eq(ledger.out_of_order, 0);
+	ck_assert_int_eq(stored_counts("p", 2), 600);
+	remove_folder();
+}
+END_TEST
+
 START_TEST(timers_that_are_due_at_once_make_many_epochs)
 {
 	static const char storm[] = "pipeline: p\n"
@@ -618,6 +661,7 @@ int main(void)
 		a_note_is_stored_soon_although_nothing_follows,
 		what_timers_make_before_a_sink_is_claimed_is_delivered_once,
 		an_epoch_has_no_more_than_its_cap,
+		an_epoch_that_is_too_large_for_one_step_is_delivered_in_several,
 		timers_that_are_due_at_once_make_many_epochs,
 		a_disk_that_is_nearly_full_stops_reading_and_timers,
 		NULL });
