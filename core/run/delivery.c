@@ -159,6 +159,7 @@ static bool claim(struct leat_sink *sink)
 		status = claim_once(sink, &err);
 		if (status == LEAT_OK) {
 			sink->attempt = 0;
+			sink->fence_us = leat_clock_monotonic_us();
 			leat_pipeline_trouble(sink->pipeline, sink->node, NULL);
 			atomic_store(&sink->pipeline->node[sink->node->index].is_ready, true);
 			leat_pipeline_nudge(sink->pipeline);
@@ -189,16 +190,22 @@ static struct leat_group *unit_end(const struct leat_sink *sink, struct leat_gro
 	}
 }
 
+/* When the fence has to be written again. Systems forget what nobody writes for long. */
+static int64_t fence_due_us(const struct leat_sink *sink)
+{
+	return sink->is_fenced ? sink->fence_us + sink->pipeline->options.fence_age_us : INT64_MAX;
+}
+
 /* Moves whole groups, or whole epochs, out of the queue: as many as fit one delivery (a larger one alone). Returns the number
- * of effects. */
+ * of effects; 0: none came until the fence was due, or everything stops. */
 static size_t take(struct leat_sink *sink)
 {
 	struct leat_group *end = NULL;
 	size_t n = 0, bytes = 0;
 
 	pthread_mutex_lock(&sink->lock);
-	while (sink->queue.first == NULL && !is_stopping(sink))
-		pthread_cond_wait(&sink->changed, &sink->lock);
+	while (sink->queue.first == NULL && !is_stopping(sink) && leat_condition_wait(&sink->changed, &sink->lock, fence_due_us(sink)))
+		;
 	sink->taken = NULL;
 	sink->n_epochs = 0;
 	while (!is_stopping(sink) && sink->queue.first != NULL) {
@@ -274,6 +281,7 @@ static bool deliver(struct leat_sink *sink, size_t n)
 		status = leat_instance_judge(instance, status, LEAT_MAY_WAIT | 1u << LEAT_AGAIN, "deliver", &err);
 		if (status == LEAT_OK) {
 			sink->fence = sink->target;
+			sink->fence_us = leat_clock_monotonic_us();
 			if (sink->attempt > 0)
 				leat_pipeline_trouble(sink->pipeline, sink->node, NULL);
 			sink->attempt = 0;
@@ -400,7 +408,13 @@ static void *work(void *opaque)
 
 	if (!claim(sink))
 		return NULL;
-	while ((n = take(sink)) > 0) {
+	while (!is_stopping(sink)) {
+		n = take(sink);
+		/* A claim writes the fence, and finds it where it was left (E3). */
+		if (n == 0 && !is_stopping(sink) && !claim(sink))
+			break;
+		if (n == 0)
+			continue;
 		lay_out(sink, n);
 		busy_us = leat_clock_monotonic_us();
 		if (!deliver(sink, n))

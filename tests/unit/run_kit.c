@@ -372,6 +372,7 @@ static enum leat_status ledger_claim(void *self, const struct leat_claim *claim,
 	struct book *book = self;
 
 	(void)ctx;
+	ledger.n_claims++;
 	if (book->n_refusals++ < book->away)
 		return leat_error_set(err, LEAT_RETRY, 0, "could not connect to ledger at 127.0.0.1:2");
 	if (!claim->is_fenced)
@@ -513,7 +514,7 @@ void run_kit_start(struct run_kit *kit, const char *yaml, const struct leat_run_
 	memset(ledger.committed, 0, sizeof ledger.committed);
 	memset(ledger.fence, 0, sizeof ledger.fence);
 	ledger.n_effects = ledger.n_deliveries = ledger.n_dead = ledger.out_of_order = ledger.max_in_flight = ledger.n_ended = ledger.n_early = 0;
-	ledger.max_effects = ledger.n_read = ledger.n_fired = ledger.n_ticks = ledger.n_clashes = ledger.n_polls = 0;
+	ledger.n_claims = ledger.max_effects = ledger.n_read = ledger.n_fired = ledger.n_ticks = ledger.n_clashes = ledger.n_polls = 0;
 	run_kit_restart(kit, yaml, options);
 }
 
