@@ -6,8 +6,8 @@
  *
  * The fence is a hash, "leat:fence:PIPELINE:SINK". Its numbers are texts of 20 digits: Lua's own end at 2^53, and of texts
  * of one length the larger is the larger number, in any collation. `refused` has a line for each effect that Redis refused,
- * its index and Redis' words; a delivery that comes again reports the same. `claims` counts claims: what a connection that
- * was given up still has under way names an older one, and is not applied.
+ * how far it is from the end of the delivery, and Redis' words; a delivery that comes again reports the same. `claims` counts
+ * claims: what a connection that was given up still has under way names an older one, and is not applied.
  */
 #include <ctype.h>
 #include <errno.h>
@@ -73,9 +73,10 @@ static const char deliver_script[] =
 	"		end\n"
 	"		fault = type(reply) == 'table' and reply.err\n"
 	"	end\n"
-	"	if fault then refused[#refused + 1] = effect .. ' ' .. fault end\n"
+	"	if fault then refused[#refused + 1] = {effect, fault} end\n"
 	"	at, effect = last + 1, effect + 1\n"
 	"end\n"
+	"for i, r in ipairs(refused) do refused[i] = (effect - r[1]) .. ' ' .. r[2] end\n"
 	"refused = table.concat(refused, '\\n')\n"
 	"redis.call('HSET', KEYS[1], 'incarnation', ARGV[4], 'epoch', ARGV[5], 'digest', ARGV[6], 'refused', refused)\n"
 	"return refused\n";
@@ -376,15 +377,15 @@ static enum leat_status report_refused(const struct sink *sink, const struct lea
 {
 	char text[LEAT_ERROR_TEXT / 2], *end;
 	struct leat_error fault;
-	size_t effect;
+	size_t from_end;
 
 	for (; *lines != '\0'; lines += strcspn(lines, "\n"), lines += *lines == '\n') {
-		effect = strtoul(lines, &end, 10);
-		if (end == lines || *end != ' ' || effect >= d->n)
+		from_end = strtoul(lines, &end, 10);
+		if (end == lines || *end != ' ' || from_end == 0 || from_end > d->n)
 			return refuse_fence(sink, "deliver", err);
 		text_copy_message(text, sizeof text, end + 1);
 		(void)leat_error_set(&fault, LEAT_REJECT, 0, "cannot deliver: %s", text);
-		leat_refuse(ctx, effect, &fault);
+		leat_refuse(ctx, d->n - from_end, &fault);
 	}
 	return LEAT_OK;
 }

@@ -718,6 +718,14 @@ START_TEST(refused_effects_are_the_same_when_a_delivery_comes_again)
 		/* A claim keeps them: nobody knows yet whether the host has heard. */
 		expect_fence(claim_fenced(d, 1), 1, 1);
 	}
+	/* The host may not have noted the delivery before it, and then both come as one. */
+	for (round = 0; round < 6; round++)
+		encode(d, (const char *const[]){ "{\"id\": \"y\"}", "{\"id\": \"z\"}", "{\"id\": \"a\"}", "{\"id\": \"b\"}", "{\"id\": \"c\"}",
+		                                 "{\"id\": \"d\"}" }[round]);
+	deliver_fenced(d, fence_at(1, 0), fence_at(1, 1));
+	ck_assert_uint_eq(leat_driver_refusals(d), 2);
+	ck_assert_ptr_nonnull(leat_driver_refusal(d, 3));
+	ck_assert_ptr_nonnull(leat_driver_refusal(d, 5));
 	ck_assert_str_eq(redis("MGET %s:a %s:c", prefix, prefix), "1 1");
 	ck_assert_str_eq(redis("PTTL %s:b", prefix), "-1");
 	ck_assert_str_eq(redis("PTTL %s:d", prefix), "-1");

@@ -24,7 +24,9 @@
  *    naming what was found and what was expected; a larger incarnation means that another instance owns the sink.
  *  - Effects that the system refuses for good are told by leat_refuse(), and the others are applied with the fence. What was
  *    refused is kept with the fence until the next delivery, and told again by a deliver() that finds the fence at `next`:
- *    the first telling may have been lost, with the answer or with the whole process (E7).
+ *    the first telling may have been lost, with the answer or with the whole process (E7). It is kept by how far it is from
+ *    the end (delivery->n - effect): after a restart the delivery that comes again ends where the last one did, with the same
+ *    effects, but may begin with some of deliveries before it.
  *  - When it is not known whether the step was taken: LEAT_UNKNOWN. The host claims again, and tells from *found.
  */
 
