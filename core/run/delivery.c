@@ -231,6 +231,7 @@ static size_t take(struct leat_sink *sink)
 		sink->queue.last = &sink->queue.first;
 	if (end != NULL)
 		end->next = NULL;
+	sink->bytes_in_hand = bytes;
 	pthread_mutex_unlock(&sink->lock);
 	return n;
 }
@@ -376,27 +377,36 @@ static void let_go(struct leat_sink *sink, struct leat_group *group)
 		sink->pipeline->flow.eased(sink->pipeline);
 }
 
-/* A delivery is over. One that had refusals is the last one until the store knows of it: a repetition after a restart has to
- * be the same delivery, as what is refused is told by its place in it (E7). */
-static void note_delivered(struct leat_sink *sink)
+static void wait_until_noted(struct leat_sink *sink)
+{
+	pthread_mutex_lock(&sink->lock);
+	while (sink->noted_epoch != sink->target.epoch && !is_stopping(sink))
+		pthread_cond_wait(&sink->changed, &sink->lock);
+	pthread_mutex_unlock(&sink->lock);
+}
+
+/* A delivery is over. It is the last one until the store knows of it, when it had refusals, as sinks keep those of the last one
+ * only (E7), or when too much for one step would be repeated after a restart (E12). */
+static void note_delivered(struct leat_sink *sink, size_t n)
 {
 	struct leat_epochs *epochs = sink->pipeline->epochs;
-	bool has_refusals = sink->n_refusals > 0;
+	bool is_last = sink->n_refusals > 0;
 
 	pthread_mutex_lock(&sink->lock);
 	sink->delivered = sink->target;
 	sink->is_delivered_new = true;
-	if (has_refusals)
+	sink->delivered_n += n;
+	sink->delivered_bytes += sink->bytes_in_hand;
+	if (sink->n_refusals > 0)
 		sink->delivered_round = leat_epochs_round(epochs);
+	is_last = is_last || !leat_sink_is_one_step(sink, sink->delivered_n - sink->noted_n, sink->delivered_bytes - sink->noted_bytes);
 	pthread_mutex_unlock(&sink->lock);
 	atomic_fetch_sub(&sink->n_durable, sink->n_epochs);
-	if (has_refusals)
+	if (is_last)
 		leat_epochs_note(epochs);
 	leat_epochs_nudge(epochs);
-	pthread_mutex_lock(&sink->lock);
-	while (has_refusals && sink->noted_epoch != sink->target.epoch && !is_stopping(sink))
-		pthread_cond_wait(&sink->changed, &sink->lock);
-	pthread_mutex_unlock(&sink->lock);
+	if (is_last)
+		wait_until_noted(sink);
 }
 
 static void *work(void *opaque)
@@ -429,7 +439,7 @@ static void *work(void *opaque)
 		let_go(sink, sink->taken);
 		sink->taken = NULL;
 		if (sink->pipeline->epochs != NULL)
-			note_delivered(sink);
+			note_delivered(sink, n);
 	}
 	return NULL;
 }

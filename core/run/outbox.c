@@ -20,8 +20,11 @@ void leat_sink_put_delivered(struct leat_sink *sink, struct leat_store *store, u
 	pthread_mutex_lock(&sink->lock);
 	is_new = sink->is_delivered_new && sink->delivered_round < n_rounds;
 	delivered = sink->delivered;
-	if (is_new)
+	if (is_new) {
 		sink->is_delivered_new = false;
+		sink->noting_n = sink->delivered_n;
+		sink->noting_bytes = sink->delivered_bytes;
+	}
 	pthread_mutex_unlock(&sink->lock);
 	if (is_new) {
 		leat_store_put_delivered(store, sink->number, &delivered);
@@ -88,6 +91,8 @@ void leat_sink_release(struct leat_sink *sink)
 		return;
 	pthread_mutex_lock(&sink->lock);
 	sink->noted_epoch = sink->noting_epoch;
+	sink->noted_n = sink->noting_n;
+	sink->noted_bytes = sink->noting_bytes;
 	atomic_fetch_add(&sink->n_durable, sink->n_closed);
 	sink->n_closed = 0;
 	leat_group_list_splice(&sink->queue, &sink->closed);

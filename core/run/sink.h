@@ -41,12 +41,15 @@ struct leat_sink {
 	struct leat_cap cap;            /* of what is in them */
 	struct leat_group_list closed;  /* of the epoch that is being written; the coordinator's */
 	size_t n_closed;                /* how many numbers it has in there, see leat_sink_put_epoch(); the coordinator's */
-	uint64_t noting_epoch;          /* delivered, as the coordinator has put it last */
+	uint64_t noting_epoch;          /* delivered, as the coordinator has put it last, */
+	uint64_t noting_n, noting_bytes; /* and how much that is since the start */
 	struct leat_fence head;         /* end of the chain of digests; the coordinator's */
 	struct leat_fence delivered;    /* under the lock */
 	bool is_delivered_new;          /* it is not in the store yet; under the lock */
 	uint64_t delivered_round;       /* whose epoch has the dead letters of what was refused of it; under the lock */
-	uint64_t noted_epoch;           /* the store has it as delivered, durably; under the lock */
+	uint64_t noted_epoch;           /* the store has it as delivered, durably; under the lock, as the next two */
+	uint64_t delivered_n, delivered_bytes; /* since the start */
+	uint64_t noted_n, noted_bytes;  /* of them, those that the store knows of */
 	uint64_t repeat_until;          /* what was delivered last before the start is delivered again up to here; 0: nothing is */
 	_Atomic size_t n_durable;       /* epochs that are durable and not delivered */
 
@@ -60,7 +63,7 @@ struct leat_sink {
 	size_t effect_capacity;
 	struct leat_refusal *refusal;
 	size_t n_refusals, refusal_capacity;
-	size_t n_in_hand;
+	size_t n_in_hand, bytes_in_hand;
 
 	leat_counter latency[LEAT_LATENCY_BUCKETS];
 	leat_counter latency_sum_us;

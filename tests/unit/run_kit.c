@@ -438,6 +438,8 @@ static enum leat_status ledger_deliver(void *self, const struct leat_delivery *d
 	ledger.n_deliveries += is_new;
 	if (is_new && delivery->n > ledger.max_effects)
 		ledger.max_effects = delivery->n;
+	if (!is_new && delivery->n > ledger.max_repeated)
+		ledger.max_repeated = delivery->n;
 	for (k = 0; k < delivery->n && status == LEAT_OK; k++) {
 		memcpy(&entry, delivery->effect[k].bytes, sizeof entry);
 		if (!is_new && (book->refuse_every == 0 || entry.i % book->refuse_every != 0)) {
@@ -514,7 +516,7 @@ void run_kit_start(struct run_kit *kit, const char *yaml, const struct leat_run_
 	memset(ledger.committed, 0, sizeof ledger.committed);
 	memset(ledger.fence, 0, sizeof ledger.fence);
 	ledger.n_effects = ledger.n_deliveries = ledger.n_dead = ledger.out_of_order = ledger.max_in_flight = ledger.n_ended = ledger.n_early = 0;
-	ledger.n_claims = ledger.max_effects = ledger.n_read = ledger.n_fired = ledger.n_ticks = ledger.n_clashes = ledger.n_polls = 0;
+	ledger.n_claims = ledger.max_effects = ledger.max_repeated = ledger.n_read = ledger.n_fired = ledger.n_ticks = ledger.n_clashes = ledger.n_polls = 0;
 	run_kit_restart(kit, yaml, options);
 }
 

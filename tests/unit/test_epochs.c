@@ -584,6 +584,62 @@ START_TEST(an_epoch_that_is_too_large_for_one_step_is_delivered_in_several)
 }
 END_TEST
 
+/* An abort notes what was delivered last, which a kill does not: its state is put back as it was before, when nothing but the
+ * delivery in hand was still to be made. All that was read is durable already. */
+static void end_as_if_killed(struct run_kit *kit)
+{
+	char is[128], was[128];
+	struct leat_store *store;
+	struct leat_error err;
+
+	(void)snprintf(is, sizeof is, "%s/p.state", folder);
+	(void)snprintf(was, sizeof was, "%s/was.state", folder);
+	pthread_mutex_lock(&ledger.lock);
+	ck_assert_msg(leat_store_open_read_only(is, "p", &store, &err) == LEAT_OK, "%s", err.text);
+	ck_assert_msg(leat_store_copy(store, was, &err) == LEAT_OK, "%s", err.text);
+	leat_store_close(store);
+	leat_pipeline_abort(kit->pipeline);
+	pthread_mutex_unlock(&ledger.lock);
+	run_kit_finish(kit);
+	(void)nftw(is, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+	ck_assert_int_eq(rename(was, is), 0);
+}
+
+/* E12. Everything is durable at once, and then there are no more epochs that would note deliveries on their way. */
+START_TEST(what_is_repeated_after_a_restart_is_one_step_too)
+{
+	static const char slow[] = "pipeline: p\n"
+	                           "sources: {in: {type: numbers, count: 5000, per_poll: 5, endless: true}}\n"
+	                           "sinks: {out: {type: ledger, input: in, slow: 30ms}}\n";
+	struct leat_run_options options = options_of(1);
+	struct run_kit kit;
+
+	make_folder();
+	options.in_flight_bytes = 64 << 20;
+	options.epoch_records = 50;
+	run_kit_start(&kit, slow, &options);
+	for (int n_ends = 0; n_ends < 2; n_ends++) {
+		uint64_t n_before = effects();
+
+		for (int i = 0; i < 2000 && (effects() < n_before + 1600 || ledger.n_read < 5000); i++)
+			rest_ms(1);
+		rest_ms(10);
+		end_as_if_killed(&kit);
+		run_kit_restart(&kit, slow, &options);
+	}
+	for (int i = 0; i < 4000 && effects() < 5000; i++)
+		rest_ms(5);
+	leat_pipeline_drain(kit.pipeline);
+	run_kit_expect_done(&kit);
+	run_kit_finish(&kit);
+	run_kit_expect_all(1, 5000, 1);
+	/* A step, the one that went beyond, and the one in hand. */
+	ck_assert_uint_gt(ledger.max_repeated, 0);
+	ck_assert_uint_le(ledger.max_repeated, 600);
+	remove_folder();
+}
+END_TEST
+
 START_TEST(timers_that_are_due_at_once_make_many_epochs)
 {
 	static const char storm[] = "pipeline: p\n"
@@ -685,6 +741,7 @@ int main(void)
 		the_fence_of_an_idle_sink_is_written_again,
 		an_epoch_has_no_more_than_its_cap,
 		an_epoch_that_is_too_large_for_one_step_is_delivered_in_several,
+		what_is_repeated_after_a_restart_is_one_step_too,
 		timers_that_are_due_at_once_make_many_epochs,
 		a_disk_that_is_nearly_full_stops_reading_and_timers,
 		NULL });
