@@ -28,6 +28,7 @@ static void refuse(struct leat_instance *instance, size_t effect, const struct l
 
 static void prepare_epochs(struct leat_sink *sink)
 {
+	const struct leat_sink_ops *ops = sink->node->plugin->sink;
 	struct leat_store *store;
 
 	if (sink->pipeline->epochs == NULL)
@@ -36,6 +37,8 @@ static void prepare_epochs(struct leat_sink *sink)
 	leat_cap_init(&sink->cap, sink->pipeline->options.epoch_records, sink->pipeline->options.epoch_bytes);
 	sink->number = leat_store_use_sink(store, sink->node->name);
 	sink->is_fenced = sink->node->guarantee == LEAT_TRANSACTIONAL;
+	if (sink->is_fenced && ops->retention != NULL)
+		sink->retention_us = ops->retention(sink->pipeline->node[sink->node->index].self);
 	sink->incarnation = leat_store_incarnation(store);
 	leat_store_sink(store, sink->number, &sink->delivered, &sink->head);
 	sink->start_head = sink->head;
@@ -260,7 +263,7 @@ static void lay_out(struct leat_sink *sink, size_t n)
 	leat_check(k == n);
 }
 
-/* True: delivered. False: everything stops. */
+/* True: delivered. False: everything stops, or nothing is in hand any more, as other things have to come first. */
 static bool deliver(struct leat_sink *sink, size_t n)
 {
 	struct leat_delivery delivery = { .is_fenced = sink->is_fenced, .n = n, .effect = sink->effect };
@@ -294,7 +297,7 @@ static bool deliver(struct leat_sink *sink, size_t n)
 			return false;
 		}
 		back_off(sink, &err);
-		if (status == LEAT_UNKNOWN && !claim(sink))
+		if (status == LEAT_UNKNOWN && (!claim(sink) || sink->taken == NULL))
 			return false;
 	}
 	return false;
@@ -428,7 +431,7 @@ static void *work(void *opaque)
 		lay_out(sink, n);
 		busy_us = leat_clock_monotonic_us();
 		if (!deliver(sink, n))
-			break;
+			continue;
 		sort_refusals(sink);
 		now_us = leat_clock_now_us();
 		leat_counter_add(&instance->counters.busy_ns, (uint64_t)(leat_clock_monotonic_us() - busy_us) * 1000);

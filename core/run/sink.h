@@ -16,6 +16,15 @@ struct leat_group_list {
 	struct leat_group *first, **last;
 };
 
+/* What was delivered by some time. */
+struct leat_sink_mark {
+	int64_t us;
+	uint64_t epoch;
+};
+
+/* How finely it is told when the outbox may forget what was delivered. */
+enum { LEAT_SINK_MARKS = 32 };
+
 struct leat_sink {
 	struct leat_pipeline *pipeline;
 	const struct leat_node *node;
@@ -33,6 +42,10 @@ struct leat_sink {
 	uint32_t number;                /* the store's */
 	bool is_fenced;
 	bool has_claimed;               /* once in this process */
+	int64_t retention_us;           /* of what was delivered; 0: none */
+	struct leat_sink_mark mark[LEAT_SINK_MARKS]; /* under the lock, as the next two */
+	size_t n_marks;
+	uint64_t forgotten;             /* the outbox has no epoch up to this one any more */
 	uint64_t incarnation;           /* that we claim with */
 	struct leat_fence start_head;   /* end of the chain as the store had it at the start */
 	struct leat_fence fence;        /* in the sink, as far as we know; its thread's */
@@ -102,7 +115,10 @@ static inline void leat_group_list_splice(struct leat_group_list *to, struct lea
  * that is now larger. On the first one, the sink goes on behind what it has: its undelivered effects are queued. */
 enum leat_status leat_sink_judge_claim(struct leat_sink *sink, const struct leat_fence *found, struct leat_error *err);
 
-/* outbox.c. Queues, in front, the store's effects behind that epoch. */
+/* outbox.c. Queues, in front, the store's effects behind that epoch up to the head of the start. */
 enum leat_status leat_sink_recover(struct leat_sink *sink, uint64_t after, struct leat_error *err);
+/* The sink is at an earlier epoch than we thought, which the outbox has: queues what it has lost, in front of all, with what
+ * is in hand behind it. From the sink's thread. */
+enum leat_status leat_sink_go_back(struct leat_sink *sink, const struct leat_fence *found, struct leat_error *err);
 
 #endif

@@ -41,7 +41,7 @@ static const char claim_script[] =
 /*
  * ARGV: incarnation, epoch and digest expected; the same afterwards; which claim. Then for each effect the number of its
  * words, the milliseconds that its key lives (0: as long as it does), the words. Without words it is refused, by the text in
- * place of the milliseconds. Answers the lines of `refused`, or the fence when it is another one.
+ * place of the milliseconds. Answers the lines of `refused`, or the fence and its claims when it is another one.
  *
  * A right that the user does not have would be found under pcall, one dead letter for each record: the first command tells
  * for all.
@@ -56,7 +56,7 @@ static const char deliver_script[] =
 	"	return true\n"
 	"end\n"
 	"if is_at(3) then return found[5] or '' end\n"
-	"if not is_at(0) or found[4] ~= ARGV[7] then return {found[1], found[2], found[3]} end\n"
+	"if not is_at(0) or found[4] ~= ARGV[7] then return {found[1], found[2], found[3], found[4]} end\n"
 	"local refused, at, effect, may = {}, 8, 0, false\n"
 	"while ARGV[at] do\n"
 	"	local n, ttl = tonumber(ARGV[at]), ARGV[at + 1]\n"
@@ -396,6 +396,18 @@ static void print_fence(char *out, size_t n, const struct leat_fence *fence)
 	               fence->digest);
 }
 
+/* A failover to a replica that had not received everything, or a restart from an older file: data and fence are what they were,
+ * and the host may have what came since. Without a fence at all nobody knows what is there. */
+static bool has_gone_back(const struct sink *sink, const struct leat_delivery *d, const struct leat_fence *found, const redisReply *claims)
+{
+	if (found->incarnation > d->next.incarnation || (found->epoch == 0 && d->expected.epoch > 0))
+		return false;
+	if (found->epoch != d->expected.epoch || found->digest != d->expected.digest)
+		return found->epoch < d->expected.epoch;
+	return found->incarnation < d->expected.incarnation || claims->type != REDIS_REPLY_STRING ||
+	       strtoll(claims->str, NULL, 10) < sink->claims;
+}
+
 static enum leat_status refuse_delivery(const struct sink *sink, const struct leat_delivery *d, const redisReply *reply,
                                         struct leat_error *err)
 {
@@ -403,8 +415,11 @@ static enum leat_status refuse_delivery(const struct sink *sink, const struct le
 	char is[100], expected[100];
 	const char *why = "";
 
-	if (!read_fence(reply, &found))
+	if (!read_fence(reply, &found) || reply->elements != 4)
 		return refuse_fence(sink, "deliver", err);
+	if (has_gone_back(sink, d, &found, reply->element[3]))
+		return leat_error_set(err, LEAT_UNKNOWN, 0, "redis at %s has gone back to epoch %" PRIu64 ", expected %" PRIu64, sink->redis.at,
+		                      found.epoch, d->expected.epoch);
 	if (found.incarnation > d->next.incarnation)
 		why = "another instance owns this sink: ";
 	else if (memcmp(&found, &d->expected, sizeof found) == 0)

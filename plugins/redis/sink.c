@@ -28,6 +28,9 @@ static const struct leat_option options[] = {
 	LEAT_OPTION(DURATION, struct sink, ttl_us, "ttl",
 	            "For hset, set and incrby: how long the key lives from now on; 0 for ever.",
 	            .minimum = 0, .maximum = 3153600000e6),
+	LEAT_OPTION(DURATION, struct sink, retention_us, "retention",
+	            "Exactly once: how long what was delivered is kept, to be delivered again when Redis has lost it; 0: not at all.",
+	            .preset = "1m", .minimum = 0, .maximum = 86400e6),
 	LEAT_OPTION(INTEGER, struct sink, maxlen, "maxlen", "For xadd: about how many entries the stream keeps; 0 for all.",
 	            .minimum = 0,
 	            .maximum = 1e15),
@@ -185,6 +188,11 @@ static enum leat_guarantee guarantee(const void *self)
 	return LEAT_TRANSACTIONAL;
 }
 
+static int64_t retention(const void *self)
+{
+	return ((const struct sink *)self)->retention_us;
+}
+
 static void destroy(void *self)
 {
 	struct sink *sink = (struct sink *)self;
@@ -207,4 +215,5 @@ const struct leat_sink_ops redis_sink = {
 	.claim = claim,
 	.deliver = deliver,
 	.destroy = destroy,
+	.retention = retention,
 };

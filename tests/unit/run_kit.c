@@ -303,7 +303,7 @@ static const struct leat_plugin relay_plugin = {
 /* ---- ledger ---- */
 
 struct book {
-	int64_t slow_us, jitter_us, away, lose_every, refuse_every;
+	int64_t retention_us, slow_us, jitter_us, away, lose_every, refuse_every;
 	bool is_dead, refuses_twice, refuses_encode;
 	leat_symbol i, p;
 	int64_t n_refusals, n_calls;
@@ -312,6 +312,7 @@ struct book {
 };
 
 static const struct leat_option ledger_options[] = {
+	LEAT_OPTION(DURATION, struct book, retention_us, "retention", "What was delivered is kept so long.", .preset = "0us"),
 	LEAT_OPTION(DURATION, struct book, slow_us, "slow", "A delivery takes so long.", .preset = "0us"),
 	LEAT_OPTION(DURATION, struct book, jitter_us, "jitter", "A delivery takes up to so much longer.", .preset = "0us"),
 	LEAT_OPTION(BOOL, struct book, refuses_twice, "twice", "Refuses each of them twice.", .preset = "false"),
@@ -377,6 +378,8 @@ static enum leat_status ledger_claim(void *self, const struct leat_claim *claim,
 		return leat_error_set(err, LEAT_RETRY, 0, "could not connect to ledger at 127.0.0.1:2");
 	if (!claim->is_fenced)
 		return LEAT_OK;
+	if (book->retention_us > 0) /* it may have to begin earlier */
+		memset(book->last, 0xff, sizeof book->last);
 	pthread_mutex_lock(&ledger.lock);
 	book->fence = run_kit_fence(claim->sink);
 	*found = *book->fence;
@@ -401,7 +404,9 @@ static bool pass_fence(struct book *book, const struct leat_delivery *delivery, 
 		*book->fence = delivery->next;
 		return true;
 	}
-	if (!is_same(book->fence, &delivery->next))
+	if (!is_same(book->fence, &delivery->next) && book->retention_us > 0 && book->fence->epoch < delivery->expected.epoch)
+		*status = leat_error_set(err, LEAT_UNKNOWN, 0, "ledger has gone back to epoch %llu", (unsigned long long)book->fence->epoch);
+	else if (!is_same(book->fence, &delivery->next))
 		*status = leat_error_set(err, LEAT_FATAL, 0, "ledger is at epoch %llu of incarnation %llu", (unsigned long long)book->fence->epoch,
 		                         (unsigned long long)book->fence->incarnation);
 	return false;
@@ -470,6 +475,11 @@ static enum leat_guarantee ledger_guarantee(const void *self)
 	return LEAT_TRANSACTIONAL;
 }
 
+static int64_t ledger_retention(const void *self)
+{
+	return ((const struct book *)self)->retention_us;
+}
+
 static const struct leat_sink_ops ledger_ops = {
 	.size = sizeof ledger_ops,
 	.instance_size = sizeof(struct book),
@@ -479,6 +489,7 @@ static const struct leat_sink_ops ledger_ops = {
 	.guarantee = ledger_guarantee,
 	.claim = ledger_claim,
 	.deliver = ledger_deliver,
+	.retention = ledger_retention,
 };
 
 static const struct leat_plugin ledger_plugin = {

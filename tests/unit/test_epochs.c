@@ -721,6 +721,102 @@ START_TEST(a_disk_that_is_nearly_full_stops_reading_and_timers)
 }
 END_TEST
 
+/* What a ledger's system has, should it lose what came later. */
+static struct {
+	uint16_t seen[LEDGER_RECORDS];
+	uint64_t n_effects;
+	struct leat_fence fence;
+} snapshot;
+
+static void wait_for_effects(uint64_t n)
+{
+	for (int i = 0; i < 20000 && effects() < n; i++)
+		rest_ms(1);
+	ck_assert_uint_ge(effects(), n);
+}
+
+static void take_snapshot(void)
+{
+	pthread_mutex_lock(&ledger.lock);
+	memcpy(snapshot.seen, ledger.seen[0], sizeof snapshot.seen);
+	snapshot.n_effects = ledger.n_effects;
+	snapshot.fence = *run_kit_fence("out");
+	pthread_mutex_unlock(&ledger.lock);
+}
+
+static void go_back_to_snapshot(void)
+{
+	pthread_mutex_lock(&ledger.lock);
+	memcpy(ledger.seen[0], snapshot.seen, sizeof snapshot.seen);
+	ledger.n_effects = snapshot.n_effects;
+	*run_kit_fence("out") = snapshot.fence;
+	pthread_mutex_unlock(&ledger.lock);
+}
+
+static const char forgetful[] = "pipeline: p\n"
+                                "sources: {in: {type: numbers, count: 6000, per_poll: 5, endless: true}}\n"
+                                "sinks: {out: {type: ledger, input: in, slow: 1ms, lose_every: 7, retention: %s}}\n";
+
+/* The failover of a system that had not given everything to the one that takes its place. */
+START_TEST(a_sink_that_has_lost_what_it_had_gets_it_again)
+{
+	struct leat_run_options options = options_of(1);
+	struct run_kit kit;
+	char yaml[400];
+
+	make_folder();
+	options.epoch_records = 20;
+	(void)snprintf(yaml, sizeof yaml, forgetful, "1m");
+	run_kit_start(&kit, yaml, &options);
+	wait_for_effects(500);
+	take_snapshot();
+	wait_for_effects(1500);
+	go_back_to_snapshot();
+	wait_for_effects(2500);
+	go_back_to_snapshot();
+	wait_for_effects(6000);
+	leat_pipeline_drain(kit.pipeline);
+	run_kit_expect_done(&kit);
+	run_kit_finish(&kit);
+	go_back_to_snapshot();
+	run_kit_restart(&kit, yaml, &options);
+	wait_for_effects(2000);
+	end_as_if_killed(&kit); /* what it has to get again is still in the outbox */
+	run_kit_restart(&kit, yaml, &options);
+	wait_for_effects(6000);
+	leat_pipeline_drain(kit.pipeline);
+	run_kit_expect_done(&kit);
+	run_kit_finish(&kit);
+	run_kit_expect_all(1, 6000, 1);
+	ck_assert_uint_eq(ledger.out_of_order, 0);
+	remove_folder();
+}
+END_TEST
+
+START_TEST(what_was_delivered_is_kept_no_longer_than_it_has_to_be)
+{
+	struct leat_run_options options = options_of(1);
+	struct run_kit kit;
+	char yaml[400];
+
+	make_folder();
+	options.epoch_records = 20;
+	(void)snprintf(yaml, sizeof yaml, forgetful, "50ms");
+	run_kit_start(&kit, yaml, &options);
+	wait_for_effects(500);
+	take_snapshot();
+	wait_for_effects(6000);
+	leat_pipeline_drain(kit.pipeline);
+	run_kit_expect_done(&kit);
+	run_kit_finish(&kit);
+	go_back_to_snapshot();
+	run_kit_restart(&kit, yaml, &options);
+	expect_stopped(&kit, "sink \"out\": it is behind: it has epoch");
+	run_kit_finish(&kit);
+	remove_folder();
+}
+END_TEST
+
 int main(void)
 {
 	return leat_test_main("epochs", (const TTest *[]){
@@ -744,5 +840,7 @@ int main(void)
 		what_is_repeated_after_a_restart_is_one_step_too,
 		timers_that_are_due_at_once_make_many_epochs,
 		a_disk_that_is_nearly_full_stops_reading_and_timers,
+		a_sink_that_has_lost_what_it_had_gets_it_again,
+		what_was_delivered_is_kept_no_longer_than_it_has_to_be,
 		NULL });
 }

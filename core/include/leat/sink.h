@@ -21,7 +21,8 @@
  *    same: what that means is the host's to decide.
  *  - A fenced deliver() applies the effects and sets the fence to `next` in one atomic step, if the fence is `expected`.
  *    If it is `next` already, an earlier attempt has worked: nothing is applied, LEAT_OK. Anything else is LEAT_FATAL,
- *    naming what was found and what was expected; a larger incarnation means that another instance owns the sink.
+ *    naming what was found and what was expected; a larger incarnation means that another instance owns the sink. A sink with
+ *    retention() returns LEAT_UNKNOWN for an earlier epoch, and the host's claim finds out whether it has what is missing.
  *  - Effects that the system refuses for good are told by leat_refuse(), and the others are applied with the fence. What was
  *    refused is kept with the fence until the next delivery, and told again by a deliver() that finds the fence at `next`:
  *    the first telling may have been lost, with the answer or with the whole process (E7). It is kept by how far it is from
@@ -88,6 +89,9 @@ struct leat_sink_ops {
 	/* Required. */
 	enum leat_status (*deliver)(void *self, const struct leat_delivery *delivery, struct leat_context *ctx, struct leat_error *err);
 	void (*destroy)(void *self);
+	/* For how long, in us, the host keeps what was delivered fenced, for a system that may go back to what it had a while ago,
+	 * its fence included, as after a failover: what it has lost is delivered again then. NULL: not at all. */
+	int64_t (*retention)(const void *self);
 };
 
 #ifdef __cplusplus
