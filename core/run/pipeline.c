@@ -116,7 +116,7 @@ static void take_presets(struct leat_run_options *options)
 	if (options->fence_age_us == 0)
 		options->fence_age_us = INT64_C(86400) * 1000000;
 	if (options->epoch_records == 0)
-		options->epoch_records = 16384;
+		options->epoch_records = 65536;
 	if (options->epoch_bytes == 0)
 		options->epoch_bytes = 8 << 20;
 }
