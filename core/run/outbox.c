@@ -12,20 +12,24 @@
 #include "run/epoch.h"
 #include "run/sink.h"
 
-/* With the lock held: the last epoch that was delivered so long ago that the sink will not lose it any more. */
+/* With the lock held: the last epoch that was delivered so long ago that the sink will not lose it any more; 0: none since the
+ * last call. */
 static uint64_t forget(struct leat_sink *sink)
 {
 	int64_t now_us = leat_clock_monotonic_us();
+	uint64_t until = 0;
 	size_t n = 0;
 
 	if (sink->retention_us == 0)
 		return sink->delivered.epoch;
 	for (; n < sink->n_marks && sink->mark[n].us <= now_us - sink->retention_us; n++)
-		sink->forgotten = sink->mark[n].epoch;
-	memmove(sink->mark, sink->mark + n, (sink->n_marks -= n) * sizeof *sink->mark);
-	if (sink->n_marks == 0 || (sink->n_marks < LEAT_SINK_MARKS && sink->mark[sink->n_marks - 1].us < now_us - sink->retention_us / LEAT_SINK_MARKS))
+		until = sink->mark[n].epoch;
+	sink->n_marks -= n;
+	memmove(sink->mark, sink->mark + n, sink->n_marks * sizeof *sink->mark);
+	if (sink->n_marks == 0 ||
+	    (sink->n_marks < LEAT_SINK_MARKS && sink->mark[sink->n_marks - 1].us < now_us - sink->retention_us / LEAT_SINK_MARKS))
 		sink->mark[sink->n_marks++] = (struct leat_sink_mark){ .us = now_us, .epoch = sink->delivered.epoch };
-	return sink->forgotten;
+	return until;
 }
 
 /* E7: not before the dead letters of what was refused are in an epoch too. Until then a restart delivers it again, which

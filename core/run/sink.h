@@ -43,9 +43,8 @@ struct leat_sink {
 	bool is_fenced;
 	bool has_claimed;               /* once in this process */
 	int64_t retention_us;           /* of what was delivered; 0: none */
-	struct leat_sink_mark mark[LEAT_SINK_MARKS]; /* under the lock, as the next two */
+	struct leat_sink_mark mark[LEAT_SINK_MARKS]; /* of what is kept; under the lock, as the next one */
 	size_t n_marks;
-	uint64_t forgotten;             /* the outbox has no epoch up to this one any more */
 	uint64_t incarnation;           /* that we claim with */
 	struct leat_fence start_head;   /* end of the chain as the store had it at the start */
 	struct leat_fence fence;        /* in the sink, as far as we know; its thread's */
