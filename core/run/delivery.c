@@ -28,13 +28,17 @@ static void refuse(struct leat_instance *instance, size_t effect, const struct l
 
 static void prepare_epochs(struct leat_sink *sink)
 {
+	const struct leat_sink_ops *ops = sink->node->plugin->sink;
 	struct leat_store *store;
 
 	if (sink->pipeline->epochs == NULL)
 		return;
 	store = leat_epochs_store(sink->pipeline->epochs);
+	leat_cap_init(&sink->cap, sink->pipeline->options.epoch_records, sink->pipeline->options.epoch_bytes);
 	sink->number = leat_store_use_sink(store, sink->node->name);
 	sink->is_fenced = sink->node->guarantee == LEAT_TRANSACTIONAL;
+	if (sink->is_fenced && ops->retention != NULL)
+		sink->retention_us = ops->retention(sink->pipeline->node[sink->node->index].self);
 	sink->incarnation = leat_store_incarnation(store);
 	leat_store_sink(store, sink->number, &sink->delivered, &sink->head);
 	sink->start_head = sink->head;
@@ -60,21 +64,40 @@ struct leat_sink *leat_sink_create(struct leat_pipeline *p, const struct leat_no
 	return sink;
 }
 
-void leat_sink_push(struct leat_sink *sink, struct leat_group *group, const uint64_t *round)
+/* It waits for its epoch. */
+static void push_open(struct leat_sink *sink, struct leat_group *group, const uint64_t *round)
 {
 	struct leat_epochs *epochs = sink->pipeline->epochs;
-	bool was_empty;
+	uint64_t number;
+	bool is_full;
 
 	pthread_mutex_lock(&sink->lock);
-	was_empty = sink->queue.first == NULL;
 	/* Read under the lock, the number of a round that has not been collected yet: that waits for the lock too. */
-	leat_group_list_add(epochs == NULL ? &sink->queue : &sink->open[(round != NULL ? *round : leat_epochs_round(epochs)) & 1], group);
+	number = round != NULL ? *round : leat_epochs_round(epochs);
+	leat_group_list_add(&sink->open[number & 1], group);
+	is_full = leat_cap_add(&sink->cap, number, group->n, group->bytes_n);
+	pthread_mutex_unlock(&sink->lock);
+	if (is_full)
+		leat_epochs_fill(epochs, number);
+	if (round == NULL)
+		leat_epochs_note(epochs);
+}
+
+void leat_sink_push(struct leat_sink *sink, struct leat_group *group, const uint64_t *round)
+{
+	bool was_empty;
+
 	atomic_fetch_add(&sink->queued_bytes, group->bytes_n);
-	if (was_empty && epochs == NULL)
+	if (sink->pipeline->epochs != NULL) {
+		push_open(sink, group, round);
+		return;
+	}
+	pthread_mutex_lock(&sink->lock);
+	was_empty = sink->queue.first == NULL;
+	leat_group_list_add(&sink->queue, group);
+	if (was_empty)
 		pthread_cond_signal(&sink->changed);
 	pthread_mutex_unlock(&sink->lock);
-	if (epochs != NULL && round == NULL)
-		leat_epochs_note(epochs);
 }
 
 bool leat_sink_has_room(struct leat_sink *sink)
@@ -139,6 +162,7 @@ static bool claim(struct leat_sink *sink)
 		status = claim_once(sink, &err);
 		if (status == LEAT_OK) {
 			sink->attempt = 0;
+			sink->fence_us = leat_clock_monotonic_us();
 			leat_pipeline_trouble(sink->pipeline, sink->node, NULL);
 			atomic_store(&sink->pipeline->node[sink->node->index].is_ready, true);
 			leat_pipeline_nudge(sink->pipeline);
@@ -153,9 +177,9 @@ static bool claim(struct leat_sink *sink)
 	return false;
 }
 
-static bool fits(size_t n, size_t bytes)
+static bool fits(const struct leat_sink *sink, size_t n, size_t bytes)
 {
-	return n <= MAX_EFFECTS && bytes <= MAX_BYTES;
+	return n <= MAX_EFFECTS && bytes <= MAX_BYTES && (sink->pipeline->epochs == NULL || leat_sink_is_one_step(sink, n, bytes));
 }
 
 /* The end of what is delivered together with the group: itself, or the last one of its epoch. */
@@ -169,23 +193,29 @@ static struct leat_group *unit_end(const struct leat_sink *sink, struct leat_gro
 	}
 }
 
+/* When the fence has to be written again. Systems forget what nobody writes for long. */
+static int64_t fence_due_us(const struct leat_sink *sink)
+{
+	return sink->is_fenced ? sink->fence_us + sink->pipeline->options.fence_age_us : INT64_MAX;
+}
+
 /* Moves whole groups, or whole epochs, out of the queue: as many as fit one delivery (a larger one alone). Returns the number
- * of effects. */
+ * of effects; 0: none came until the fence was due, or everything stops. */
 static size_t take(struct leat_sink *sink)
 {
 	struct leat_group *end = NULL;
 	size_t n = 0, bytes = 0;
 
 	pthread_mutex_lock(&sink->lock);
-	while (sink->queue.first == NULL && !is_stopping(sink))
-		pthread_cond_wait(&sink->changed, &sink->lock);
+	while (sink->queue.first == NULL && !is_stopping(sink) && leat_condition_wait(&sink->changed, &sink->lock, fence_due_us(sink)))
+		;
 	sink->taken = NULL;
 	sink->n_epochs = 0;
 	while (!is_stopping(sink) && sink->queue.first != NULL) {
 		size_t new_n = n, new_bytes = bytes;
 		struct leat_group *first = sink->queue.first, *last = unit_end(sink, first, &new_n, &new_bytes);
 
-		if (end != NULL && sink->repeat_until == 0 && !fits(new_n, new_bytes))
+		if (end != NULL && sink->repeat_until == 0 && !fits(sink, new_n, new_bytes))
 			break;
 		if (end == NULL)
 			sink->taken = first;
@@ -204,6 +234,7 @@ static size_t take(struct leat_sink *sink)
 		sink->queue.last = &sink->queue.first;
 	if (end != NULL)
 		end->next = NULL;
+	sink->bytes_in_hand = bytes;
 	pthread_mutex_unlock(&sink->lock);
 	return n;
 }
@@ -232,7 +263,7 @@ static void lay_out(struct leat_sink *sink, size_t n)
 	leat_check(k == n);
 }
 
-/* True: delivered. False: everything stops. */
+/* True: delivered. False: everything stops, or nothing is in hand any more, as other things have to come first. */
 static bool deliver(struct leat_sink *sink, size_t n)
 {
 	struct leat_delivery delivery = { .is_fenced = sink->is_fenced, .n = n, .effect = sink->effect };
@@ -254,6 +285,7 @@ static bool deliver(struct leat_sink *sink, size_t n)
 		status = leat_instance_judge(instance, status, LEAT_MAY_WAIT | 1u << LEAT_AGAIN, "deliver", &err);
 		if (status == LEAT_OK) {
 			sink->fence = sink->target;
+			sink->fence_us = leat_clock_monotonic_us();
 			if (sink->attempt > 0)
 				leat_pipeline_trouble(sink->pipeline, sink->node, NULL);
 			sink->attempt = 0;
@@ -265,7 +297,7 @@ static bool deliver(struct leat_sink *sink, size_t n)
 			return false;
 		}
 		back_off(sink, &err);
-		if (status == LEAT_UNKNOWN && !claim(sink))
+		if (status == LEAT_UNKNOWN && (!claim(sink) || sink->taken == NULL))
 			return false;
 	}
 	return false;
@@ -351,27 +383,36 @@ static void let_go(struct leat_sink *sink, struct leat_group *group)
 		sink->pipeline->flow.eased(sink->pipeline);
 }
 
-/* A delivery is over. One that had refusals is the last one until the store knows of it: a repetition after a restart has to
- * be the same delivery, as what is refused is told by its place in it (E7). */
-static void note_delivered(struct leat_sink *sink)
+static void wait_until_noted(struct leat_sink *sink)
+{
+	pthread_mutex_lock(&sink->lock);
+	while (sink->noted_epoch != sink->target.epoch && !is_stopping(sink))
+		pthread_cond_wait(&sink->changed, &sink->lock);
+	pthread_mutex_unlock(&sink->lock);
+}
+
+/* A delivery is over. It is the last one until the store knows of it, when it had refusals, as sinks keep those of the last one
+ * only (E7), or when too much for one step would be repeated after a restart (E12). */
+static void note_delivered(struct leat_sink *sink, size_t n)
 {
 	struct leat_epochs *epochs = sink->pipeline->epochs;
-	bool has_refusals = sink->n_refusals > 0;
+	bool is_last = sink->n_refusals > 0;
 
 	pthread_mutex_lock(&sink->lock);
 	sink->delivered = sink->target;
 	sink->is_delivered_new = true;
-	if (has_refusals)
+	sink->delivered_n += n;
+	sink->delivered_bytes += sink->bytes_in_hand;
+	if (sink->n_refusals > 0)
 		sink->delivered_round = leat_epochs_round(epochs);
+	is_last = is_last || !leat_sink_is_one_step(sink, sink->delivered_n - sink->noted_n, sink->delivered_bytes - sink->noted_bytes);
 	pthread_mutex_unlock(&sink->lock);
 	atomic_fetch_sub(&sink->n_durable, sink->n_epochs);
-	if (has_refusals)
+	if (is_last)
 		leat_epochs_note(epochs);
 	leat_epochs_nudge(epochs);
-	pthread_mutex_lock(&sink->lock);
-	while (has_refusals && sink->noted_epoch != sink->target.epoch && !is_stopping(sink))
-		pthread_cond_wait(&sink->changed, &sink->lock);
-	pthread_mutex_unlock(&sink->lock);
+	if (is_last)
+		wait_until_noted(sink);
 }
 
 static void *work(void *opaque)
@@ -383,11 +424,17 @@ static void *work(void *opaque)
 
 	if (!claim(sink))
 		return NULL;
-	while ((n = take(sink)) > 0) {
+	while (!is_stopping(sink)) {
+		n = take(sink);
+		/* A claim writes the fence, and finds it where it was left (E3). */
+		if (n == 0 && !is_stopping(sink) && !claim(sink))
+			break;
+		if (n == 0)
+			continue;
 		lay_out(sink, n);
 		busy_us = leat_clock_monotonic_us();
 		if (!deliver(sink, n))
-			break;
+			continue;
 		sort_refusals(sink);
 		now_us = leat_clock_now_us();
 		leat_counter_add(&instance->counters.busy_ns, (uint64_t)(leat_clock_monotonic_us() - busy_us) * 1000);
@@ -398,7 +445,7 @@ static void *work(void *opaque)
 		let_go(sink, sink->taken);
 		sink->taken = NULL;
 		if (sink->pipeline->epochs != NULL)
-			note_delivered(sink);
+			note_delivered(sink, n);
 	}
 	return NULL;
 }

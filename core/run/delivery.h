@@ -48,8 +48,9 @@ bool leat_sink_has_room(struct leat_sink *sink);
 
 /* ---- epochs; all of it the coordinator's ------------------------------------------------------------------------------ */
 
-/* Puts what the shards have made before the barrier of `round`, and what was delivered meanwhile. True: there are effects. */
-bool leat_sink_put_epoch(struct leat_sink *sink, struct leat_store *store, uint64_t round, uint64_t epoch, struct leat_buffer *scratch);
+/* Puts what the shards have made before the barrier of `round`, and what was delivered meanwhile. Returns how many numbers from
+ * `epoch` on it takes: none without effects; more than one when they are too many for one step, and go in several. */
+size_t leat_sink_put_epoch(struct leat_sink *sink, struct leat_store *store, uint64_t round, uint64_t epoch, struct leat_buffer *scratch);
 /* The last one with `n_rounds` that were written. */
 void leat_sink_put_delivered(struct leat_sink *sink, struct leat_store *store, uint64_t n_rounds);
 /* They are durable: they may go. */

@@ -13,6 +13,7 @@
 #include "base/fault.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "run/cap.h"
 #include "run/delivery.h"
 #include "run/letters.h"
 #include "run/match.h"
@@ -40,6 +41,8 @@ struct leat_epochs {
 	_Atomic uint64_t round;
 	_Atomic size_t n_behind; /* shards that have not passed this round's barrier */
 	_Atomic bool is_dirty;   /* since the last round began */
+	struct leat_cap cap;     /* of what is read and fired */
+	_Atomic bool is_full[2]; /* by round, as in cap.h */
 	pthread_mutex_t layout;
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
@@ -52,7 +55,7 @@ struct leat_epochs {
 	int64_t disk_us;            /* when the disk was looked at last; coordinator */
 	uint64_t disk_low;
 	_Atomic bool is_disk_low;
-	leat_counter n_epochs, n_bytes, barrier_us, write_us;
+	leat_counter n_epochs, n_bytes, n_full, barrier_us, write_us;
 };
 
 struct leat_store *leat_epochs_store(const struct leat_epochs *epochs)
@@ -75,7 +78,7 @@ uint64_t leat_epochs_round(const struct leat_epochs *epochs)
 	return atomic_load(&epochs->round);
 }
 
-/* ---- making --------------------------------------------------------------------------------------------------------- */
+/* ---- the disk ------------------------------------------------------------------------------------------------------- */
 
 /* On a small disk a share of it, so that it can be used at all. */
 static void set_disk_low(struct leat_epochs *e)
@@ -84,7 +87,43 @@ static void set_disk_low(struct leat_epochs *e)
 	uint64_t size = statvfs(leat_store_folder(e->store), &disk) == 0 ? (uint64_t)disk.f_blocks * disk.f_frsize : UINT64_MAX;
 
 	e->disk_low = size / DISK_LOW_SHARE < DISK_LOW ? size / DISK_LOW_SHARE : DISK_LOW;
+	if (e->pipeline->options.disk_low != 0)
+		e->disk_low = e->pipeline->options.disk_low;
 }
+
+bool leat_epochs_has_disk(const struct leat_epochs *e)
+{
+	return !atomic_load_explicit(&e->is_disk_low, memory_order_relaxed);
+}
+
+static void look_at_disk(struct leat_epochs *e)
+{
+	int64_t now_us = leat_clock_monotonic_us();
+	bool was_low = atomic_load(&e->is_disk_low), is_low;
+	struct statvfs disk;
+	uint64_t left;
+
+	if (now_us - e->disk_us < LOOK_AT_DISK_US)
+		return;
+	e->disk_us = now_us; /* even if it does not answer: who waits for it does so until then */
+	if (statvfs(leat_store_folder(e->store), &disk) != 0)
+		return;
+	left = (uint64_t)disk.f_bavail * disk.f_frsize;
+	is_low = left < (was_low ? 2 * e->disk_low : e->disk_low);
+	if (is_low == was_low)
+		return;
+	atomic_store(&e->is_disk_low, is_low);
+	if (is_low)
+		leat_log_line(LEAT_WARNING, "pipeline \"%s\": sources are not read: the disk of \"%s\" has %" PRIu64 " MiB left, %" PRIu64 " needed",
+		              e->pipeline->description->name, leat_store_folder(e->store), left >> 20, e->disk_low >> 20);
+	else
+		leat_log_line(LEAT_INFO, "pipeline \"%s\": sources are read again: the disk of \"%s\" has %" PRIu64 " MiB left",
+		              e->pipeline->description->name, leat_store_folder(e->store), left >> 20);
+	for (uint32_t i = 0; !is_low && i < e->pipeline->n_workers; i++)
+		leat_worker_wake(&e->pipeline->worker[i]);
+}
+
+/* ---- making --------------------------------------------------------------------------------------------------------- */
 
 enum leat_status leat_epochs_create(struct leat_pipeline *p, struct leat_epochs **out, struct leat_error *err)
 {
@@ -93,6 +132,7 @@ enum leat_status leat_epochs_create(struct leat_pipeline *p, struct leat_epochs 
 	enum leat_status status;
 
 	e->pipeline = p;
+	leat_cap_init(&e->cap, p->options.epoch_records, p->options.epoch_bytes);
 	e->node = leat_allocate_zeroed(p->description->n_nodes + 1, sizeof *e->node);
 	e->memory.limit = p->options.state_bytes;
 	pthread_mutex_init(&e->layout, NULL);
@@ -111,10 +151,12 @@ enum leat_status leat_epochs_create(struct leat_pipeline *p, struct leat_epochs 
 		leat_log_line(LEAT_INFO, "pipeline \"%s\": state in \"%s\", epoch %" PRIu64 ", incarnation %" PRIu64, p->description->name, folder,
 		              leat_store_epoch(e->store), leat_store_incarnation(e->store));
 	free(folder);
-	if (status == LEAT_OK)
+	if (status == LEAT_OK) {
+		look_at_disk(e); /* before anything is read */
 		*out = e;
-	else
+	} else {
 		leat_epochs_destroy(e);
+	}
 	return status;
 }
 
@@ -145,6 +187,24 @@ void leat_epochs_note(struct leat_epochs *e)
 	e->dirty_us = leat_clock_monotonic_us();
 	pthread_cond_broadcast(&e->changed);
 	pthread_mutex_unlock(&e->lock);
+}
+
+void leat_epochs_fill(struct leat_epochs *e, uint64_t round)
+{
+	if (atomic_load(&e->is_full[round & 1]) || atomic_exchange(&e->is_full[round & 1], true))
+		return;
+	leat_epochs_wake(e);
+}
+
+void leat_epochs_count(struct leat_epochs *e, uint64_t round, uint64_t records, uint64_t bytes)
+{
+	if (leat_cap_add(&e->cap, round, records, bytes))
+		leat_epochs_fill(e, round);
+}
+
+bool leat_epochs_is_full(const struct leat_epochs *e, uint64_t round)
+{
+	return atomic_load(&e->is_full[round & 1]);
 }
 
 void leat_epochs_nudge(struct leat_epochs *e)
@@ -211,37 +271,7 @@ bool leat_epochs_pass(struct leat_epochs *e, struct leat_shard *shard)
 	return true;
 }
 
-/* ---- the disk ------------------------------------------------------------------------------------------------------- */
-
-bool leat_epochs_has_disk(const struct leat_epochs *e)
-{
-	return !atomic_load_explicit(&e->is_disk_low, memory_order_relaxed);
-}
-
-static void look_at_disk(struct leat_epochs *e)
-{
-	int64_t now_us = leat_clock_monotonic_us();
-	bool was_low = atomic_load(&e->is_disk_low), is_low;
-	struct statvfs disk;
-	uint64_t left;
-
-	if (now_us - e->disk_us < LOOK_AT_DISK_US || statvfs(leat_store_folder(e->store), &disk) != 0)
-		return;
-	e->disk_us = now_us;
-	left = (uint64_t)disk.f_bavail * disk.f_frsize;
-	is_low = left < (was_low ? 2 * e->disk_low : e->disk_low);
-	if (is_low == was_low)
-		return;
-	atomic_store(&e->is_disk_low, is_low);
-	if (is_low)
-		leat_log_line(LEAT_WARNING, "pipeline \"%s\": sources are not read: the disk of \"%s\" has %" PRIu64 " MiB left, %" PRIu64 " needed",
-		              e->pipeline->description->name, leat_store_folder(e->store), left >> 20, e->disk_low >> 20);
-	else
-		leat_log_line(LEAT_INFO, "pipeline \"%s\": sources are read again: the disk of \"%s\" has %" PRIu64 " MiB left",
-		              e->pipeline->description->name, leat_store_folder(e->store), left >> 20);
-	for (uint32_t i = 0; !is_low && i < e->pipeline->n_workers; i++)
-		leat_worker_wake(&e->pipeline->worker[i]);
-}
+/* ---- figures -------------------------------------------------------------------------------------------------------- */
 
 void leat_epochs_figures(const struct leat_epochs *e, struct leat_pipeline_figures *figures)
 {
@@ -249,6 +279,7 @@ void leat_epochs_figures(const struct leat_epochs *e, struct leat_pipeline_figur
 	figures->incarnation = leat_store_incarnation(e->store);
 	figures->epochs = leat_counter_get(&e->n_epochs);
 	figures->epoch_bytes = leat_counter_get(&e->n_bytes);
+	figures->epochs_full = leat_counter_get(&e->n_full);
 	figures->epoch_barrier_us = leat_counter_get(&e->barrier_us);
 	figures->epoch_write_us = leat_counter_get(&e->write_us);
 	figures->is_disk_low = atomic_load(&e->is_disk_low);
@@ -292,8 +323,9 @@ static bool put_shard(struct leat_epochs *e, struct leat_shard *shard)
 static void write_epoch(struct leat_epochs *e, uint64_t round)
 {
 	struct leat_pipeline *p = e->pipeline;
-	uint64_t epoch = leat_store_epoch(e->store) + 1;
-	bool has_changed = false;
+	uint64_t before = leat_store_epoch(e->store);
+	size_t n_numbers = 0; /* E10 */
+	bool has_letters = false;
 	int64_t start_us;
 	struct leat_error err;
 
@@ -301,12 +333,17 @@ static void write_epoch(struct leat_epochs *e, uint64_t round)
 	e->has_delivered = false;
 	pthread_mutex_unlock(&e->lock);
 	for (size_t i = 0; i < p->n_shards; i++)
-		has_changed = put_shard(e, p->shard[i]) || has_changed;
-	for (uint32_t i = 0; i < p->description->n_nodes; i++)
-		if (p->node[i].sink != NULL)
-			has_changed = leat_sink_put_epoch(p->node[i].sink, e->store, round, epoch, &e->scratch) || has_changed;
-	if (leat_letters_put_epoch(p->letters, round, epoch, &has_changed, &err) != LEAT_OK)
+		if (put_shard(e, p->shard[i]))
+			n_numbers = 1;
+	for (uint32_t i = 0; i < p->description->n_nodes; i++) {
+		size_t n = p->node[i].sink == NULL ? 0 : leat_sink_put_epoch(p->node[i].sink, e->store, round, before + 1, &e->scratch);
+
+		n_numbers = n > n_numbers ? n : n_numbers;
+	}
+	if (leat_letters_put_epoch(p->letters, round, before + 1, &has_letters, &err) != LEAT_OK)
 		die(e, &err);
+	if (has_letters && n_numbers == 0)
+		n_numbers = 1;
 	e->n_written = round + 1;
 	if (!leat_store_has_changes(e->store)) {
 		leat_letters_release(p->letters);
@@ -315,12 +352,13 @@ static void write_epoch(struct leat_epochs *e, uint64_t round)
 	leat_fault("store-write-before");
 	leat_counter_add(&e->n_bytes, leat_store_batch_bytes(e->store));
 	start_us = leat_clock_monotonic_us();
-	if (leat_store_commit(e->store, has_changed ? epoch : epoch - 1, &err) != LEAT_OK)
+	if (leat_store_commit(e->store, before + n_numbers, &err) != LEAT_OK)
 		die(e, &err);
 	leat_fault("store-write-after");
 	leat_counter_add(&e->write_us, (uint64_t)(leat_clock_monotonic_us() - start_us));
-	leat_counter_add(&e->n_epochs, has_changed);
 	leat_letters_release(p->letters);
+	leat_counter_add(&e->n_epochs, n_numbers > 0);
+	leat_counter_add(&e->n_full, n_numbers > 0 && leat_epochs_is_full(e, round));
 	for (uint32_t i = 0; i < p->description->n_nodes; i++)
 		if (p->node[i].sink != NULL)
 			leat_sink_release(p->node[i].sink);
@@ -338,13 +376,15 @@ static bool sinks_are_idle(const struct leat_epochs *e)
 }
 
 /* Until when to wait, with the lock held. While sinks are busy with earlier epochs there is no hurry, and a
- * longer one costs less. */
+ * longer one costs less, until it is full. */
 static int64_t wait_until_us(const struct leat_epochs *e)
 {
 	int64_t due_us = e->round_us + SHORTEST_US, longest_us = e->dirty_us + e->pipeline->description->epoch_max_us;
 
 	if (!atomic_load(&e->is_dirty))
 		return e->has_delivered ? e->round_us + MARK_AFTER_US : INT64_MAX;
+	if (leat_epochs_is_full(e, leat_epochs_round(e)))
+		return due_us;
 	if (!atomic_load(&e->pipeline->is_draining) && !sinks_are_idle(e) && longest_us > due_us)
 		due_us = longest_us;
 	return due_us;
@@ -382,6 +422,8 @@ static void run_round(struct leat_epochs *e)
 	leat_fault("epoch-close-before");
 	atomic_store(&e->is_dirty, false);
 	atomic_store(&e->n_behind, p->n_shards);
+	leat_cap_open(&e->cap, leat_epochs_round(e) + 1);
+	atomic_store(&e->is_full[(leat_epochs_round(e) + 1) & 1], false);
 	round = atomic_fetch_add(&e->round, 1);
 	for (uint32_t i = 0; i < p->n_workers; i++)
 		leat_worker_wake(&p->worker[i]);

@@ -41,6 +41,12 @@ struct leat_memory *leat_epochs_memory(struct leat_epochs *epochs);
 uint64_t leat_epochs_round(const struct leat_epochs *epochs);
 /* Something has begun that belongs into an epoch. Any thread; cheap when it was said before. */
 void leat_epochs_note(struct leat_epochs *epochs);
+/* E12: so much was read or fired in that round. Any thread. */
+void leat_epochs_count(struct leat_epochs *epochs, uint64_t round, uint64_t records, uint64_t bytes);
+/* The round has as much as an epoch may have: it ends as soon as it can. Any thread; cheap when it was said before. */
+void leat_epochs_fill(struct leat_epochs *epochs, uint64_t round);
+/* Nothing more may be begun in it. Workers are woken when the next one has begun. Any thread. */
+bool leat_epochs_is_full(const struct leat_epochs *epochs, uint64_t round);
 /* The pipeline stops: whoever waits in here comes out. Any thread. */
 void leat_epochs_wake(struct leat_epochs *epochs);
 /* A sink has delivered: the coordinator may have waited for that. */

@@ -36,7 +36,8 @@ static bool compare_entry(void *opaque, const struct leat_outbox_entry *entry)
 {
 	struct search *s = opaque;
 
-	s->is_there = s->is_there || leat_fence_is_at(s->found, entry->epoch, entry->digest);
+	s->is_there = s->is_there || leat_fence_is_at(s->found, entry->epoch, entry->digest) ||
+	              leat_fence_is_at(s->found, entry->previous_epoch, entry->previous_digest);
 	return true;
 }
 
@@ -74,44 +75,72 @@ enum leat_status leat_fence_judge(const struct leat_store *store, uint32_t sink,
 	/* E11: where it is now it may have been before, or never. */
 	if (is_at(found, delivered) || (leat_store_has_moved(store, sink) && found->epoch < delivered->epoch))
 		return LEAT_OK;
-	status = leat_store_outbox(store, sink, delivered->epoch, compare_entry, &search, err);
+	/* Also before what was delivered, if that is kept. Without any fence nobody knows what is still there. */
+	if (found->epoch == 0)
+		return refuse(found, delivered, head, leat_store_folder(store), err);
+	status = leat_store_outbox(store, sink, 0, compare_entry, &search, err);
 	if (status == LEAT_OK && !search.is_there)
 		return refuse(found, delivered, head, leat_store_folder(store), err);
 	return status;
 }
 
-static enum leat_status judge_first(struct leat_sink *sink, const struct leat_fence *found, struct leat_error *err)
+/* The sink's system has lost what it had said to have, together with its fence. */
+static enum leat_status go_back(struct leat_sink *sink, const struct leat_fence *found, struct leat_error *err)
 {
-	const struct leat_fence delivered = sink->delivered;
+	struct leat_fence to = *found;
 	enum leat_status status;
 
+	to.incarnation = sink->incarnation;
+	status = leat_sink_go_back(sink, &to, err);
+	if (status == LEAT_OK)
+		sink->fence = to;
+	return status;
+}
+
+static enum leat_status judge_first(struct leat_sink *sink, const struct leat_fence *found, struct leat_error *err)
+{
+	const struct leat_store *store = leat_epochs_store(sink->pipeline->epochs);
+	const struct leat_fence delivered = sink->delivered;
+	enum leat_status status;
+	bool is_elsewhere;
+
 	/* Before outbidding anybody: who has the wrong state is not to take the sink from its owner. */
-	status = leat_fence_judge(leat_epochs_store(sink->pipeline->epochs), sink->number, &delivered, &sink->start_head, found, err);
+	status = leat_fence_judge(store, sink->number, &delivered, &sink->start_head, found, err);
 	if (status != LEAT_OK)
 		return status;
 	if (found->incarnation >= sink->incarnation)
 		return raise_incarnation(sink, found, err);
+	/* E11: a sink that has moved goes on at what it finds where it is now. */
+	is_elsewhere = leat_store_has_moved(store, sink->number) && found->epoch < delivered.epoch;
+	sink->fence = is_elsewhere ? *found : delivered;
+	sink->fence.incarnation = sink->incarnation;
+	status = leat_sink_recover(sink, delivered.epoch, err);
+	if (status != LEAT_OK || is_elsewhere || is_at(found, &delivered))
+		return status;
+	if (found->epoch < delivered.epoch)
+		return go_back(sink, found, err);
 	/* What lies between has been delivered, and the store was not told: delivering it again applies nothing, and tells what
 	 * was refused of it (E7). */
-	sink->repeat_until = found->epoch <= delivered.epoch ? 0 : found->epoch;
-	sink->fence = found->epoch < delivered.epoch ? *found : delivered;
-	sink->fence.incarnation = sink->incarnation;
-	return leat_sink_recover(sink, delivered.epoch, err);
+	sink->repeat_until = found->epoch;
+	return LEAT_OK;
 }
 
-/* In the middle of things: an outcome was unknown. It is ours, and either where it was or where it should be. In both cases
- * the same delivery is made again: the sink tells which it is, and tells again what it has refused. */
+/* In the middle of things: an outcome was unknown, or nothing was in hand for long. It is ours, and either where it was or
+ * where it should be: in both cases the same delivery is made again, and the sink tells which it is, and tells again what it has
+ * refused. Or it is where it was a while ago. */
 static enum leat_status judge_again(struct leat_sink *sink, const struct leat_fence *found, struct leat_error *err)
 {
 	if (found->incarnation > sink->incarnation)
 		return leat_error_set(err, LEAT_FATAL, 0, "another instance owns it: incarnation %" PRIu64 ", ours is %" PRIu64, found->incarnation,
 		                      sink->incarnation);
-	if (!is_at(found, &sink->fence) && !(sink->taken != NULL && is_at(found, &sink->target)))
-		return leat_error_set(err, LEAT_FATAL, 0,
-		                      "its fence was changed by somebody else: epoch %" PRIu64 " and digest %016" PRIx64 ", expected %" PRIu64
-		                      " and %016" PRIx64,
-		                      found->epoch, found->digest, sink->fence.epoch, sink->fence.digest);
-	return LEAT_OK;
+	if (is_at(found, &sink->fence) || (sink->taken != NULL && is_at(found, &sink->target)))
+		return LEAT_OK;
+	if (sink->retention_us > 0 && found->epoch > 0 && found->epoch < sink->fence.epoch)
+		return go_back(sink, found, err);
+	return leat_error_set(err, LEAT_FATAL, 0,
+	                      "its fence was changed by somebody else: epoch %" PRIu64 " and digest %016" PRIx64 ", expected %" PRIu64
+	                      " and %016" PRIx64,
+	                      found->epoch, found->digest, sink->fence.epoch, sink->fence.digest);
 }
 
 enum leat_status leat_sink_judge_claim(struct leat_sink *sink, const struct leat_fence *found, struct leat_error *err)

@@ -1,85 +1,110 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A sink's effects on their way through an epoch: open while shards add to them, closed while they are written, queued when
  * they are durable (E1), noted as delivered with a later epoch. After a restart they come back from the store. */
+#include <inttypes.h>
 #include <string.h>
 
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/fault.h"
+#include "base/log.h"
 #include "base/memory.h"
 #include "run/epoch.h"
 #include "run/sink.h"
+
+/* With the lock held: the last epoch that was delivered so long ago that the sink will not lose it any more; 0: none since the
+ * last call. */
+static uint64_t forget(struct leat_sink *sink)
+{
+	int64_t now_us = leat_clock_monotonic_us();
+	uint64_t until = 0;
+	size_t n = 0;
+
+	if (sink->retention_us == 0)
+		return sink->delivered.epoch;
+	for (; n < sink->n_marks && sink->mark[n].us <= now_us - sink->retention_us; n++)
+		until = sink->mark[n].epoch;
+	sink->n_marks -= n;
+	memmove(sink->mark, sink->mark + n, sink->n_marks * sizeof *sink->mark);
+	if (sink->n_marks == 0 ||
+	    (sink->n_marks < LEAT_SINK_MARKS && sink->mark[sink->n_marks - 1].us < now_us - sink->retention_us / LEAT_SINK_MARKS))
+		sink->mark[sink->n_marks++] = (struct leat_sink_mark){ .us = now_us, .epoch = sink->delivered.epoch };
+	return until;
+}
 
 /* E7: not before the dead letters of what was refused are in an epoch too. Until then a restart delivers it again, which
  * applies nothing and tells them again. */
 void leat_sink_put_delivered(struct leat_sink *sink, struct leat_store *store, uint64_t n_rounds)
 {
 	struct leat_fence delivered;
+	uint64_t until = 0;
 	bool is_new;
 
 	pthread_mutex_lock(&sink->lock);
 	is_new = sink->is_delivered_new && sink->delivered_round < n_rounds;
 	delivered = sink->delivered;
-	if (is_new)
+	if (is_new) {
 		sink->is_delivered_new = false;
+		sink->noting_n = sink->delivered_n;
+		sink->noting_bytes = sink->delivered_bytes;
+		until = forget(sink);
+	}
 	pthread_mutex_unlock(&sink->lock);
 	if (is_new) {
-		leat_store_put_delivered(store, sink->number, &delivered);
+		leat_store_put_progress(store, sink->number, &delivered, until);
 		sink->noting_epoch = delivered.epoch;
 	}
 }
 
-/* All effects of the list, each with its length in front. Returns how many. */
-static uint32_t lay_down(const struct leat_group_list *list, struct leat_buffer *to)
+/* Each effect with its length in front. */
+static void lay_down(const struct leat_group *group, struct leat_buffer *to)
 {
-	uint32_t n = 0;
+	const char *bytes = group->bytes;
 
-	to->n = 0;
-	for (const struct leat_group *group = list->first; group != NULL; group = group->next) {
-		const char *bytes = group->bytes;
-
-		for (size_t i = 0; i < group->n; i++) {
-			leat_buffer_u32(to, (uint32_t)group->effect[i].n);
-			leat_buffer_append(to, bytes, group->effect[i].n);
-			bytes += group->effect[i].n;
-		}
-		n += (uint32_t)group->n;
+	for (size_t i = 0; i < group->n; i++) {
+		leat_buffer_u32(to, (uint32_t)group->effect[i].n);
+		leat_buffer_append(to, bytes, group->effect[i].n);
+		bytes += group->effect[i].n;
 	}
-	return n;
 }
 
-static struct leat_group *last_of(const struct leat_group_list *list)
+/* Puts the group and as many behind it as make one step, under one number. Returns the last of them. */
+static struct leat_group *put_step(struct leat_sink *sink, struct leat_store *store, uint64_t epoch, struct leat_group *group,
+                                   struct leat_buffer *scratch)
 {
-	struct leat_group *group = list->first;
+	struct leat_outbox_entry entry = { .epoch = epoch, .previous_epoch = sink->head.epoch, .previous_digest = sink->head.digest };
+	size_t n = group->n, bytes = group->bytes_n;
 
-	while (group->next != NULL)
+	scratch->n = 0;
+	lay_down(group, scratch);
+	while (group->next != NULL && leat_sink_is_one_step(sink, n + group->next->n, bytes + group->next->bytes_n)) {
 		group = group->next;
-	return group;
-}
-
-bool leat_sink_put_epoch(struct leat_sink *sink, struct leat_store *store, uint64_t round, uint64_t epoch, struct leat_buffer *scratch)
-{
-	struct leat_outbox_entry entry = { .epoch = epoch };
-	struct leat_group *last;
-
-	leat_sink_put_delivered(sink, store, round + 1);
-	pthread_mutex_lock(&sink->lock);
-	leat_group_list_splice(&sink->closed, &sink->open[round & 1]);
-	pthread_mutex_unlock(&sink->lock);
-	if (sink->closed.first == NULL)
-		return false;
-	entry.n = lay_down(&sink->closed, scratch);
+		n += group->n;
+		bytes += group->bytes_n;
+		lay_down(group, scratch);
+	}
+	entry.n = (uint32_t)n;
 	entry.bytes = scratch->data;
 	entry.bytes_n = scratch->n;
-	entry.previous_epoch = sink->head.epoch;
-	entry.previous_digest = sink->head.digest;
 	entry.digest = leat_outbox_digest(entry.previous_digest, entry.bytes, entry.bytes_n);
 	leat_store_put_effects(store, sink->number, &entry);
 	sink->head = (struct leat_fence){ .epoch = epoch, .digest = entry.digest };
-	last = last_of(&sink->closed);
-	last->ends_epoch = true;
-	last->fence = sink->head;
-	return true;
+	group->ends_epoch = true;
+	group->fence = sink->head;
+	return group;
+}
+
+size_t leat_sink_put_epoch(struct leat_sink *sink, struct leat_store *store, uint64_t round, uint64_t epoch, struct leat_buffer *scratch)
+{
+	leat_sink_put_delivered(sink, store, round + 1);
+	pthread_mutex_lock(&sink->lock);
+	leat_group_list_splice(&sink->closed, &sink->open[round & 1]);
+	leat_cap_open(&sink->cap, round); /* the next one but one */
+	pthread_mutex_unlock(&sink->lock);
+	sink->n_closed = 0;
+	for (struct leat_group *group = sink->closed.first; group != NULL; group = group->next)
+		group = put_step(sink, store, epoch + sink->n_closed++, group, scratch);
+	return sink->n_closed;
 }
 
 void leat_sink_release(struct leat_sink *sink)
@@ -90,8 +115,10 @@ void leat_sink_release(struct leat_sink *sink)
 		return;
 	pthread_mutex_lock(&sink->lock);
 	sink->noted_epoch = sink->noting_epoch;
-	if (sink->closed.first != NULL)
-		atomic_fetch_add(&sink->n_durable, 1);
+	sink->noted_n = sink->noting_n;
+	sink->noted_bytes = sink->noting_bytes;
+	atomic_fetch_add(&sink->n_durable, sink->n_closed);
+	sink->n_closed = 0;
 	leat_group_list_splice(&sink->queue, &sink->closed);
 	pthread_cond_signal(&sink->changed);
 	pthread_mutex_unlock(&sink->lock);
@@ -106,6 +133,8 @@ bool leat_sink_is_busy(const struct leat_sink *sink)
 
 struct recovery {
 	struct leat_sink *sink;
+	uint64_t until;         /* what is behind that epoch is in the queue, or on its way there */
+	struct leat_fence first, last; /* before what was taken, and its end */
 	struct leat_group_list list;
 	size_t n_epochs;
 };
@@ -144,8 +173,7 @@ static bool take_back(void *opaque, const struct leat_outbox_entry *entry)
 	struct leat_record *record;
 	bool is_good;
 
-	/* What has become durable since the start is in the queue, or on its way there. */
-	if (entry->epoch > r->sink->start_head.epoch)
+	if (entry->epoch > r->until)
 		return true;
 	ticket = leat_flow_open(&r->sink->pipeline->flow, &arena);
 	group = leat_arena_allocate(arena, sizeof *group);
@@ -164,13 +192,27 @@ static bool take_back(void *opaque, const struct leat_outbox_entry *entry)
 	group->fence = (struct leat_fence){ .epoch = entry->epoch, .digest = entry->digest };
 	leat_group_list_add(&r->list, group);
 	atomic_fetch_add(&r->sink->queued_bytes, group->bytes_n);
+	if (r->n_epochs == 0)
+		r->first = (struct leat_fence){ .epoch = entry->previous_epoch, .digest = entry->previous_digest };
+	r->last = group->fence;
 	r->n_epochs++;
 	return true;
 }
 
+static void drop(struct recovery *r)
+{
+	struct leat_group *group, *next;
+
+	for (group = r->list.first; group != NULL; group = next) {
+		next = group->next;
+		atomic_fetch_sub(&r->sink->queued_bytes, group->bytes_n);
+		leat_arena_unref(group->arena);
+	}
+}
+
 enum leat_status leat_sink_recover(struct leat_sink *sink, uint64_t after, struct leat_error *err)
 {
-	struct recovery r = { .sink = sink };
+	struct recovery r = { .sink = sink, .until = sink->start_head.epoch };
 	enum leat_status status;
 
 	leat_fault("recover-before");
@@ -184,4 +226,50 @@ enum leat_status leat_sink_recover(struct leat_sink *sink, uint64_t after, struc
 	pthread_mutex_unlock(&sink->lock);
 	leat_fault("recover-after");
 	return status;
+}
+
+/* In front of the queue: what was lost, then what is in hand. Deliveries are noted from there on. */
+static void queue_again(struct leat_sink *sink, struct recovery *r, const struct leat_fence *found)
+{
+	struct leat_group *group, *next;
+
+	for (group = sink->taken; group != NULL; group = next) {
+		next = group->next;
+		leat_group_list_add(&r->list, group);
+	}
+	sink->taken = NULL;
+	sink->repeat_until = 0;
+	pthread_mutex_lock(&sink->lock);
+	leat_group_list_splice(&r->list, &sink->queue);
+	leat_group_list_splice(&sink->queue, &r->list);
+	sink->delivered = *found;
+	sink->is_delivered_new = true;
+	pthread_mutex_unlock(&sink->lock);
+	atomic_fetch_add(&sink->n_durable, r->n_epochs);
+}
+
+enum leat_status leat_sink_go_back(struct leat_sink *sink, const struct leat_fence *found, struct leat_error *err)
+{
+	struct recovery r = { .sink = sink, .until = sink->fence.epoch };
+	enum leat_status status;
+
+	leat_group_list_init(&r.list);
+	/* From now on nothing of it is forgotten. */
+	pthread_mutex_lock(&sink->lock);
+	while (sink->n_marks > 0 && sink->mark[sink->n_marks - 1].epoch > found->epoch)
+		sink->n_marks--;
+	pthread_mutex_unlock(&sink->lock);
+	status = leat_store_outbox(leat_epochs_store(sink->pipeline->epochs), sink->number, found->epoch, take_back, &r, err);
+	if (status == LEAT_OK && (!leat_fence_is_at(found, r.first.epoch, r.first.digest) ||
+	                          !leat_fence_is_at(&sink->fence, r.last.epoch, r.last.digest)))
+		status = leat_error_set(err, LEAT_FATAL, 0, "it has gone back to epoch %" PRIu64 ", and what was delivered behind it is no longer kept",
+		                        found->epoch);
+	if (status != LEAT_OK) {
+		drop(&r);
+		return status;
+	}
+	leat_log_line(LEAT_WARNING, "pipeline \"%s\": sink \"%s\": it has gone back from epoch %" PRIu64 " to %" PRIu64 "; what it has lost is "
+	              "delivered again", sink->pipeline->description->name, sink->node->name, sink->fence.epoch, found->epoch);
+	queue_again(sink, &r, found);
+	return LEAT_OK;
 }

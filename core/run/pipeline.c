@@ -117,6 +117,12 @@ static void take_presets(struct leat_run_options *options)
 		options->ring_capacity = 64;
 	if (options->batch_bytes == 0)
 		options->batch_bytes = 64 << 10;
+	if (options->fence_age_us == 0)
+		options->fence_age_us = INT64_C(86400) * 1000000;
+	if (options->epoch_records == 0)
+		options->epoch_records = 65536;
+	if (options->epoch_bytes == 0)
+		options->epoch_bytes = 8 << 20;
 }
 
 struct leat_pipeline *leat_pipeline_create(const struct leat_plan *plan, const struct leat_run_options *options)

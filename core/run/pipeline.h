@@ -20,6 +20,10 @@ struct leat_run_options {
 	size_t state_bytes;     /* memory of tables; what is more stays in the store alone. Only with one. 0: 1 GiB */
 	size_t ring_capacity;   /* batches in an exchange's ring; 0: 64 */
 	size_t batch_bytes;     /* read from a partition at once; 0: 64 KiB */
+	size_t epoch_records;   /* an epoch ends when so many were read, fired or encoded for one sink; 0: 65536 */
+	size_t epoch_bytes;     /* or so many bytes of them; 0: 8 MiB */
+	int64_t fence_age_us;   /* a fence in a sink is written again when it is so old; 0: a day */
+	uint64_t disk_low;      /* reading stops when the store's disk has less left; 0: 256 MiB, or a share of a small one */
 	const char *state_dir;  /* where the store's folder is, PIPELINE.state; NULL: "." */
 	const char *const *drop; /* names whose state in the store may go, ended by NULL; may be NULL */
 };
@@ -85,6 +89,7 @@ struct leat_pipeline_figures {
 	/* Epochs; all 0 without. */
 	uint64_t epoch, incarnation;           /* the last durable one; ours */
 	uint64_t epochs, epoch_bytes;          /* written by this process, and their bytes */
+	uint64_t epochs_full;                  /* that ended because they had as much as one may have */
 	uint64_t epoch_barrier_us, epoch_write_us; /* spent until all shards had passed a barrier, and in the store, in all */
 	uint64_t letters, letters_bytes, letters_limit; /* dead letters in the queue, and the most bytes of them */
 	uint64_t letters_dropped;              /* by this process, as there were too many */

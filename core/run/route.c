@@ -195,21 +195,36 @@ void leat_encoder_finish(struct leat_encoder *encoder)
 	leat_buffer_finish(&encoder->scratch);
 }
 
-/* Encodes into the scratch buffer and notes where each effect ends. Those that are refused are buried. */
-static enum leat_status encode(struct leat_encoder *encoder, const struct leat_record *record, size_t n, struct leat_group *group,
-                               struct leat_error *err)
+/* What one group has at most, but for its last effect's bytes; what one effect may have. */
+enum { GROUP_EFFECTS = 4096, GROUP_BYTES = 1 << 20, EFFECT_BYTES_MAX = 512 << 20 };
+
+static enum leat_status encode_one(const struct leat_encoder *encoder, const struct leat_record *record, struct leat_buffer *effect,
+                                   struct leat_error *err)
 {
 	struct leat_instance *instance = encoder->instance;
-	const struct leat_sink_ops *ops = instance->node->plugin->sink;
+	size_t start = effect->n;
+	enum leat_status status = instance->node->plugin->sink->encode(instance->self, record, effect, &instance->context, err);
+
+	if (status == LEAT_OK && instance->breach == NULL && effect->n - start > EFFECT_BYTES_MAX)
+		return leat_error_set(err, LEAT_REJECT, 0, "cannot deliver %zu bytes as one effect, %d at most", effect->n - start, EFFECT_BYTES_MAX);
+	return status;
+}
+
+/* Encodes into the scratch buffer and notes where each effect ends. Those that are refused are buried. *done: how many
+ * records were dealt with, all or as many as make a group. */
+static enum leat_status encode(struct leat_encoder *encoder, const struct leat_record *record, size_t n, struct leat_group *group,
+                               size_t *done, struct leat_error *err)
+{
+	struct leat_instance *instance = encoder->instance;
 	enum leat_status status;
 	size_t i;
 
 	encoder->scratch.n = 0;
 	leat_error_clear(err);
-	for (i = 0; i < n; i++) {
+	for (i = 0; i < n && group->n < GROUP_EFFECTS && encoder->scratch.n < GROUP_BYTES; i++) {
 		size_t start = encoder->scratch.n;
 
-		status = ops->encode(instance->self, &record[i], &encoder->scratch, &instance->context, err);
+		status = encode_one(encoder, &record[i], &encoder->scratch, err);
 		if (status == LEAT_OK && instance->breach == NULL) {
 			group->effect[group->n].n = encoder->scratch.n - start;
 			group->effect[group->n++].record = &record[i];
@@ -222,6 +237,7 @@ static enum leat_status encode(struct leat_encoder *encoder, const struct leat_r
 		leat_instance_bury(instance, &record[i], &record[i].value, err);
 		leat_error_clear(err);
 	}
+	*done = i;
 	return LEAT_OK;
 }
 
@@ -240,31 +256,44 @@ enum leat_status leat_encoder_run_dead(struct leat_encoder *encoder, struct leat
 	return status;
 }
 
-enum leat_status leat_encoder_run(struct leat_encoder *encoder, struct leat_arena *arena, int64_t now_us, const struct leat_record *record,
-                                  size_t n, struct leat_error *err)
+/* Encodes and pushes as many records as make a group. */
+static enum leat_status make_group(struct leat_encoder *encoder, struct leat_arena *arena, const struct leat_record *record, size_t n,
+                                   size_t *done, struct leat_error *err)
 {
 	struct leat_group *group = leat_arena_allocate(arena, sizeof *group);
 	enum leat_status status;
 	char *bytes;
 
 	memset(group, 0, sizeof *group);
-	group->effect = leat_arena_allocate(arena, n * sizeof *group->effect);
+	group->effect = leat_arena_allocate(arena, (n < GROUP_EFFECTS ? n : GROUP_EFFECTS) * sizeof *group->effect);
+	status = encode(encoder, record, n, group, done, err);
+	if (status != LEAT_OK)
+		return leat_error_at(err, encoder->instance->node->name);
+	if (group->n == 0)
+		return LEAT_OK;
+	bytes = leat_arena_allocate(arena, encoder->scratch.n);
+	if (encoder->scratch.n > 0)
+		memcpy(bytes, encoder->scratch.data, encoder->scratch.n);
+	group->bytes = bytes;
+	group->bytes_n = encoder->scratch.n;
+	leat_counter_add(&encoder->instance->counters.bytes_in, encoder->scratch.n);
+	group->arena = leat_arena_ref(arena);
+	leat_sink_push(encoder->sink, group, encoder->round);
+	return LEAT_OK;
+}
+
+enum leat_status leat_encoder_run(struct leat_encoder *encoder, struct leat_arena *arena, int64_t now_us, const struct leat_record *record,
+                                  size_t n, struct leat_error *err)
+{
+	size_t done = 0, k = 0;
+
 	leat_instance_enter(encoder->instance, arena, now_us);
 	leat_counter_add(&encoder->instance->counters.records_in, n);
-	status = encode(encoder, record, n, group, err);
-	if (status != LEAT_OK) {
-		(void)leat_error_at(err, encoder->instance->node->name);
-		return status;
-	}
-	if (group->n > 0) {
-		bytes = leat_arena_allocate(arena, encoder->scratch.n);
-		if (encoder->scratch.n > 0)
-			memcpy(bytes, encoder->scratch.data, encoder->scratch.n);
-		group->bytes = bytes;
-		group->bytes_n = encoder->scratch.n;
-		leat_counter_add(&encoder->instance->counters.bytes_in, encoder->scratch.n);
-		group->arena = leat_arena_ref(arena);
-		leat_sink_push(encoder->sink, group, encoder->round);
+	for (; done < n; done += k) {
+		enum leat_status status = make_group(encoder, arena, record + done, n - done, &k, err);
+
+		if (status != LEAT_OK)
+			return status;
 	}
 	return leat_encoder_run_dead(encoder, err);
 }

@@ -440,18 +440,22 @@ static bool budget_has_room(const struct leat_shard *shard)
 	return leat_flow_has_room(&shard->pipeline->flow);
 }
 
-static bool epochs_have_room(struct leat_shard *shard)
+/* False: woken when it is true again. */
+static bool epoch_is_open(const struct leat_shard *shard)
 {
-	return leat_epochs_has_disk(shard->pipeline->epochs) && wait_for_room(shard, all_sinks_have_room);
+	const struct leat_epochs *epochs = shard->pipeline->epochs;
+
+	return epochs == NULL || (leat_epochs_has_disk(epochs) /* E8 */ && !leat_epochs_is_full(epochs, shard->round) /* E12 */);
 }
 
 /* A batch was read. What says that it is dealt with: without epochs the end of its arena, with them that its epoch is durable. */
-static void begin_tracking(struct leat_shard *shard)
+static void begin_tracking(struct leat_shard *shard, uint64_t bytes)
 {
 	struct leat_reader_state *reader = shard->reader;
 
 	if (shard->pipeline->epochs != NULL) {
 		reader->has_moved = true;
+		leat_epochs_count(shard->pipeline->epochs, shard->round, reader->instance->n_pushed, bytes);
 		leat_epochs_note(shard->pipeline->epochs);
 		return;
 	}
@@ -467,6 +471,7 @@ static int64_t poll(struct leat_shard *shard)
 	struct leat_error err;
 	enum leat_status status;
 	int64_t now_us = leat_clock_monotonic_us(), start_us;
+	uint64_t bytes = leat_counter_get(&reader->instance->counters.bytes_in);
 
 	leat_worker_enter(shard->worker, reader->instance->node->index);
 	leat_reader_commit(reader, p, false);
@@ -476,8 +481,8 @@ static int64_t poll(struct leat_shard *shard)
 	}
 	if (!atomic_load(&reader->waker.is_woken) && now_us < reader->again_us)
 		return leat_reader_deadline(reader);
-	if (!wait_for_room(shard, budget_has_room) ||
-	    (p->epochs != NULL && (!epochs_have_room(shard) || !leat_letters_has_room(p->letters))))
+	if (!epoch_is_open(shard) || !wait_for_room(shard, budget_has_room) ||
+	    (p->epochs != NULL && (!wait_for_room(shard, all_sinks_have_room) || !leat_letters_has_room(p->letters))))
 		return hold_up(shard);
 	if (leat_tracker_is_full(&reader->tracker))
 		return now_us + TRACKER_FULL_US;
@@ -487,7 +492,7 @@ static int64_t poll(struct leat_shard *shard)
 	leat_counter_add(&reader->instance->counters.busy_ns, (uint64_t)(leat_clock_monotonic_us() - start_us) * 1000);
 	if (status == LEAT_OK) {
 		leat_flow_settle(shard->ticket, shard->arena);
-		begin_tracking(shard);
+		begin_tracking(shard, leat_counter_get(&reader->instance->counters.bytes_in) - bytes);
 		status = take_output(shard, reader->instance, &err);
 	} else if (status == LEAT_AGAIN) {
 		close_batch(shard);
@@ -554,7 +559,8 @@ static int64_t run_replay(struct leat_shard *shard)
 	enum leat_status status;
 	struct leat_error err;
 
-	if (atomic_load(&p->is_draining) || !wait_for_room(shard, budget_has_room) || !epochs_have_room(shard))
+	if (atomic_load(&p->is_draining) || !epoch_is_open(shard) || !wait_for_room(shard, budget_has_room) ||
+	    !wait_for_room(shard, all_sinks_have_room))
 		return INT64_MAX;
 	open_batch(shard);
 	note_work(shard);
@@ -656,8 +662,8 @@ static void note_timers(struct leat_shard *shard, struct leat_instance *instance
 }
 
 /* Due timers, in a batch of their own. Returns when the next one is due, in monotonic microseconds; 0: ran some. They make
- * records out of nothing, so they wait for the budget as sources do, and end with them: a timer that sets the next one would
- * keep a drain from its end. */
+ * records out of nothing, so they wait for the budget, the disk and the next epoch as sources do, and end with them: a timer
+ * that sets the next one would keep a drain from its end. */
 static int64_t run_timers(struct leat_shard *shard)
 {
 	int64_t next_us = next_timer_us(shard), now_us;
@@ -673,7 +679,7 @@ static int64_t run_timers(struct leat_shard *shard)
 		return leat_clock_monotonic_us() + (next_us - now_us);
 	if (shard->timer_retry_us > leat_clock_monotonic_us())
 		return shard->timer_retry_us;
-	if (!wait_for_room(shard, budget_has_room))
+	if (!epoch_is_open(shard) || !wait_for_room(shard, budget_has_room))
 		return INT64_MAX;
 	open_batch(shard);
 	note_work(shard);
@@ -695,6 +701,8 @@ static int64_t run_timers(struct leat_shard *shard)
 			return INT64_MAX;
 		}
 	}
+	if (shard->pipeline->epochs != NULL)
+		leat_epochs_count(shard->pipeline->epochs, shard->round, TIMERS_PER_TURN - left, 0);
 	return run_batch(shard);
 }
 

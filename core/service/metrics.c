@@ -74,6 +74,7 @@ FIGURE(pipeline, epoch, f->epoch)
 FIGURE(pipeline, incarnation, f->incarnation)
 FIGURE(pipeline, epochs, f->epochs)
 FIGURE(pipeline, epoch_bytes, f->epoch_bytes)
+FIGURE(pipeline, epochs_full, f->epochs_full)
 FIGURE(pipeline, epoch_barrier, (double)f->epoch_barrier_us / 1e6)
 FIGURE(pipeline, epoch_write, (double)f->epoch_write_us / 1e6)
 FIGURE(pipeline, letters_bytes, f->letters_bytes)
@@ -92,6 +93,7 @@ static const struct pipeline_family pipeline_families[] = {
 	{{"leat_incarnation", "gauge", "Number of this start of the pipeline, in its store."}, pipeline_incarnation},
 	{{"leat_epochs_total", "counter", "Epochs written by this process."}, pipeline_epochs},
 	{{"leat_epoch_bytes_total", "counter", "Bytes written to the store."}, pipeline_epoch_bytes},
+	{{"leat_epochs_full_total", "counter", "Epochs that ended because they had as much as one may have."}, pipeline_epochs_full},
 	{{"leat_epoch_barrier_seconds_total", "counter", "Time until all shards had passed the barriers of epochs."}, pipeline_epoch_barrier},
 	{{"leat_epoch_write_seconds_total", "counter", "Time in which epochs were written and synced."}, pipeline_epoch_write},
 	{{"leat_dead_letter_queue_bytes", "gauge", "Bytes of dead letters in the queue."}, pipeline_letters_bytes},

@@ -404,12 +404,18 @@ void leat_store_put_effects(struct leat_store *store, uint32_t sink, const struc
 
 void leat_store_put_delivered(struct leat_store *store, uint32_t sink, const struct leat_fence *fence)
 {
+	leat_store_put_progress(store, sink, fence, fence->epoch);
+}
+
+void leat_store_put_progress(struct leat_store *store, uint32_t sink, const struct leat_fence *fence, uint64_t until)
+{
 	struct store_sink *s = &store->sink[sink - 1];
-	char from[12], until[12], name[32];
+	char from[12], to[12], name[32];
 
 	outbox_key(from, sink, 0);
-	outbox_key(until, sink, fence->epoch + 1);
-	rocksdb_writebatch_delete_range_cf(store->batch, store->family[STORE_OUTBOX], from, sizeof from, until, sizeof until);
+	outbox_key(to, sink, until + 1);
+	if (until > 0)
+		rocksdb_writebatch_delete_range_cf(store->batch, store->family[STORE_OUTBOX], from, sizeof from, to, sizeof to);
 	s->delivered = *fence;
 	leat_store_settle_move(store, sink);
 	(void)snprintf(name, sizeof name, "delivered/%" PRIu32, sink);
@@ -433,7 +439,7 @@ enum leat_status leat_store_commit(struct leat_store *store, uint64_t epoch, str
 {
 	char *said = NULL;
 
-	leat_check(epoch == leat_store_epoch(store) || epoch == leat_store_epoch(store) + 1);
+	leat_check(epoch >= leat_store_epoch(store));
 	leat_store_put_text(store, "epoch", "%" PRIu64, epoch);
 	leat_store_put_letter_counts(store);
 	rocksdb_write(store->db, store->synced, store->batch, &said);

@@ -114,11 +114,15 @@ struct leat_outbox_entry {
 
 /* The chain over a sink's effects: XXH3 of this epoch's bytes, seeded with the digest before (E3). */
 uint64_t leat_outbox_digest(uint64_t previous, const char *bytes, size_t n);
+/* No more than 1 GiB of them. */
 void leat_store_put_effects(struct leat_store *store, uint32_t sink, const struct leat_outbox_entry *entry);
 /* The sink has everything up to and with fence->epoch: its outbox entries go. */
 void leat_store_put_delivered(struct leat_store *store, uint32_t sink, const struct leat_fence *fence);
+/* The same, but only entries up to and with epoch `until` go: those behind it are kept, should the sink lose them. */
+void leat_store_put_progress(struct leat_store *store, uint32_t sink, const struct leat_fence *fence, uint64_t until);
 bool leat_store_has_changes(const struct leat_store *store);
-/* epoch: leat_store_epoch() + 1, or the same when only deliveries are noted (E10). */
+/* epoch: leat_store_epoch() + 1, or the same when only deliveries are noted (E10), or more when a sink gets it in several steps,
+ * each of which has a number of its own (E12). */
 enum leat_status leat_store_commit(struct leat_store *store, uint64_t epoch, struct leat_error *err);
 /* Bytes of rows that have been committed since the store was opened, of fixed and value tables. Any thread. */
 uint64_t leat_store_row_bytes(const struct leat_store *store);
@@ -174,12 +178,14 @@ static inline bool leat_fence_is_at(const struct leat_fence *fence, uint64_t epo
 	return fence->epoch == epoch && fence->digest == digest;
 }
 
-/* A sink's chain, from what was delivered through the outbox to its head (E3). */
+/* A sink's chain, from what was delivered, or from the first that is kept of it, through the outbox to its head (E3). */
 struct leat_store_audit {
 	struct leat_fence delivered, head;
-	uint64_t n_epochs, n_effects, n_bytes; /* in the outbox */
+	uint64_t n_epochs, n_effects, n_bytes; /* in the outbox, not delivered */
+	uint64_t n_kept;                       /* epochs that are delivered and still there */
 	uint64_t n_due;                        /* epochs behind `found` */
 	bool is_known;                         /* `found` is where the chain begins, or an epoch in the outbox */
+	bool has_delivered;                    /* the same of `delivered` */
 };
 
 /* `found`: the sink's fence; NULL: not known, and n_due counts from what was delivered. LEAT_FATAL: the chain is broken, and

@@ -11,25 +11,45 @@ struct walk {
 	struct leat_fence last; /* the link before */
 	uint64_t broken;        /* the first entry that does not follow the one before it; 0: none */
 	struct leat_fence names; /* what that one names as the one before it */
+	size_t n;               /* entries so far */
 };
+
+/* The chain comes by there. */
+static void pass(struct walk *w, const struct leat_fence *at)
+{
+	struct leat_store_audit *a = w->audit;
+
+	a->has_delivered = a->has_delivered || leat_fence_is_at(&a->delivered, at->epoch, at->digest);
+	a->is_known = a->is_known || (w->found != NULL && leat_fence_is_at(w->found, at->epoch, at->digest));
+}
 
 static bool look_at(void *opaque, const struct leat_outbox_entry *entry)
 {
 	struct walk *w = opaque;
 	const struct leat_fence before = { .epoch = entry->previous_epoch, .digest = entry->previous_digest };
+	struct leat_store_audit *a = w->audit;
 
+	/* It begins with what is kept. */
+	if (w->n++ == 0 && entry->epoch <= a->delivered.epoch) {
+		w->last = before;
+		a->has_delivered = false;
+	}
+	pass(w, &w->last);
 	if (w->broken == 0 && (!leat_fence_is_at(&w->last, before.epoch, before.digest) || entry->epoch <= w->last.epoch)) {
 		w->broken = entry->epoch;
 		w->names = before;
 	}
 	if (w->broken == 0)
 		w->last = (struct leat_fence){ .epoch = entry->epoch, .digest = entry->digest };
-	w->audit->n_epochs++;
-	w->audit->n_effects += entry->n;
-	w->audit->n_bytes += entry->bytes_n;
-	w->audit->n_due += entry->epoch > (w->found == NULL ? w->audit->delivered.epoch : w->found->epoch);
-	if (w->found != NULL && leat_fence_is_at(w->found, entry->epoch, entry->digest))
-		w->audit->is_known = true;
+	a->n_due += entry->epoch > (w->found == NULL ? a->delivered.epoch : w->found->epoch);
+	pass(w, &(struct leat_fence){ .epoch = entry->epoch, .digest = entry->digest });
+	if (entry->epoch <= a->delivered.epoch) {
+		a->n_kept++;
+		return true;
+	}
+	a->n_epochs++;
+	a->n_effects += entry->n;
+	a->n_bytes += entry->bytes_n;
 	return true;
 }
 
@@ -43,6 +63,9 @@ static enum leat_status judge(const struct walk *w, struct leat_error *err)
 		                      "effects of epoch %" PRIu64 " follow epoch %" PRIu64 " and digest %016" PRIx64 ", but before them is epoch %" PRIu64
 		                      " and digest %016" PRIx64,
 		                      w->broken, w->names.epoch, w->names.digest, w->last.epoch, w->last.digest);
+	if (!a->has_delivered)
+		return leat_error_set(err, LEAT_FATAL, 0, "none of its effects end at epoch %" PRIu64 " and digest %016" PRIx64 ", which was delivered",
+		                      a->delivered.epoch, a->delivered.digest);
 	if (!leat_fence_is_at(&w->last, a->head.epoch, a->head.digest))
 		return leat_error_set(err, LEAT_FATAL, 0,
 		                      "its effects end at epoch %" PRIu64 " and digest %016" PRIx64 ", expected %" PRIu64 " and %016" PRIx64,
@@ -60,8 +83,8 @@ enum leat_status leat_store_audit(const struct leat_store *store, uint32_t sink,
 
 	memset(out, 0, sizeof *out);
 	leat_store_sink(store, sink, &out->delivered, &out->head);
-	out->is_known = found != NULL && leat_fence_is_at(found, out->delivered.epoch, out->delivered.digest);
 	w.last = out->delivered;
+	pass(&w, &w.last);
 	status = leat_store_outbox(store, sink, 0, look_at, &w, err);
 	return status == LEAT_OK ? judge(&w, err) : status;
 }

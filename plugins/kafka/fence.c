@@ -4,8 +4,8 @@
  * Where the fence (E3) is kept: in the note on an offset that a group of the sink's own commits for partition 0 of its
  * topic. The offset means nothing. Such a commit can be part of a transaction, so it holds if and only if the messages do.
  *
- * With it goes which messages of that delivery were refused (E7): the first one's index, and from there on a bit for each
- * message, six to a character. That holds any 23,900 messages in a row, where a list of indexes would hold 700 of them.
+ * With it goes which messages of that delivery were refused (E7): how far the first one is from the end, and from there on a
+ * bit for each message, six to a character. That holds any 23,900 messages in a row, where a list of indexes would hold 700 of them.
  */
 
 #include <inttypes.h>
@@ -62,7 +62,7 @@ size_t kafka_refused_write(const rd_kafka_resp_err_t *verdict, size_t n, char te
 		first++;
 	if (first == n)
 		return 0;
-	begin = end = (size_t)snprintf(text, KAFKA_REFUSED_TEXT, "%zu:", first);
+	begin = end = (size_t)snprintf(text, KAFKA_REFUSED_TEXT, "%zu:", n - first);
 	for (size_t i = first; i < n; i++) {
 		if (verdict[i] == RD_KAFKA_RESP_ERR_NO_ERROR)
 			continue;
@@ -79,14 +79,19 @@ size_t kafka_refused_write(const rd_kafka_resp_err_t *verdict, size_t n, char te
 	return n_lost;
 }
 
-size_t kafka_refused_next(const char *text, size_t from)
+size_t kafka_refused_span(const char *text)
 {
-	char *end;
-	size_t first = strtoul(text, &end, 10);
+	return strtoul(text, NULL, 10);
+}
 
-	if (*end != ':')
+size_t kafka_refused_next(const char *text, size_t n, size_t from)
+{
+	const char *end = strchr(text, ':');
+	size_t span = kafka_refused_span(text), first = n - span;
+
+	if (end == NULL || span > n)
 		return SIZE_MAX;
-	for (size_t i = from < first ? 0 : from - first, n = strlen(end + 1) * BITS; i < n; i++)
+	for (size_t i = from < first ? 0 : from - first; i < span && i < strlen(end + 1) * BITS; i++)
 		if (((end[1 + i / BITS] - FIRST_BIT) >> i % BITS & 1) != 0)
 			return first + i;
 	return SIZE_MAX;

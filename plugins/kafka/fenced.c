@@ -394,10 +394,10 @@ static enum leat_status refuse_again(const struct kafka_sink *s, const struct le
 	const char *refused = s->fence.refused;
 	struct leat_error refusal;
 
-	if (kafka_refused_next(refused, d->n) != SIZE_MAX)
-		return leat_error_set(err, LEAT_FATAL, 0, "fence of topic \"%s\" at %s has message %zu as refused, of a delivery of %zu",
-		                      s->common.topic, s->common.brokers, kafka_refused_next(refused, d->n), d->n);
-	for (size_t i = kafka_refused_next(refused, 0); i < d->n; i = kafka_refused_next(refused, i + 1)) {
+	if (kafka_refused_span(refused) > d->n)
+		return leat_error_set(err, LEAT_FATAL, 0, "fence of topic \"%s\" at %s has message %zu from the end as refused, of a delivery of %zu",
+		                      s->common.topic, s->common.brokers, kafka_refused_span(refused), d->n);
+	for (size_t i = kafka_refused_next(refused, d->n, 0); i < d->n; i = kafka_refused_next(refused, d->n, i + 1)) {
 		(void)leat_error_set(&refusal, LEAT_REJECT, 0, "topic \"%s\" at %s refused a message of %zu bytes", s->common.topic,
 		                     s->common.brokers, d->effect[i].n);
 		leat_refuse(ctx, i, &refusal);

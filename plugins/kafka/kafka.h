@@ -246,7 +246,7 @@ enum {
 /* What is kept in the cluster. */
 struct kafka_fence {
 	struct leat_fence is;
-	char refused[KAFKA_REFUSED_TEXT]; /* "FIRST:BITS", as fence.c has it; "": none */
+	char refused[KAFKA_REFUSED_TEXT]; /* "SPAN:BITS", as fence.c has it; "": none */
 };
 
 struct kafka_sink {
@@ -289,8 +289,10 @@ void kafka_fence_write(const struct kafka_fence *fence, char text[KAFKA_FENCE_TE
 bool kafka_fence_read(const char *text, struct kafka_fence *fence);
 /* Of `n` messages those whose code is not 0. Returns how many do not fit: the last of them are left out. */
 size_t kafka_refused_write(const rd_kafka_resp_err_t *verdict, size_t n, char text[KAFKA_REFUSED_TEXT]);
-/* The first message at or behind `from` that is among them, SIZE_MAX when none is. */
-size_t kafka_refused_next(const char *text, size_t from);
+/* The first message at or behind `from`, of `n` that end as those did, that is among them; SIZE_MAX when none is. */
+size_t kafka_refused_next(const char *text, size_t n, size_t from);
+/* How many messages there were from the first refused one on. */
+size_t kafka_refused_span(const char *text);
 /* A consumer that joins no group, as librdkafka's producers cannot read offsets. `is_stable`: it waits for offsets in
  * transactions that are under way. */
 enum leat_status kafka_fence_open(const struct kafka_sink *sink, bool is_stable, struct kafka_client *reader,

@@ -385,7 +385,7 @@ static enum leat_status deliver_apart(struct work *w, struct leat_error *err)
 	if (status == LEAT_OK)
 		status = do_range(w, 0, w->rows.n, err);
 	if (status == LEAT_OK && w->delivery->is_fenced && w->refused.n > 0)
-		status = fence_keep(w->sink, &w->refused, err);
+		status = fence_keep(w->sink, w->delivery, &w->refused, err);
 	if (status != LEAT_OK)
 		return status;
 	status = command(w, "COMMIT", err);

@@ -94,12 +94,12 @@ static void finish_arguments(struct arguments *a)
 }
 
 /* Null when there are none. The arguments are to be finished then. */
-static void add_refused(struct arguments *a, const struct refusals *refused)
+static void add_refused(struct arguments *a, const struct leat_delivery *delivery, const struct refusals *refused)
 {
 	struct leat_buffer text = { 0 };
 
 	if (refused->n > 0) {
-		refusal_write(refused, &text);
+		refusal_write(refused, delivery->n, &text);
 		text_append_hex(&a->bytes, text.data, text.n);
 		leat_buffer_byte(&a->bytes, '\0');
 		leat_buffer_finish(&text);
@@ -298,7 +298,7 @@ static void fill_move(struct arguments *a, const struct sink *sink, const struct
 	add_fence(a, &delivery->next);
 	add_fence(a, &delivery->expected);
 	add_number(a, sink->fence_claims);
-	add_refused(a, refused);
+	add_refused(a, delivery, refused);
 }
 
 enum leat_status fence_prepare(struct sink *sink, struct leat_error *err)
@@ -347,13 +347,14 @@ enum leat_status fence_move(struct sink *sink, const struct leat_delivery *deliv
 	return change_row(sink, move_sql, &a, err);
 }
 
-enum leat_status fence_keep(struct sink *sink, const struct refusals *refused, struct leat_error *err)
+enum leat_status fence_keep(struct sink *sink, const struct leat_delivery *delivery, const struct refusals *refused,
+                            struct leat_error *err)
 {
 	struct arguments a;
 	enum leat_status status;
 
 	begin_arguments(&a, sink);
-	add_refused(&a, refused);
+	add_refused(&a, delivery, refused);
 	status = change_row(sink, keep_sql, &a, err);
 	/* A trigger's objection, say: there is no record to reject. */
 	if (status == LEAT_REJECT)

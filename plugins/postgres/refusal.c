@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What the server has refused of a delivery, and the text as which it is kept with the fence (E7): a line for each effect,
- * its index and the reason. Lines that begin with a tab are the reason's detail.
+ * how far it is from the end of the delivery, and the reason. Lines that begin with a tab are the reason's detail.
  */
 #include <ctype.h>
 
@@ -36,14 +36,14 @@ static void write_detail(const char *detail, struct leat_buffer *out)
 	}
 }
 
-void refusal_write(const struct refusals *list, struct leat_buffer *out)
+void refusal_write(const struct refusals *list, size_t n_effects, struct leat_buffer *out)
 {
-	char index[24];
+	char number[24];
 	size_t i;
 
 	for (i = 0; i < list->n; i++) {
-		(void)snprintf(index, sizeof index, "%zu ", list->item[i].effect);
-		leat_buffer_text(out, index);
+		(void)snprintf(number, sizeof number, "%zu ", n_effects - list->item[i].effect);
+		leat_buffer_text(out, number);
 		leat_buffer_text(out, list->item[i].error.text);
 		leat_buffer_byte(out, '\n');
 		write_detail(list->item[i].error.detail, out);
@@ -61,7 +61,7 @@ bool refusal_read(struct refusals *list, const char *text, size_t n_effects)
 {
 	struct leat_error err;
 	const char *line;
-	size_t effect, n;
+	size_t from_end, n;
 	char *end;
 
 	for (line = text; *line != '\0'; line += n + (line[n] == '\n')) {
@@ -70,11 +70,11 @@ bool refusal_read(struct refusals *list, const char *text, size_t n_effects)
 			read_detail(&list->item[list->n - 1].error, line + 1, n - 1);
 			continue;
 		}
-		effect = strtoul(line, &end, 10);
-		if (!isdigit((unsigned char)line[0]) || *end != ' ' || effect >= n_effects)
+		from_end = strtoul(line, &end, 10);
+		if (!isdigit((unsigned char)line[0]) || *end != ' ' || from_end == 0 || from_end > n_effects)
 			return false;
 		(void)leat_error_set(&err, LEAT_REJECT, 0, "%.*s", (int)(n - (size_t)(end + 1 - line)), end + 1);
-		refusal_add(list, effect, &err);
+		refusal_add(list, n_effects - from_end, &err);
 	}
 	return true;
 }

@@ -118,9 +118,9 @@ void statement_copy_row(struct sink *sink, const struct shape *shape, const stru
 
 void refusal_add(struct refusals *list, size_t effect, const struct leat_error *err);
 void refusal_finish(struct refusals *list);
-/* Appends them as they are kept with the fence. */
-void refusal_write(const struct refusals *list, struct leat_buffer *out);
-/* Adds those of such a text. False: it is none, or names other effects than the first `n_effects`. */
+/* Appends them, of a delivery of `n_effects`, as they are kept with the fence. */
+void refusal_write(const struct refusals *list, size_t n_effects, struct leat_buffer *out);
+/* Adds those of such a text. False: it is none, or names other effects than the last `n_effects`. */
 bool refusal_read(struct refusals *list, const char *text, size_t n_effects);
 
 /* ---- fence.c ---- */
@@ -137,7 +137,8 @@ bool fence_send(struct sink *sink, const struct leat_delivery *delivery, const s
 enum leat_status fence_move(struct sink *sink, const struct leat_delivery *delivery, const struct refusals *refused,
                             struct leat_error *err);
 /* Later in such a transaction: sets what is refused anew. */
-enum leat_status fence_keep(struct sink *sink, const struct refusals *refused, struct leat_error *err);
+enum leat_status fence_keep(struct sink *sink, const struct leat_delivery *delivery, const struct refusals *refused,
+                            struct leat_error *err);
 /* LEAT_OK: the fence is where this delivery sets it, so an earlier attempt has worked; `refused`, empty before, is what that
  * one was refused. */
 enum leat_status fence_settle(struct sink *sink, const struct leat_delivery *delivery, struct refusals *refused,

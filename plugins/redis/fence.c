@@ -6,8 +6,8 @@
  *
  * The fence is a hash, "leat:fence:PIPELINE:SINK". Its numbers are texts of 20 digits: Lua's own end at 2^53, and of texts
  * of one length the larger is the larger number, in any collation. `refused` has a line for each effect that Redis refused,
- * its index and Redis' words; a delivery that comes again reports the same. `claims` counts claims: what a connection that
- * was given up still has under way names an older one, and is not applied.
+ * how far it is from the end of the delivery, and Redis' words; a delivery that comes again reports the same. `claims` counts
+ * claims: what a connection that was given up still has under way names an older one, and is not applied.
  */
 #include <ctype.h>
 #include <errno.h>
@@ -41,7 +41,7 @@ static const char claim_script[] =
 /*
  * ARGV: incarnation, epoch and digest expected; the same afterwards; which claim. Then for each effect the number of its
  * words, the milliseconds that its key lives (0: as long as it does), the words. Without words it is refused, by the text in
- * place of the milliseconds. Answers the lines of `refused`, or the fence when it is another one.
+ * place of the milliseconds. Answers the lines of `refused`, or the fence and its claims when it is another one.
  *
  * A right that the user does not have would be found under pcall, one dead letter for each record: the first command tells
  * for all.
@@ -56,7 +56,7 @@ static const char deliver_script[] =
 	"	return true\n"
 	"end\n"
 	"if is_at(3) then return found[5] or '' end\n"
-	"if not is_at(0) or found[4] ~= ARGV[7] then return {found[1], found[2], found[3]} end\n"
+	"if not is_at(0) or found[4] ~= ARGV[7] then return {found[1], found[2], found[3], found[4]} end\n"
 	"local refused, at, effect, may = {}, 8, 0, false\n"
 	"while ARGV[at] do\n"
 	"	local n, ttl = tonumber(ARGV[at]), ARGV[at + 1]\n"
@@ -73,9 +73,10 @@ static const char deliver_script[] =
 	"		end\n"
 	"		fault = type(reply) == 'table' and reply.err\n"
 	"	end\n"
-	"	if fault then refused[#refused + 1] = effect .. ' ' .. fault end\n"
+	"	if fault then refused[#refused + 1] = {effect, fault} end\n"
 	"	at, effect = last + 1, effect + 1\n"
 	"end\n"
+	"for i, r in ipairs(refused) do refused[i] = (effect - r[1]) .. ' ' .. r[2] end\n"
 	"refused = table.concat(refused, '\\n')\n"
 	"redis.call('HSET', KEYS[1], 'incarnation', ARGV[4], 'epoch', ARGV[5], 'digest', ARGV[6], 'refused', refused)\n"
 	"return refused\n";
@@ -376,15 +377,15 @@ static enum leat_status report_refused(const struct sink *sink, const struct lea
 {
 	char text[LEAT_ERROR_TEXT / 2], *end;
 	struct leat_error fault;
-	size_t effect;
+	size_t from_end;
 
 	for (; *lines != '\0'; lines += strcspn(lines, "\n"), lines += *lines == '\n') {
-		effect = strtoul(lines, &end, 10);
-		if (end == lines || *end != ' ' || effect >= d->n)
+		from_end = strtoul(lines, &end, 10);
+		if (end == lines || *end != ' ' || from_end == 0 || from_end > d->n)
 			return refuse_fence(sink, "deliver", err);
 		text_copy_message(text, sizeof text, end + 1);
 		(void)leat_error_set(&fault, LEAT_REJECT, 0, "cannot deliver: %s", text);
-		leat_refuse(ctx, effect, &fault);
+		leat_refuse(ctx, d->n - from_end, &fault);
 	}
 	return LEAT_OK;
 }
@@ -395,6 +396,18 @@ static void print_fence(char *out, size_t n, const struct leat_fence *fence)
 	               fence->digest);
 }
 
+/* A failover to a replica that had not received everything, or a restart from an older file: data and fence are what they were,
+ * and the host may have what came since. Without a fence at all nobody knows what is there. */
+static bool has_gone_back(const struct sink *sink, const struct leat_delivery *d, const struct leat_fence *found, const redisReply *claims)
+{
+	if (found->incarnation > d->next.incarnation || (found->epoch == 0 && d->expected.epoch > 0))
+		return false;
+	if (found->epoch != d->expected.epoch || found->digest != d->expected.digest)
+		return found->epoch < d->expected.epoch;
+	return found->incarnation < d->expected.incarnation || claims->type != REDIS_REPLY_STRING ||
+	       strtoll(claims->str, NULL, 10) < sink->claims;
+}
+
 static enum leat_status refuse_delivery(const struct sink *sink, const struct leat_delivery *d, const redisReply *reply,
                                         struct leat_error *err)
 {
@@ -402,8 +415,11 @@ static enum leat_status refuse_delivery(const struct sink *sink, const struct le
 	char is[100], expected[100];
 	const char *why = "";
 
-	if (!read_fence(reply, &found))
+	if (!read_fence(reply, &found) || reply->elements != 4)
 		return refuse_fence(sink, "deliver", err);
+	if (has_gone_back(sink, d, &found, reply->element[3]))
+		return leat_error_set(err, LEAT_UNKNOWN, 0, "redis at %s has gone back to epoch %" PRIu64 ", expected %" PRIu64, sink->redis.at,
+		                      found.epoch, d->expected.epoch);
 	if (found.incarnation > d->next.incarnation)
 		why = "another instance owns this sink: ";
 	else if (memcmp(&found, &d->expected, sizeof found) == 0)

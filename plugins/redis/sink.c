@@ -28,6 +28,9 @@ static const struct leat_option options[] = {
 	LEAT_OPTION(DURATION, struct sink, ttl_us, "ttl",
 	            "For hset, set and incrby: how long the key lives from now on; 0 for ever.",
 	            .minimum = 0, .maximum = 3153600000e6),
+	LEAT_OPTION(DURATION, struct sink, retention_us, "retention",
+	            "Exactly once: how long what was delivered is kept, to be delivered again when Redis has lost it; 0: not at all.",
+	            .preset = "1m", .minimum = 0, .maximum = 86400e6),
 	LEAT_OPTION(INTEGER, struct sink, maxlen, "maxlen", "For xadd: about how many entries the stream keeps; 0 for all.",
 	            .minimum = 0,
 	            .maximum = 1e15),
@@ -198,6 +201,11 @@ static void identity(const void *self, struct leat_buffer *text)
 	leat_buffer_text(text, at);
 }
 
+static int64_t retention(const void *self)
+{
+	return ((const struct sink *)self)->retention_us;
+}
+
 static void destroy(void *self)
 {
 	struct sink *sink = (struct sink *)self;
@@ -221,4 +229,5 @@ const struct leat_sink_ops redis_sink = {
 	.deliver = deliver,
 	.destroy = destroy,
 	.identity = identity,
+	.retention = retention,
 };

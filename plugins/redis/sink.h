@@ -25,6 +25,7 @@ struct sink {
 	const struct leat_template *field;
 	const struct leat_expression *by;
 	int64_t ttl_us;
+	int64_t retention_us;
 	int64_t maxlen;
 
 	struct redis redis;

@@ -266,7 +266,7 @@ static const struct layout layouts[] = {
 	AT(leat_delivery, n, 56),
 	AT(leat_delivery, effect, 64),
 
-	SIZE(leat_sink_ops, 96),
+	SIZE(leat_sink_ops, 104),
 	AT(leat_sink_ops, size, 0),
 	AT(leat_sink_ops, instance_size, 8),
 	AT(leat_sink_ops, options, 16),
@@ -279,6 +279,7 @@ static const struct layout layouts[] = {
 	AT(leat_sink_ops, deliver, 72),
 	AT(leat_sink_ops, destroy, 80),
 	AT(leat_sink_ops, identity, 88),
+	AT(leat_sink_ops, retention, 96),
 
 	SIZE(leat_codec_ops, 56),
 	AT(leat_codec_ops, size, 0),

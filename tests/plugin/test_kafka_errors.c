@@ -183,10 +183,14 @@ static size_t expect_refused(size_t first, size_t every, size_t n)
 		verdict[i] = RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE;
 	n_lost = kafka_refused_write(verdict, n, text);
 	ck_assert_uint_lt(strlen(text), KAFKA_REFUSED_TEXT);
-	while ((at = kafka_refused_next(text, at)) != SIZE_MAX) {
+	/* Of a delivery that begins ten earlier, too. */
+	while ((at = kafka_refused_next(text, n, at)) != SIZE_MAX) {
 		ck_assert_uint_eq(at, first + n_told++ * every);
+		ck_assert_uint_eq(kafka_refused_next(text, n + 10, at + 10), at + 10);
 		at++;
 	}
+	ck_assert_uint_eq(kafka_refused_span(text), first < n ? n - first : 0);
+	ck_assert_uint_eq(kafka_refused_next(text, n - 1 - first, 0), SIZE_MAX);
 	ck_assert_uint_eq(n_told + n_lost, first < n ? (n - first + every - 1) / every : 0);
 	free(verdict);
 	return n_lost;
@@ -209,7 +213,7 @@ END_TEST
 
 START_TEST(refused_messages_that_do_not_fit_are_counted)
 {
-	const size_t fit = (KAFKA_REFUSED_TEXT - 1 - strlen("0:")) * 6;
+	const size_t fit = (KAFKA_REFUSED_TEXT - 1 - strlen("23000:")) * 6;
 
 	ck_assert_uint_eq(expect_refused(0, 1, fit), 0);
 	ck_assert_uint_eq(expect_refused(0, 1, fit + 1), 1);

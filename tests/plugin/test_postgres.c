@@ -884,6 +884,16 @@ START_TEST(refused_rows_are_the_same_when_a_delivery_comes_again)
 			ck_assert_ptr_nonnull(strstr(query("select convert_from(refused, 'utf8') from leat_fences"),
 			                             "(23514)\n\tFailing row contains (2, -1).\n"));
 		}
+		/* The host may not have noted the delivery before it, and then both come as one. */
+		encode(d, "{\"id\": 0, \"n\": 1}");
+		encode(d, "{\"id\": 1, \"n\": 1}");
+		encode(d, "{\"id\": 2, \"n\": -1}");
+		encode(d, "{\"other\": 4}");
+		encode(d, "{\"id\": \"x\", \"n\": 1}");
+		encode(d, "{\"id\": 5, \"n\": 1}");
+		deliver_fenced(d, fence(7, 0), fence(7, 5));
+		ck_assert_uint_eq(leat_driver_refusals(d), 3);
+		ck_assert_str_eq(leat_driver_refusal(d, 3), "record has no field that is a column of table \"t\"");
 		ck_assert_str_eq(query("select id from t order by id"), "1\n5");
 		/* Only known before the server is asked. */
 		encode(d, "{\"other\": 4}");

@@ -74,3 +74,43 @@ def test_a_lookup_enriches(where, redis_client, redis_prefix, pipeline, tmp_path
     assert run.wait_exit() == 0
     found = [json.loads(line) for line in (run.folder / "copy.jsonl").read_text().splitlines()]
     assert sorted((e["id"], e["tier"]) for e in found) == [(e["id"], f"tier{e['user']}") for e in events if e["user"] < 50]
+
+
+def copy(client, pairs):
+    with client.pipeline(transaction=True) as transaction:
+        for source, to in pairs:
+            transaction.copy(source, to, replace=True)
+        transaction.execute()
+
+
+def test_what_a_failover_loses_is_delivered_again(where, redis_client, redis_prefix, pipeline):
+    """Data and fence are put back to what they were, as by a replica that had not received the rest; in the middle of things and
+    while leat is down."""
+    stream, name = redis_prefix + "stream", "back_" + re.sub("[^a-z0-9]", "", redis_prefix.lower())[-20:]
+    fence = f"leat:fence:{name}:out"
+    sink = {"type": "redis", "input": "ticks", "command": "xadd", "key": stream, "fields": ["id"]}
+    describe(where["REDIS_URL"], {}, {"out": sink})  # where it is
+    source = {"type": "generate", "rate": 1500, "count": 6000, "duplicates": 0}
+    keys = [(stream, redis_prefix + "stream.was"), (fence, redis_prefix + "fence.was")]
+
+    def wait_for(n):
+        run.wait_until(lambda: redis_client.xlen(stream) >= n, f"entry {n}")
+
+    run = pipeline({"pipeline": name, "sources": {"ticks": source}, "sinks": {"out": sink}}).start()
+    try:
+        wait_for(500)
+        copy(redis_client, keys)
+        wait_for(1500)
+        copy(redis_client, [(was, key) for key, was in keys])
+        run.wait_log(r'sink "out": it has gone back from epoch \d+ to \d+')
+        wait_for(2500)
+        run.kill()
+        copy(redis_client, [(was, key) for key, was in keys])
+        run.start()
+        run.wait_log(r'sink "out": it has gone back from epoch \d+ to \d+')
+        assert run.wait_exit() == 0
+        ids = [entry["id"] for _, entry in redis_client.xrange(stream)]
+        assert len(ids) == 6000 and sorted(set(ids)) == ids
+    finally:
+        run.kill()
+        redis_client.delete(fence)

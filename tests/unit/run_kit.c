@@ -346,7 +346,7 @@ static const struct leat_plugin relay_plugin = {
 /* ---- ledger ---- */
 
 struct book {
-	int64_t slow_us, jitter_us, away, lose_every, refuse_every;
+	int64_t retention_us, slow_us, jitter_us, away, lose_every, refuse_every;
 	bool is_dead, refuses_twice, refuses_encode;
 	const char *at;
 	leat_symbol i, p;
@@ -356,6 +356,7 @@ struct book {
 };
 
 static const struct leat_option ledger_options[] = {
+	LEAT_OPTION(DURATION, struct book, retention_us, "retention", "What was delivered is kept so long.", .preset = "0us"),
 	LEAT_OPTION(DURATION, struct book, slow_us, "slow", "A delivery takes so long.", .preset = "0us"),
 	LEAT_OPTION(DURATION, struct book, jitter_us, "jitter", "A delivery takes up to so much longer.", .preset = "0us"),
 	LEAT_OPTION(BOOL, struct book, refuses_twice, "twice", "Refuses each of them twice.", .preset = "false"),
@@ -418,10 +419,13 @@ static enum leat_status ledger_claim(void *self, const struct leat_claim *claim,
 	char name[64];
 
 	(void)ctx;
+	ledger.n_claims++;
 	if (book->n_refusals++ < book->away)
 		return leat_error_set(err, LEAT_RETRY, 0, "could not connect to ledger at 127.0.0.1:2");
 	if (!claim->is_fenced)
 		return LEAT_OK;
+	if (book->retention_us > 0) /* it may have to begin earlier */
+		memset(book->last, 0xff, sizeof book->last);
 	pthread_mutex_lock(&ledger.lock);
 	(void)snprintf(name, sizeof name, "%s%s", claim->sink, book->at);
 	book->fence = run_kit_fence(name);
@@ -447,7 +451,9 @@ static bool pass_fence(struct book *book, const struct leat_delivery *delivery, 
 		*book->fence = delivery->next;
 		return true;
 	}
-	if (!is_same(book->fence, &delivery->next))
+	if (!is_same(book->fence, &delivery->next) && book->retention_us > 0 && book->fence->epoch < delivery->expected.epoch)
+		*status = leat_error_set(err, LEAT_UNKNOWN, 0, "ledger has gone back to epoch %llu", (unsigned long long)book->fence->epoch);
+	else if (!is_same(book->fence, &delivery->next))
 		*status = leat_error_set(err, LEAT_FATAL, 0, "ledger is at epoch %llu of incarnation %llu", (unsigned long long)book->fence->epoch,
 		                         (unsigned long long)book->fence->incarnation);
 	return false;
@@ -482,6 +488,10 @@ static enum leat_status ledger_deliver(void *self, const struct leat_delivery *d
 	pthread_mutex_lock(&ledger.lock);
 	is_new = pass_fence(book, delivery, &status, err);
 	ledger.n_deliveries += is_new;
+	if (is_new && delivery->n > ledger.max_effects)
+		ledger.max_effects = delivery->n;
+	if (!is_new && delivery->n > ledger.max_repeated)
+		ledger.max_repeated = delivery->n;
 	for (k = 0; k < delivery->n && status == LEAT_OK; k++) {
 		memcpy(&entry, delivery->effect[k].bytes, sizeof entry);
 		if (!is_new && (book->refuse_every == 0 || entry.i % book->refuse_every != 0)) {
@@ -518,6 +528,11 @@ static void ledger_identity(const void *self, struct leat_buffer *text)
 	leat_buffer_text(text, ((const struct book *)self)->at);
 }
 
+static int64_t ledger_retention(const void *self)
+{
+	return ((const struct book *)self)->retention_us;
+}
+
 static const struct leat_sink_ops ledger_ops = {
 	.size = sizeof ledger_ops,
 	.instance_size = sizeof(struct book),
@@ -528,6 +543,7 @@ static const struct leat_sink_ops ledger_ops = {
 	.claim = ledger_claim,
 	.deliver = ledger_deliver,
 	.identity = ledger_identity,
+	.retention = ledger_retention,
 };
 
 static const struct leat_plugin ledger_plugin = {
@@ -565,7 +581,7 @@ void run_kit_start(struct run_kit *kit, const char *yaml, const struct leat_run_
 	memset(ledger.committed, 0, sizeof ledger.committed);
 	memset(ledger.fence, 0, sizeof ledger.fence);
 	ledger.n_effects = ledger.n_deliveries = ledger.n_dead = ledger.out_of_order = ledger.max_in_flight = ledger.n_ended = ledger.n_early = 0;
-	ledger.n_read = ledger.n_fired = ledger.n_ticks = ledger.n_clashes = ledger.n_polls = 0;
+	ledger.n_claims = ledger.max_effects = ledger.max_repeated = ledger.n_read = ledger.n_fired = ledger.n_ticks = ledger.n_clashes = ledger.n_polls = 0;
 	run_kit_restart(kit, yaml, options);
 }
 

@@ -18,6 +18,8 @@ enum { LEDGER_PARTITIONS = 8, LEDGER_RECORDS = 200000, LEDGER_FENCES = 4 };
 struct ledger {
 	pthread_mutex_t lock;
 	uint64_t n_effects, n_deliveries, n_dead;
+	uint64_t max_effects, max_repeated; /* of one delivery, of one that was made before */
+	_Atomic uint64_t n_claims;
 	uint16_t seen[LEDGER_PARTITIONS][LEDGER_RECORDS]; /* how often each record was delivered */
 	uint64_t out_of_order; /* by key and partition */
 	int64_t committed[LEDGER_PARTITIONS]; /* positions that the source was told */

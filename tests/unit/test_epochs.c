@@ -563,6 +563,341 @@ START_TEST(what_timers_make_before_a_sink_is_claimed_is_delivered_once)
 }
 END_TEST
 
+static uint64_t epochs_of(const struct run_kit *kit)
+{
+	struct leat_pipeline_figures figures;
+	uint64_t n;
+
+	leat_pipeline_figures(kit->pipeline, &figures);
+	n = figures.epochs;
+	leat_pipeline_figures_finish(&figures);
+	return n;
+}
+
+/* E3 */
+START_TEST(the_fence_of_an_idle_sink_is_written_again)
+{
+	struct leat_run_options options = options_of(1);
+	struct run_kit kit;
+
+	make_folder();
+	options.fence_age_us = 50000;
+	run_kit_start(&kit, plain, &options);
+	for (int i = 0; i < 1000 && (effects() < 2000 || ledger.n_claims < 4); i++)
+		rest_ms(5);
+	ck_assert_uint_eq(effects(), 2000);
+	ck_assert_uint_ge(ledger.n_claims, 4);
+	pthread_mutex_lock(&ledger.lock);
+	run_kit_fence("out")->digest++;
+	pthread_mutex_unlock(&ledger.lock);
+	expect_stopped(&kit, "its fence was changed by somebody else");
+	run_kit_finish(&kit);
+	remove_folder();
+}
+END_TEST
+
+/* E12. The operator holds the first round up for as long as it takes to read everything. */
+START_TEST(an_epoch_has_no_more_than_its_cap)
+{
+	static const char held_up[] = "pipeline: p\n"
+	                              "sources: {in: {type: numbers, partitions: 2, count: 3000, per_poll: 10}}\n"
+	                              "operators: {hop: {type: relay, input: in, key: k, stumble_every: 1000}}\n"
+	                              "sinks: {one: {type: ledger, input: in}, two: {type: ledger, input: hop}}\n";
+	struct leat_run_options options = options_of(2);
+	struct run_kit kit;
+
+	options.ring_capacity = 1024;
+	options.in_flight_bytes = 64 << 20;
+	for (int by = 0; by < 2; by++) {
+		options.epoch_records = by == 0 ? 200 : 0;
+		options.epoch_bytes = by == 0 ? 0 : 6000; /* some 30 each */
+		make_folder();
+		run_kit_start(&kit, held_up, &options);
+		run_kit_expect_done(&kit);
+		ck_assert_uint_ge(epochs_of(&kit), 6000 / 220);
+		run_kit_finish(&kit);
+		ck_assert_uint_eq(effects(), 12000);
+		remove_folder();
+	}
+}
+END_TEST
+
+/* E12. Of 50 records or a few more in an epoch 2000 effects are made, in groups of 40; 200 go in one step. */
+START_TEST(an_epoch_that_is_too_large_for_one_step_is_delivered_in_several)
+{
+	static const char grown[] = "pipeline: p\n"
+	                            "sources: {in: {type: numbers, partitions: 2, count: 300, per_poll: 1, endless: true}}\n"
+	                            "operators: {hop: {type: relay, input: in, copies: 40, key: k, shards: 2, stumble_every: 100}}\n"
+	                            "sinks: {out: {type: ledger, input: hop, jitter: 2ms, lose_every: 9}}\n";
+	struct leat_run_options options = options_of(2);
+	struct run_kit kit;
+	struct leat_pipeline_figures figures;
+
+	make_folder();
+	ledger.copies = 40;
+	options.ring_capacity = 1024;
+	options.in_flight_bytes = 64 << 20;
+	options.epoch_records = 50;
+	run_kit_start(&kit, grown, &options);
+	for (int i = 0; i < 1000 && effects() < 4000; i++)
+		rest_ms(1);
+	leat_pipeline_figures(kit.pipeline, &figures);
+	ck_assert_uint_gt(figures.epoch, figures.epochs);
+	leat_pipeline_figures_finish(&figures);
+	for (int n_ends = 0; n_ends < 8; n_ends++) {
+		leat_pipeline_abort(kit.pipeline);
+		ck_assert_int_eq(leat_pipeline_wait(kit.pipeline, RUN_KIT_PATIENCE_US), LEAT_RUN_STOPPED);
+		run_kit_finish(&kit);
+		if (n_ends == 0)
+			ck_assert_uint_le(ledger.max_effects, 200);
+		run_kit_restart(&kit, grown, &options);
+		rest_ms(20 + 45 * (n_ends % 4));
+	}
+	for (int i = 0; i < 4000 && effects() < 24000; i++)
+		rest_ms(10);
+	leat_pipeline_drain(kit.pipeline);
+	run_kit_expect_done(&kit);
+	run_kit_finish(&kit);
+	run_kit_expect_all(2, 300, 40);
+	ck_assert_uint_eq(ledger.out_of_order, 0);
+	ck_assert_int_eq(stored_counts("p", 2), 600);
+	remove_folder();
+}
+END_TEST
+
+/* An abort notes what was delivered last, which a kill does not: its state is put back as it was before, when nothing but the
+ * delivery in hand was still to be made. All that was read is durable already. */
+static void end_as_if_killed(struct run_kit *kit)
+{
+	char is[128], was[128];
+	struct leat_store *store;
+	struct leat_error err;
+
+	(void)snprintf(is, sizeof is, "%s/p.state", folder);
+	(void)snprintf(was, sizeof was, "%s/was.state", folder);
+	pthread_mutex_lock(&ledger.lock);
+	ck_assert_msg(leat_store_open_read_only(is, "p", &store, &err) == LEAT_OK, "%s", err.text);
+	ck_assert_msg(leat_store_copy(store, was, &err) == LEAT_OK, "%s", err.text);
+	leat_store_close(store);
+	leat_pipeline_abort(kit->pipeline);
+	pthread_mutex_unlock(&ledger.lock);
+	run_kit_finish(kit);
+	(void)nftw(is, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+	ck_assert_int_eq(rename(was, is), 0);
+}
+
+/* E12. Everything is durable at once, and then there are no more epochs that would note deliveries on their way. */
+START_TEST(what_is_repeated_after_a_restart_is_one_step_too)
+{
+	static const char slow[] = "pipeline: p\n"
+	                           "sources: {in: {type: numbers, count: 5000, per_poll: 5, endless: true}}\n"
+	                           "sinks: {out: {type: ledger, input: in, slow: 30ms}}\n";
+	struct leat_run_options options = options_of(1);
+	struct run_kit kit;
+
+	make_folder();
+	options.in_flight_bytes = 64 << 20;
+	options.epoch_records = 50;
+	run_kit_start(&kit, slow, &options);
+	for (int n_ends = 0; n_ends < 2; n_ends++) {
+		uint64_t n_before = effects();
+
+		for (int i = 0; i < 2000 && (effects() < n_before + 1600 || ledger.n_read < 5000); i++)
+			rest_ms(1);
+		rest_ms(10);
+		end_as_if_killed(&kit);
+		run_kit_restart(&kit, slow, &options);
+	}
+	for (int i = 0; i < 4000 && effects() < 5000; i++)
+		rest_ms(5);
+	leat_pipeline_drain(kit.pipeline);
+	run_kit_expect_done(&kit);
+	run_kit_finish(&kit);
+	run_kit_expect_all(1, 5000, 1);
+	/* A step, the one that went beyond, and the one in hand. */
+	ck_assert_uint_gt(ledger.max_repeated, 0);
+	ck_assert_uint_le(ledger.max_repeated, 600);
+	remove_folder();
+}
+END_TEST
+
+START_TEST(timers_that_are_due_at_once_make_many_epochs)
+{
+	static const char storm[] = "pipeline: p\n"
+	                            "sources: {in: {type: numbers, count: 5000, endless: true}}\n"
+	                            "operators: {hop: {type: relay, input: in, key: k, shards: 2, delay: 1500ms}}\n"
+	                            "sinks: {out: {type: ledger, input: hop}}\n";
+	struct leat_run_options options = options_of(1);
+	uint64_t n_before;
+	struct run_kit kit;
+
+	make_folder();
+	options.in_flight_bytes = 64 << 20;
+	options.epoch_records = 500;
+	run_kit_start(&kit, storm, &options);
+	for (int i = 0; i < 1000 && effects() < 5000; i++)
+		rest_ms(1);
+	ck_assert_uint_eq(ledger.n_fired, 0);
+	leat_pipeline_drain(kit.pipeline);
+	run_kit_expect_done(&kit);
+	run_kit_finish(&kit);
+	rest_ms(1500);
+	run_kit_restart(&kit, storm, &options);
+	n_before = epochs_of(&kit);
+	for (int i = 0; i < 1000 && ledger.n_fired < 5000; i++)
+		rest_ms(1);
+	leat_pipeline_drain(kit.pipeline);
+	run_kit_expect_done(&kit);
+	ck_assert_uint_eq(ledger.n_fired, 5000);
+	ck_assert_uint_ge(epochs_of(&kit) - n_before, 5000 / (500 + 2 * 256));
+	run_kit_finish(&kit);
+	remove_folder();
+}
+END_TEST
+
+/* E8. The state's folder cannot be looked at in the end, which is no reason for haste. */
+START_TEST(a_disk_that_is_nearly_full_stops_reading_and_timers)
+{
+	static const char late[] = "pipeline: p\n"
+	                           "sources: {in: {type: numbers, count: 300, endless: true}}\n"
+	                           "operators: {hop: {type: relay, input: in, key: k, shards: 2, delay: 1s}}\n"
+	                           "sinks: {out: {type: ledger, input: hop}}\n";
+	struct leat_run_options options = options_of(1);
+	char from[128], to[128];
+	struct run_kit kit;
+	uint64_t n_polls;
+	clock_t busy;
+
+	make_folder();
+	run_kit_start(&kit, late, &options);
+	for (int i = 0; i < 1000 && effects() < 300; i++)
+		rest_ms(1);
+	leat_pipeline_drain(kit.pipeline);
+	run_kit_expect_done(&kit);
+	run_kit_finish(&kit);
+	ck_assert_uint_eq(ledger.n_fired, 0);
+	n_polls = ledger.n_polls;
+	options.disk_low = UINT64_MAX / 4;
+	run_kit_restart(&kit, late, &options);
+	(void)snprintf(from, sizeof from, "%s/p.state", folder);
+	(void)snprintf(to, sizeof to, "%s/elsewhere", folder);
+	ck_assert_int_eq(rename(from, to), 0);
+	rest_ms(1200);
+	busy = clock();
+	rest_ms(500);
+	ck_assert_int_lt((clock() - busy) * 1000 / CLOCKS_PER_SEC, 200);
+	ck_assert_uint_eq(ledger.n_fired, 0);
+	ck_assert_uint_eq(ledger.n_polls, n_polls);
+	ck_assert_int_eq(rename(to, from), 0);
+	leat_pipeline_abort(kit.pipeline);
+	run_kit_finish(&kit);
+	options.disk_low = 0;
+	run_kit_restart(&kit, late, &options);
+	for (int i = 0; i < 1000 && ledger.n_fired < 300; i++)
+		rest_ms(1);
+	ck_assert_uint_eq(ledger.n_fired, 300);
+	leat_pipeline_abort(kit.pipeline);
+	run_kit_finish(&kit);
+	remove_folder();
+}
+END_TEST
+
+/* What a ledger's system has, should it lose what came later. */
+static struct {
+	uint16_t seen[LEDGER_RECORDS];
+	uint64_t n_effects;
+	struct leat_fence fence;
+} snapshot;
+
+static void wait_for_effects(uint64_t n)
+{
+	for (int i = 0; i < 20000 && effects() < n; i++)
+		rest_ms(1);
+	ck_assert_uint_ge(effects(), n);
+}
+
+static void take_snapshot(void)
+{
+	pthread_mutex_lock(&ledger.lock);
+	memcpy(snapshot.seen, ledger.seen[0], sizeof snapshot.seen);
+	snapshot.n_effects = ledger.n_effects;
+	snapshot.fence = *run_kit_fence("out");
+	pthread_mutex_unlock(&ledger.lock);
+}
+
+static void go_back_to_snapshot(void)
+{
+	pthread_mutex_lock(&ledger.lock);
+	memcpy(ledger.seen[0], snapshot.seen, sizeof snapshot.seen);
+	ledger.n_effects = snapshot.n_effects;
+	*run_kit_fence("out") = snapshot.fence;
+	pthread_mutex_unlock(&ledger.lock);
+}
+
+static const char forgetful[] = "pipeline: p\n"
+                                "sources: {in: {type: numbers, count: 6000, per_poll: 5, endless: true}}\n"
+                                "sinks: {out: {type: ledger, input: in, slow: 1ms, lose_every: 7, retention: %s}}\n";
+
+/* The failover of a system that had not given everything to the one that takes its place. */
+START_TEST(a_sink_that_has_lost_what_it_had_gets_it_again)
+{
+	struct leat_run_options options = options_of(1);
+	struct run_kit kit;
+	char yaml[400];
+
+	make_folder();
+	options.epoch_records = 20;
+	(void)snprintf(yaml, sizeof yaml, forgetful, "1m");
+	run_kit_start(&kit, yaml, &options);
+	wait_for_effects(500);
+	take_snapshot();
+	wait_for_effects(1500);
+	go_back_to_snapshot();
+	wait_for_effects(2500);
+	go_back_to_snapshot();
+	wait_for_effects(6000);
+	leat_pipeline_drain(kit.pipeline);
+	run_kit_expect_done(&kit);
+	run_kit_finish(&kit);
+	go_back_to_snapshot();
+	run_kit_restart(&kit, yaml, &options);
+	wait_for_effects(2000);
+	end_as_if_killed(&kit); /* what it has to get again is still in the outbox */
+	run_kit_restart(&kit, yaml, &options);
+	wait_for_effects(6000);
+	leat_pipeline_drain(kit.pipeline);
+	run_kit_expect_done(&kit);
+	run_kit_finish(&kit);
+	run_kit_expect_all(1, 6000, 1);
+	ck_assert_uint_eq(ledger.out_of_order, 0);
+	remove_folder();
+}
+END_TEST
+
+START_TEST(what_was_delivered_is_kept_no_longer_than_it_has_to_be)
+{
+	struct leat_run_options options = options_of(1);
+	struct run_kit kit;
+	char yaml[400];
+
+	make_folder();
+	options.epoch_records = 20;
+	(void)snprintf(yaml, sizeof yaml, forgetful, "50ms");
+	run_kit_start(&kit, yaml, &options);
+	wait_for_effects(500);
+	take_snapshot();
+	wait_for_effects(6000);
+	leat_pipeline_drain(kit.pipeline);
+	run_kit_expect_done(&kit);
+	run_kit_finish(&kit);
+	go_back_to_snapshot();
+	run_kit_restart(&kit, yaml, &options);
+	expect_stopped(&kit, "sink \"out\": it is behind: it has epoch");
+	run_kit_finish(&kit);
+	remove_folder();
+}
+END_TEST
+
 int main(void)
 {
 	return leat_test_main("epochs", (const TTest *[]){
@@ -582,5 +917,13 @@ int main(void)
 		a_position_comes_back_with_its_note,
 		a_note_is_stored_soon_although_nothing_follows,
 		what_timers_make_before_a_sink_is_claimed_is_delivered_once,
+		the_fence_of_an_idle_sink_is_written_again,
+		an_epoch_has_no_more_than_its_cap,
+		an_epoch_that_is_too_large_for_one_step_is_delivered_in_several,
+		what_is_repeated_after_a_restart_is_one_step_too,
+		timers_that_are_due_at_once_make_many_epochs,
+		a_disk_that_is_nearly_full_stops_reading_and_timers,
+		a_sink_that_has_lost_what_it_had_gets_it_again,
+		what_was_delivered_is_kept_no_longer_than_it_has_to_be,
 		NULL });
 }

@@ -851,6 +851,38 @@ START_TEST(effects_wait_in_order_until_they_are_delivered)
 }
 END_TEST
 
+START_TEST(what_was_delivered_may_be_kept_for_a_while)
+{
+	struct leat_fence at[6] = { { 0 } };
+	struct leat_store_audit audit;
+
+	begin();
+	(void)leat_store_use_sink(store, "a");
+	for (int i = 1; i <= 5; i++) {
+		put_effects(1, "some");
+		at[i] = head_of(1);
+	}
+	leat_store_put_progress(store, 1, &at[4], 2);
+	expect_ok(leat_store_commit(store, leat_store_epoch(store), &err));
+	reopen();
+	expect_outbox(1, 0, "3=some 4=some 5=some ");
+	for (int i = 1; i <= 5; i++) {
+		expect_ok(leat_store_audit(store, 1, &at[i], &audit, &err));
+		ck_assert_int_eq(audit.is_known, i >= 2);
+		ck_assert_int_eq((int)audit.n_due, i < 2 ? 3 : 5 - i);
+		ck_assert_uint_eq(audit.n_kept, 2);
+		ck_assert_uint_eq(audit.n_epochs, 1);
+	}
+	expect_ok(leat_store_audit(store, 1, NULL, &audit, &err));
+	ck_assert_uint_eq(audit.n_due, 1);
+	at[4].digest++;
+	leat_store_put_progress(store, 1, &at[4], 0);
+	expect_ok(leat_store_commit(store, leat_store_epoch(store), &err));
+	expect_refused(leat_store_audit(store, 1, NULL, &audit, &err), "none of its effects end at epoch 4 and digest");
+	end();
+}
+END_TEST
+
 START_TEST(damaged_effects_are_refused)
 {
 	static const struct {
@@ -1142,7 +1174,8 @@ int main(void)
 	                                                  positions_of_what_is_read_no_more_are_refused_or_dropped,
 	                                                  a_sink_moves_when_nothing_waits_for_it,
 	                                                  effects_wait_in_order_until_they_are_delivered,
-	                                                  damaged_effects_are_refused,
+	                                                  what_was_delivered_may_be_kept_for_a_while,
+		damaged_effects_are_refused,
 	                                                  a_chain_that_is_broken_is_told,
 	                                                  a_sink_is_taken_as_it_is,
 	                                                  a_reader_sees_the_epoch_that_it_was_opened_at,

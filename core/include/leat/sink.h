@@ -21,10 +21,13 @@
  *    same: what that means is the host's to decide.
  *  - A fenced deliver() applies the effects and sets the fence to `next` in one atomic step, if the fence is `expected`.
  *    If it is `next` already, an earlier attempt has worked: nothing is applied, LEAT_OK. Anything else is LEAT_FATAL,
- *    naming what was found and what was expected; a larger incarnation means that another instance owns the sink.
+ *    naming what was found and what was expected; a larger incarnation means that another instance owns the sink. A sink with
+ *    retention() returns LEAT_UNKNOWN for an earlier epoch, and the host's claim finds out whether it has what is missing.
  *  - Effects that the system refuses for good are told by leat_refuse(), and the others are applied with the fence. What was
  *    refused is kept with the fence until the next delivery, and told again by a deliver() that finds the fence at `next`:
- *    the first telling may have been lost, with the answer or with the whole process (E7).
+ *    the first telling may have been lost, with the answer or with the whole process (E7). It is kept by how far it is from
+ *    the end (delivery->n - effect): after a restart the delivery that comes again ends where the last one did, with the same
+ *    effects, but may begin with some of deliveries before it.
  *  - When it is not known whether the step was taken: LEAT_UNKNOWN. The host claims again, and tells from *found.
  */
 
@@ -90,6 +93,9 @@ struct leat_sink_ops {
 	 * stores it with the effects: they are delivered there, and nowhere else. After create(), any time, from any thread. NULL:
 	 * any sink of this type may have them. */
 	void (*identity)(const void *self, struct leat_buffer *text);
+	/* For how long, in us, the host keeps what was delivered fenced, for a system that may go back to what it had a while ago,
+	 * its fence included, as after a failover: what it has lost is delivered again then. NULL: not at all. */
+	int64_t (*retention)(const void *self);
 };
 
 #ifdef __cplusplus
