@@ -90,6 +90,8 @@ char *leat_store_sink_what(const struct leat_store *store, uint32_t sink);
 
 /* Nodes and sinks of which the calls above may drop what would make them refuse. `names` ends with NULL, and is borrowed. */
 void leat_store_allow_drop(struct leat_store *store, const char *const *names);
+/* Those that had something to drop, in quotes; "" when there were none. */
+const char *leat_store_dropped(const struct leat_store *store);
 /* Nodes and sinks that have rows, positions or undelivered effects and were not used since the store was opened; those that may
  * be dropped are removed with the next commit instead. LEAT_FATAL names all others. */
 enum leat_status leat_store_settle(struct leat_store *store, struct leat_error *err);

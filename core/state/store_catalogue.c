@@ -8,6 +8,8 @@
 #include "state/migrate.h"
 #include "state/store_internal.h"
 
+enum { NAME = 256 };
+
 char *leat_store_text(const struct leat_store *store, const char *name, enum leat_status *status, struct leat_error *err)
 {
 	char *said = NULL, *text = NULL;
@@ -283,36 +285,26 @@ void leat_store_drop_table(struct leat_store *store, uint32_t number)
 	leat_store_big32(from, number);
 	leat_store_big32(until, number + 1);
 	rocksdb_writebatch_delete_range_cf(store->batch, leat_store_family_of(store, number), from, sizeof from, until, sizeof until);
+	leat_names_add(&store->dropped, store->table[number - 1].node, NULL);
 }
 
-/* `table`: of a node that the pipeline still has. */
 void leat_names_add(struct leat_names *names, const char *node, const char *table)
 {
-	const char *between = names->n > 0 ? ", " : "";
-	char *to = names->text + names->n;
+	char name[NAME];
 	size_t left = sizeof names->text - names->n;
 
-	if (names->n >= sizeof names->text)
-		return;
 	if (table == NULL)
-		names->n += (size_t)snprintf(to, left, "%s\"%s\"", between, node);
+		(void)snprintf(name, sizeof name, "\"%s\"", node);
 	else
-		names->n += (size_t)snprintf(to, left, "%stable \"%s\" of \"%s\"", between, table, node);
+		(void)snprintf(name, sizeof name, "table \"%s\" of \"%s\"", table, node);
+	if (names->n < sizeof names->text && strstr(names->text, name) == NULL)
+		names->n += (size_t)snprintf(names->text + names->n, left, "%s%s", names->n > 0 ? ", " : "", name);
 }
 
 static bool is_node_used(const struct leat_store *store, const char *node)
 {
 	for (size_t i = 0; i < store->n_tables; i++)
 		if (store->table[i].is_used && strcmp(store->table[i].node, node) == 0)
-			return true;
-	return false;
-}
-
-/* A table of the same node stands before it: one line for a node that is gone is enough. */
-static bool is_named_before(const struct leat_store *store, size_t i)
-{
-	for (size_t k = 0; k < i; k++)
-		if (strcmp(store->table[k].node, store->table[i].node) == 0 && leat_store_has_rows(store, store->table[k].is.number))
 			return true;
 	return false;
 }
@@ -326,10 +318,8 @@ static void settle_tables(struct leat_store *store, struct leat_names *names)
 			continue;
 		if (leat_store_may_drop(store, t->is.node))
 			leat_store_drop_table(store, t->is.number);
-		else if (is_node_used(store, t->is.node))
-			leat_names_add(names, t->is.node, t->is.table);
-		else if (!is_named_before(store, i))
-			leat_names_add(names, t->is.node, NULL);
+		else
+			leat_names_add(names, t->is.node, is_node_used(store, t->is.node) ? t->is.table : NULL);
 	}
 }
 

@@ -26,6 +26,11 @@ void leat_store_allow_drop(struct leat_store *store, const char *const *names)
 	store->drop = names;
 }
 
+const char *leat_store_dropped(const struct leat_store *store)
+{
+	return store->dropped.text;
+}
+
 /* ---- texts ----------------------------------------------------------------------------------------------------------- */
 
 static char *read_what(const struct leat_store *store, const char *role, const char *name)
@@ -139,6 +144,7 @@ static void drop_positions(struct leat_store *store, const char *source)
 	(void)snprintf(from, sizeof from, "position/%s/", source);
 	(void)snprintf(until, sizeof until, "position/%s%c", source, '/' + 1);
 	rocksdb_writebatch_delete_range_cf(store->batch, store->family[STORE_META], from, strlen(from), until, strlen(until));
+	leat_names_add(&store->dropped, source, NULL);
 }
 
 static void note_used(struct leat_store *store, const char *source)
@@ -232,6 +238,7 @@ void leat_store_drop_sink(struct leat_store *store, uint32_t sink)
 	last.incarnation = store->sink[sink - 1].delivered.incarnation;
 	leat_store_put_delivered(store, sink, &last);
 	move(store, sink);
+	leat_names_add(&store->dropped, store->sink[sink - 1].name, NULL);
 }
 
 void leat_store_settle_move(struct leat_store *store, uint32_t sink)

@@ -122,6 +122,8 @@ def test_a_plan_says_what_a_start_does(shop, name):
         for part in said:
             assert part in shop.run.log
     assert shop.start(*[word for node in drop for word in ("--drop", node)]) == 0
+    told = re.search("dropped rows, positions or undelivered effects of (.*)", shop.run.log)
+    assert sorted(told[1].split(", ") if told else []) == sorted(f'"{node}"' for node in drop)
     assert shop.plan("--state-dir", "state")["starts"]
 
 
