@@ -64,6 +64,8 @@ struct leat_store_table {
 #define LEAT_STORE_TIMERS 255u
 
 uint64_t leat_store_layout(const struct leat_table_spec *spec);
+/* "8 shards", or what 0 of them are. Good until the next call with the same text. */
+const char *leat_store_shards(uint32_t n_shards, char text[32]);
 /* Finds the table by its names, or enters it: then it is written with the next commit, and so are rows that were migrated.
  * LEAT_FATAL: it has rows, of another version, kind, layout or number of shards, and which, and may neither migrate nor drop
  * them. */

@@ -94,17 +94,23 @@ static bool is_same_table(const struct leat_store_table *a, const struct leat_st
 	return a->version == b->version && a->kind == b->kind && a->layout == b->layout && a->n_shards == b->n_shards;
 }
 
+const char *leat_store_shards(uint32_t n_shards, char text[32])
+{
+	(void)snprintf(text, 32, "%" PRIu32 " shard%s", n_shards, n_shards == 1 ? "" : "s");
+	return n_shards == 0 ? "a shard for each partition" : text;
+}
+
 /* E11 */
 static enum leat_status refuse_table(const struct leat_store *store, const struct leat_store_table *is,
                                      const struct leat_store_table *wanted, struct leat_error *err)
 {
 	const char *node = wanted->node, *table = wanted->table, *why;
+	char now[32], then[32];
 
 	if (is->n_shards != wanted->n_shards)
 		return leat_error_set(err, LEAT_FATAL, 0,
-		                      "operator \"%s\" has %" PRIu32 " shards, its state in \"%s\" has %" PRIu32
-		                      "; take that back, or give it up by --drop %s",
-		                      node, wanted->n_shards, store->folder, is->n_shards, node);
+		                      "operator \"%s\" has %s, its state in \"%s\" has %s; take that back, or give it up by --drop %s", node,
+		                      leat_store_shards(wanted->n_shards, now), store->folder, leat_store_shards(is->n_shards, then), node);
 	(void)leat_can_migrate(is, wanted, &why);
 	if (is->version != wanted->version)
 		return leat_error_set(err, LEAT_FATAL, 0,
