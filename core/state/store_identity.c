@@ -33,14 +33,23 @@ const char *leat_store_dropped(const struct leat_store *store)
 
 /* ---- texts ----------------------------------------------------------------------------------------------------------- */
 
-static char *read_what(const struct leat_store *store, const char *role, const char *name)
+/* NULL: nobody has said, or *status tells that it cannot be read. */
+static char *read_what(const struct leat_store *store, const char *role, const char *name, enum leat_status *status,
+                       struct leat_error *err)
 {
-	enum leat_status status = LEAT_OK;
-	struct leat_error err;
 	char key[NAME];
 
 	(void)snprintf(key, sizeof key, "what/%s/%s", role, name);
-	return leat_store_text(store, key, &status, &err);
+	return leat_store_text(store, key, status, err);
+}
+
+/* For those who only look. */
+static char *show_what(const struct leat_store *store, const char *role, const char *name)
+{
+	enum leat_status status = LEAT_OK;
+	struct leat_error err;
+
+	return read_what(store, role, name, &status, &err);
 }
 
 /* Of any length, as it has paths and fields of others. */
@@ -59,12 +68,12 @@ static void name_sink(char name[16], uint32_t sink)
 
 char *leat_store_source_what(const struct leat_store *store, const char *source)
 {
-	return read_what(store, "source", source);
+	return show_what(store, "source", source);
 }
 
 char *leat_store_operator_what(const struct leat_store *store, const char *node)
 {
-	return read_what(store, "operator", node);
+	return show_what(store, "operator", node);
 }
 
 char *leat_store_sink_what(const struct leat_store *store, uint32_t sink)
@@ -72,7 +81,7 @@ char *leat_store_sink_what(const struct leat_store *store, uint32_t sink)
 	char name[16];
 
 	name_sink(name, sink);
-	return read_what(store, "sink", name);
+	return show_what(store, "sink", name);
 }
 
 /* ---- operators ------------------------------------------------------------------------------------------------------- */
@@ -94,9 +103,9 @@ void leat_store_drop_rows(struct leat_store *store, const char *node)
 
 enum leat_status leat_store_use_operator(struct leat_store *store, const char *node, const char *what, struct leat_error *err)
 {
-	char *was = leat_store_operator_what(store, node);
-	bool is_same = was != NULL && strcmp(was, what) == 0;
 	enum leat_status status = LEAT_OK;
+	char *was = read_what(store, "operator", node, &status, err);
+	bool is_same = was != NULL && strcmp(was, what) == 0;
 
 	if (was != NULL && !is_same && node_has_rows(store, node)) {
 		if (leat_store_may_drop(store, node))
@@ -163,9 +172,9 @@ static bool is_source_used(const struct leat_store *store, const char *source)
 
 enum leat_status leat_store_use_source(struct leat_store *store, const char *source, const char *what, struct leat_error *err)
 {
-	char *was = leat_store_source_what(store, source);
-	bool is_same = was != NULL && strcmp(was, what) == 0, has = false;
 	enum leat_status status = LEAT_OK;
+	char *was = read_what(store, "source", source, &status, err);
+	bool is_same = was != NULL && strcmp(was, what) == 0, has = false;
 
 	note_used(store, source);
 	if (was != NULL && !is_same)
@@ -273,10 +282,13 @@ enum leat_status leat_store_use_sink_at(struct leat_store *store, const char *si
 {
 	uint32_t number = leat_store_use_sink(store, sink);
 	const struct store_sink *s = &store->sink[number - 1];
-	char *was = leat_store_sink_what(store, number);
-	bool is_other = was != NULL && strcmp(was, what) != 0;
 	enum leat_status status = LEAT_OK;
+	char name[16], *was;
+	bool is_other;
 
+	name_sink(name, number);
+	was = read_what(store, "sink", name, &status, err);
+	is_other = was != NULL && strcmp(was, what) != 0;
 	if (is_other && s->head.epoch == s->delivered.epoch)
 		move(store, number);
 	else if (is_other && leat_store_may_drop(store, sink))
