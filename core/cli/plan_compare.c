@@ -102,10 +102,11 @@ static struct leat_was_table *find_table(const struct comparison *c, const struc
 static void explain_change(struct leat_finding *f, const struct comparison *c, const struct leat_was_table *was,
                            const struct leat_store_table *is)
 {
-	char *rest;
+	char now[32], then[32], *rest;
 
 	if (was->is.n_shards != is->n_shards)
-		rest = leat_format_text(" in %" PRIu32 " shards, not %" PRIu32 ": take that back, or drop them", was->is.n_shards, is->n_shards);
+		rest = leat_format_text(" in %s, not in %s: take that back, or drop them", leat_store_shards(was->is.n_shards, then),
+		                        leat_store_shards(is->n_shards, now));
 	else if (was->is.version != is->version)
 		rest = leat_format_text(" of version %" PRIu32 ", not %" PRIu32
 		                        ", and the plugin cannot migrate them: use the one that wrote them, or drop them",

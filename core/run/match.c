@@ -94,5 +94,8 @@ enum leat_status leat_match_plan(const struct leat_plan *plan, struct leat_store
 	leat_store_allow_drop(store, NULL);
 	if (status == LEAT_OK && leat_store_has_changes(store))
 		status = leat_store_commit(store, leat_store_epoch(store), err);
+	if (status == LEAT_OK && leat_store_dropped(store)[0] != '\0')
+		leat_log_line(LEAT_INFO, "pipeline \"%s\": dropped rows, positions or undelivered effects of %s", plan->description->name,
+		              leat_store_dropped(store));
 	return status;
 }

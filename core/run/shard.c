@@ -568,6 +568,7 @@ static int64_t run_replay(struct leat_shard *shard)
 		leat_arena_keep(shard->arena, replay->arena);
 		leat_arena_unref(replay->arena);
 		leat_letters_erase(p->letters, replay->letter.number, &shard->round);
+		leat_epochs_count(p->epochs, shard->round, 1, leat_record_bytes(&replay->letter.record));
 		status = begin_replay(shard, replay, &err);
 		if (status != LEAT_OK) {
 			leat_pipeline_fail(p, &p->description->node[replay->node], &err);

@@ -64,6 +64,8 @@ struct leat_store_table {
 #define LEAT_STORE_TIMERS 255u
 
 uint64_t leat_store_layout(const struct leat_table_spec *spec);
+/* "8 shards", or what 0 of them are. Good until the next call with the same text. */
+const char *leat_store_shards(uint32_t n_shards, char text[32]);
 /* Finds the table by its names, or enters it: then it is written with the next commit, and so are rows that were migrated.
  * LEAT_FATAL: it has rows, of another version, kind, layout or number of shards, and which, and may neither migrate nor drop
  * them. */
@@ -90,6 +92,8 @@ char *leat_store_sink_what(const struct leat_store *store, uint32_t sink);
 
 /* Nodes and sinks of which the calls above may drop what would make them refuse. `names` ends with NULL, and is borrowed. */
 void leat_store_allow_drop(struct leat_store *store, const char *const *names);
+/* Those that had something to drop, in quotes; "" when there were none. */
+const char *leat_store_dropped(const struct leat_store *store);
 /* Nodes and sinks that have rows, positions or undelivered effects and were not used since the store was opened; those that may
  * be dropped are removed with the next commit instead. LEAT_FATAL names all others. */
 enum leat_status leat_store_settle(struct leat_store *store, struct leat_error *err);

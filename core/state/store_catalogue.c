@@ -8,6 +8,8 @@
 #include "state/migrate.h"
 #include "state/store_internal.h"
 
+enum { NAME = 256 };
+
 char *leat_store_text(const struct leat_store *store, const char *name, enum leat_status *status, struct leat_error *err)
 {
 	char *said = NULL, *text = NULL;
@@ -92,17 +94,23 @@ static bool is_same_table(const struct leat_store_table *a, const struct leat_st
 	return a->version == b->version && a->kind == b->kind && a->layout == b->layout && a->n_shards == b->n_shards;
 }
 
+const char *leat_store_shards(uint32_t n_shards, char text[32])
+{
+	(void)snprintf(text, 32, "%" PRIu32 " shard%s", n_shards, n_shards == 1 ? "" : "s");
+	return n_shards == 0 ? "a shard for each partition" : text;
+}
+
 /* E11 */
 static enum leat_status refuse_table(const struct leat_store *store, const struct leat_store_table *is,
                                      const struct leat_store_table *wanted, struct leat_error *err)
 {
 	const char *node = wanted->node, *table = wanted->table, *why;
+	char now[32], then[32];
 
 	if (is->n_shards != wanted->n_shards)
 		return leat_error_set(err, LEAT_FATAL, 0,
-		                      "operator \"%s\" has %" PRIu32 " shards, its state in \"%s\" has %" PRIu32
-		                      "; take that back, or give it up by --drop %s",
-		                      node, wanted->n_shards, store->folder, is->n_shards, node);
+		                      "operator \"%s\" has %s, its state in \"%s\" has %s; take that back, or give it up by --drop %s", node,
+		                      leat_store_shards(wanted->n_shards, now), store->folder, leat_store_shards(is->n_shards, then), node);
 	(void)leat_can_migrate(is, wanted, &why);
 	if (is->version != wanted->version)
 		return leat_error_set(err, LEAT_FATAL, 0,
@@ -283,36 +291,26 @@ void leat_store_drop_table(struct leat_store *store, uint32_t number)
 	leat_store_big32(from, number);
 	leat_store_big32(until, number + 1);
 	rocksdb_writebatch_delete_range_cf(store->batch, leat_store_family_of(store, number), from, sizeof from, until, sizeof until);
+	leat_names_add(&store->dropped, store->table[number - 1].node, NULL);
 }
 
-/* `table`: of a node that the pipeline still has. */
 void leat_names_add(struct leat_names *names, const char *node, const char *table)
 {
-	const char *between = names->n > 0 ? ", " : "";
-	char *to = names->text + names->n;
+	char name[NAME];
 	size_t left = sizeof names->text - names->n;
 
-	if (names->n >= sizeof names->text)
-		return;
 	if (table == NULL)
-		names->n += (size_t)snprintf(to, left, "%s\"%s\"", between, node);
+		(void)snprintf(name, sizeof name, "\"%s\"", node);
 	else
-		names->n += (size_t)snprintf(to, left, "%stable \"%s\" of \"%s\"", between, table, node);
+		(void)snprintf(name, sizeof name, "table \"%s\" of \"%s\"", table, node);
+	if (names->n < sizeof names->text && strstr(names->text, name) == NULL)
+		names->n += (size_t)snprintf(names->text + names->n, left, "%s%s", names->n > 0 ? ", " : "", name);
 }
 
 static bool is_node_used(const struct leat_store *store, const char *node)
 {
 	for (size_t i = 0; i < store->n_tables; i++)
 		if (store->table[i].is_used && strcmp(store->table[i].node, node) == 0)
-			return true;
-	return false;
-}
-
-/* A table of the same node stands before it: one line for a node that is gone is enough. */
-static bool is_named_before(const struct leat_store *store, size_t i)
-{
-	for (size_t k = 0; k < i; k++)
-		if (strcmp(store->table[k].node, store->table[i].node) == 0 && leat_store_has_rows(store, store->table[k].is.number))
 			return true;
 	return false;
 }
@@ -326,10 +324,8 @@ static void settle_tables(struct leat_store *store, struct leat_names *names)
 			continue;
 		if (leat_store_may_drop(store, t->is.node))
 			leat_store_drop_table(store, t->is.number);
-		else if (is_node_used(store, t->is.node))
-			leat_names_add(names, t->is.node, t->is.table);
-		else if (!is_named_before(store, i))
-			leat_names_add(names, t->is.node, NULL);
+		else
+			leat_names_add(names, t->is.node, is_node_used(store, t->is.node) ? t->is.table : NULL);
 	}
 }
 

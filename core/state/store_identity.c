@@ -26,16 +26,30 @@ void leat_store_allow_drop(struct leat_store *store, const char *const *names)
 	store->drop = names;
 }
 
+const char *leat_store_dropped(const struct leat_store *store)
+{
+	return store->dropped.text;
+}
+
 /* ---- texts ----------------------------------------------------------------------------------------------------------- */
 
-static char *read_what(const struct leat_store *store, const char *role, const char *name)
+/* NULL: nobody has said, or *status tells that it cannot be read. */
+static char *read_what(const struct leat_store *store, const char *role, const char *name, enum leat_status *status,
+                       struct leat_error *err)
 {
-	enum leat_status status = LEAT_OK;
-	struct leat_error err;
 	char key[NAME];
 
 	(void)snprintf(key, sizeof key, "what/%s/%s", role, name);
-	return leat_store_text(store, key, &status, &err);
+	return leat_store_text(store, key, status, err);
+}
+
+/* For those who only look. */
+static char *show_what(const struct leat_store *store, const char *role, const char *name)
+{
+	enum leat_status status = LEAT_OK;
+	struct leat_error err;
+
+	return read_what(store, role, name, &status, &err);
 }
 
 /* Of any length, as it has paths and fields of others. */
@@ -54,12 +68,12 @@ static void name_sink(char name[16], uint32_t sink)
 
 char *leat_store_source_what(const struct leat_store *store, const char *source)
 {
-	return read_what(store, "source", source);
+	return show_what(store, "source", source);
 }
 
 char *leat_store_operator_what(const struct leat_store *store, const char *node)
 {
-	return read_what(store, "operator", node);
+	return show_what(store, "operator", node);
 }
 
 char *leat_store_sink_what(const struct leat_store *store, uint32_t sink)
@@ -67,7 +81,7 @@ char *leat_store_sink_what(const struct leat_store *store, uint32_t sink)
 	char name[16];
 
 	name_sink(name, sink);
-	return read_what(store, "sink", name);
+	return show_what(store, "sink", name);
 }
 
 /* ---- operators ------------------------------------------------------------------------------------------------------- */
@@ -89,9 +103,9 @@ void leat_store_drop_rows(struct leat_store *store, const char *node)
 
 enum leat_status leat_store_use_operator(struct leat_store *store, const char *node, const char *what, struct leat_error *err)
 {
-	char *was = leat_store_operator_what(store, node);
-	bool is_same = was != NULL && strcmp(was, what) == 0;
 	enum leat_status status = LEAT_OK;
+	char *was = read_what(store, "operator", node, &status, err);
+	bool is_same = was != NULL && strcmp(was, what) == 0;
 
 	if (was != NULL && !is_same && node_has_rows(store, node)) {
 		if (leat_store_may_drop(store, node))
@@ -139,6 +153,7 @@ static void drop_positions(struct leat_store *store, const char *source)
 	(void)snprintf(from, sizeof from, "position/%s/", source);
 	(void)snprintf(until, sizeof until, "position/%s%c", source, '/' + 1);
 	rocksdb_writebatch_delete_range_cf(store->batch, store->family[STORE_META], from, strlen(from), until, strlen(until));
+	leat_names_add(&store->dropped, source, NULL);
 }
 
 static void note_used(struct leat_store *store, const char *source)
@@ -157,9 +172,9 @@ static bool is_source_used(const struct leat_store *store, const char *source)
 
 enum leat_status leat_store_use_source(struct leat_store *store, const char *source, const char *what, struct leat_error *err)
 {
-	char *was = leat_store_source_what(store, source);
-	bool is_same = was != NULL && strcmp(was, what) == 0, has = false;
 	enum leat_status status = LEAT_OK;
+	char *was = read_what(store, "source", source, &status, err);
+	bool is_same = was != NULL && strcmp(was, what) == 0, has = false;
 
 	note_used(store, source);
 	if (was != NULL && !is_same)
@@ -232,6 +247,7 @@ void leat_store_drop_sink(struct leat_store *store, uint32_t sink)
 	last.incarnation = store->sink[sink - 1].delivered.incarnation;
 	leat_store_put_delivered(store, sink, &last);
 	move(store, sink);
+	leat_names_add(&store->dropped, store->sink[sink - 1].name, NULL);
 }
 
 void leat_store_settle_move(struct leat_store *store, uint32_t sink)
@@ -266,10 +282,13 @@ enum leat_status leat_store_use_sink_at(struct leat_store *store, const char *si
 {
 	uint32_t number = leat_store_use_sink(store, sink);
 	const struct store_sink *s = &store->sink[number - 1];
-	char *was = leat_store_sink_what(store, number);
-	bool is_other = was != NULL && strcmp(was, what) != 0;
 	enum leat_status status = LEAT_OK;
+	char name[16], *was;
+	bool is_other;
 
+	name_sink(name, number);
+	was = read_what(store, "sink", name, &status, err);
+	is_other = was != NULL && strcmp(was, what) != 0;
 	if (is_other && s->head.epoch == s->delivered.epoch)
 		move(store, number);
 	else if (is_other && leat_store_may_drop(store, sink))

@@ -89,6 +89,7 @@ struct leat_store {
 	char **used_source;
 	size_t n_used_sources, used_source_capacity;
 	const char *const *drop; /* ends with NULL; NULL: nothing */
+	struct leat_names dropped;
 };
 
 extern const char *const leat_store_families[STORE_FAMILIES];
@@ -121,6 +122,7 @@ void leat_store_forget_letters(struct leat_store *store);
 /* Also when that cannot be read. */
 bool leat_store_has_rows(const struct leat_store *store, uint32_t number);
 void leat_store_drop_table(struct leat_store *store, uint32_t number);
+/* Once each. `table`: of a node that the pipeline still has; or NULL. */
 void leat_names_add(struct leat_names *names, const char *node, const char *table);
 
 /* store_identity.c */

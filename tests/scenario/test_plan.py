@@ -62,6 +62,12 @@ class Change:
         )
         return [json.loads(line) for line in done.stdout.splitlines()]
 
+    def do(self, *words):
+        command = [self.run.leat, *words, "--state-dir", "state"] + (["--plugin-path", self.run.plugins] if self.run.plugins else [])
+        return subprocess.run(
+            [str(word) for word in command], cwd=self.run.folder, env=self.run.environment, capture_output=True, text=True, timeout=60
+        )
+
     def start(self, *options):
         """Until the source has ended."""
         self.run.rewrite((self.run.folder / "new.yaml").read_text())
@@ -122,6 +128,8 @@ def test_a_plan_says_what_a_start_does(shop, name):
         for part in said:
             assert part in shop.run.log
     assert shop.start(*[word for node in drop for word in ("--drop", node)]) == 0
+    told = re.search("dropped rows, positions or undelivered effects of (.*)", shop.run.log)
+    assert sorted(told[1].split(", ") if told else []) == sorted(f'"{node}"' for node in drop)
     assert shop.plan("--state-dir", "state")["starts"]
 
 
@@ -235,6 +243,21 @@ def test_dropped_rows_do_not_come_back(shop):
     assert sum(row["value"]["count"] for row in rows) == len(events) == 500
 
 
+@pytest.mark.parametrize("choice", ["--as-delivered", "--again"])
+def test_a_sink_that_is_new_to_the_state_and_has_a_fence_is_decided_about(shop, choice):
+    """As after the state was removed, or the sink has come back after its name was given to nobody for a while."""
+    shutil.rmtree(shop.run.folder / "state" / "shop.state")
+    assert shop.start() == 1
+    assert "it is ahead: it has epoch" in shop.run.log and '"leat state accept-sink" lets you decide' in shop.run.log
+    for sink in ("out", "totals"):
+        assert shop.do("state", "accept-sink", "pipeline.yaml", sink).returncode == 1
+        assert shop.do("state", "accept-sink", "pipeline.yaml", sink, choice).returncode == 0
+    shop.to(change())
+    assert shop.start() == 0
+    assert len(shop.run.lines("totals.jsonl")) == 2500
+    assert shop.do("verify", "pipeline.yaml").returncode == 0
+
+
 # ---- undelivered effects ----
 
 COPY = """
@@ -271,12 +294,6 @@ class Copy(Change):
 
     def ids(self, table):
         return [row[0] for row in self.postgres.execute(f"select id from {self.tables[table]}").fetchall()]
-
-    def do(self, *words):
-        command = [self.run.leat, *words, "--state-dir", "state"] + (["--plugin-path", self.run.plugins] if self.run.plugins else [])
-        return subprocess.run(
-            [str(word) for word in command], cwd=self.run.folder, env=self.run.environment, capture_output=True, text=True, timeout=60
-        )
 
     def run_for_a_while(self, *options):
         self.run.start(*options)

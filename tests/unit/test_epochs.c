@@ -313,6 +313,52 @@ START_TEST(a_sink_that_has_moved_goes_on_where_it_is_now)
 }
 END_TEST
 
+/* E11: it moves whenever it may, with a delivery that the store has not noted, or none yet where it is. */
+START_TEST(a_sink_that_moves_and_is_ended_anywhere_gets_each_record_once)
+{
+	static const char text[] = "pipeline: p\n"
+	                           "sources: {in: {type: numbers, partitions: 2, count: 4000, per_poll: 7, endless: true}}\n"
+	                           "sinks: {out: {type: ledger, input: in, at: %c, jitter: 3ms, lose_every: 4}}\n";
+	const struct leat_run_options options = options_of(1);
+	char yaml[256], at = 'a';
+	int n_moves = 0, n_refused = 0;
+	struct leat_error err;
+	struct run_kit kit;
+
+	make_folder();
+	(void)snprintf(yaml, sizeof yaml, text, at);
+	run_kit_start(&kit, yaml, &options);
+	for (int n = 0; n < 60 && effects() < 8000; n++) {
+		char other = at == 'a' ? 'b' : 'a';
+
+		rest_ms(3 + 17 * (n % 5));
+		leat_pipeline_abort(kit.pipeline);
+		(void)leat_pipeline_wait(kit.pipeline, RUN_KIT_PATIENCE_US);
+		run_kit_finish(&kit);
+		(void)snprintf(yaml, sizeof yaml, text, other);
+		if (run_kit_try(&kit, yaml, &options, &err) == LEAT_OK) {
+			at = other;
+			n_moves++;
+			continue;
+		}
+		ck_assert_msg(strstr(err.text, "its undelivered effects in") != NULL, "%s", err.text);
+		run_kit_finish(&kit);
+		n_refused++;
+		(void)snprintf(yaml, sizeof yaml, text, at);
+		run_kit_restart(&kit, yaml, &options);
+	}
+	for (int i = 0; i < 4000 && effects() < 8000; i++)
+		rest_ms(10);
+	leat_pipeline_drain(kit.pipeline);
+	run_kit_expect_done(&kit);
+	run_kit_finish(&kit);
+	run_kit_expect_all(2, 4000, 1);
+	ck_assert_int_gt(n_moves, 0);
+	ck_assert_int_gt(n_refused, 0);
+	remove_folder();
+}
+END_TEST
+
 /* E4 */
 START_TEST(a_larger_incarnation_in_a_sink_is_outbid_at_the_start)
 {
@@ -907,6 +953,7 @@ int main(void)
 		a_time_without_events_makes_no_epochs,
 		a_sink_that_is_not_where_the_store_has_it_is_told,
 		a_sink_that_has_moved_goes_on_where_it_is_now,
+		a_sink_that_moves_and_is_ended_anywhere_gets_each_record_once,
 		a_larger_incarnation_in_a_sink_is_outbid_at_the_start,
 		a_sink_that_another_instance_has_claimed_is_left_to_it,
 		who_has_the_wrong_state_leaves_the_owner_alone,
