@@ -8,12 +8,13 @@
 
 #include <inttypes.h>
 
+#include "base/bug.h"
 #include "run/epoch.h"
 #include "run/sink.h"
 
 static bool is_at(const struct leat_fence *a, const struct leat_fence *b)
 {
-	return leat_fence_is_at(a, b->epoch, b->digest);
+	return leat_fence_is_at(a, b->epoch, LEAT_BUG("digest-not-compared") ? a->digest : b->digest);
 }
 
 /* E4: somebody has claimed with our number or a larger one; a copy of the store's folder may have been in use. */

@@ -3,6 +3,7 @@
  * they are durable (E1), noted as delivered with a later epoch. After a restart they come back from the store. */
 #include <string.h>
 
+#include "base/bug.h"
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/fault.h"
@@ -19,7 +20,7 @@ void leat_sink_put_delivered(struct leat_sink *sink, struct leat_store *store, u
 
 	pthread_mutex_lock(&sink->lock);
 	is_new = sink->is_delivered_new && sink->delivered_round < n_rounds;
-	delivered = sink->delivered;
+	delivered = LEAT_BUG("outbox-deleted-early") ? sink->head : sink->delivered;
 	if (is_new)
 		sink->is_delivered_new = false;
 	pthread_mutex_unlock(&sink->lock);

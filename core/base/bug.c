@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/bug.h"
+
+#include <stddef.h>
+
+const char *const leat_bug_names[] = {
+#ifdef LEAT_SEEDED_BUGS
+	"digest-not-compared",
+	"outbox-deleted-early",
+	"position-before-state",
+#endif
+	NULL,
+};
+
+#ifdef LEAT_SEEDED_BUGS
+
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char *seeded;
+
+static void read_seeded(void)
+{
+	const char *set = getenv("LEAT_BUG");
+
+	for (const char *const *known = leat_bug_names; set != NULL && *known != NULL; known++)
+		if (strcmp(*known, set) == 0)
+			seeded = *known;
+	if (set != NULL && seeded == NULL) {
+		fprintf(stderr, "LEAT_BUG=%s is no seeded bug\n", set);
+		exit(2);
+	}
+}
+
+bool leat_bug(const char *name)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+	(void)pthread_once(&once, read_seeded);
+	return seeded != NULL && strcmp(seeded, name) == 0;
+}
+
+#endif
