@@ -5,9 +5,19 @@
 
 const char *const leat_bug_names[] = {
 #ifdef LEAT_SEEDED_BUGS
+	"acknowledged-early",
+	"barrier-overtaken",
+	"change-not-stored",
 	"digest-not-compared",
+	"effects-before-durable",
+	"incarnation-not-raised",
+	"incarnation-shared",
 	"outbox-deleted-early",
 	"position-before-state",
+	"store-not-synced",
+	"timer-fired-twice",
+	"undo-not-applied",
+	"unknown-taken-as-delivered",
 #endif
 	NULL,
 };

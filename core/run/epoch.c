@@ -146,7 +146,7 @@ enum leat_status leat_epochs_create(struct leat_pipeline *p, struct leat_epochs 
 		status = match_plan(e, err);
 	/* E4 */
 	if (status == LEAT_OK)
-		status = leat_store_set_incarnation(e->store, leat_store_incarnation(e->store) + 1, err);
+		status = leat_store_set_incarnation(e->store, leat_store_incarnation(e->store) + !LEAT_BUG("incarnation-not-raised"), err);
 	if (status == LEAT_OK)
 		leat_log_line(LEAT_INFO, "pipeline \"%s\": state in \"%s\", epoch %" PRIu64 ", incarnation %" PRIu64, p->description->name, folder,
 		              leat_store_epoch(e->store), leat_store_incarnation(e->store));

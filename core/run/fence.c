@@ -89,7 +89,7 @@ static enum leat_status judge_first(struct leat_sink *sink, const struct leat_fe
 	status = leat_fence_judge(leat_epochs_store(sink->pipeline->epochs), sink->number, &delivered, &sink->start_head, found, err);
 	if (status != LEAT_OK)
 		return status;
-	if (found->incarnation >= sink->incarnation)
+	if (found->incarnation >= sink->incarnation + LEAT_BUG("incarnation-shared"))
 		return raise_incarnation(sink, found, err);
 	/* What lies between has been delivered, and the store was not told: delivering it again applies nothing, and tells what
 	 * was refused of it (E7). */

@@ -80,6 +80,8 @@ bool leat_sink_put_epoch(struct leat_sink *sink, struct leat_store *store, uint6
 	last = last_of(&sink->closed);
 	last->ends_epoch = true;
 	last->fence = sink->head;
+	if (LEAT_BUG("effects-before-durable"))
+		leat_sink_release(sink);
 	return true;
 }
 

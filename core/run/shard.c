@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/bug.h"
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/memory.h"
@@ -503,7 +504,7 @@ static struct leat_packet *pull_input(struct leat_shard *shard)
 		struct leat_channel *channel = shard->input[shard->next_input];
 
 		shard->next_input = (shard->next_input + 1) % shard->n_inputs;
-		packet = channel->is_at_barrier ? NULL : leat_channel_pull(channel); /* E9 */
+		packet = channel->is_at_barrier && !LEAT_BUG("barrier-overtaken") ? NULL : leat_channel_pull(channel); /* E9 */
 		if (packet == &channel->barrier) {
 			channel->is_at_barrier = true;
 			shard->n_at_barrier++;

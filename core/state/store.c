@@ -20,6 +20,7 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
+#include "base/bug.h"
 #include "base/check.h"
 #include "base/fault.h"
 #include "base/memory.h"
@@ -130,7 +131,7 @@ struct leat_store *leat_store_make(const char *folder)
 	pthread_mutex_init(&store->lock_incarnation, NULL);
 	store->read = rocksdb_readoptions_create();
 	store->synced = rocksdb_writeoptions_create();
-	rocksdb_writeoptions_set_sync(store->synced, 1);
+	rocksdb_writeoptions_set_sync(store->synced, !LEAT_BUG("store-not-synced"));
 	store->batch = rocksdb_writebatch_create();
 	return store;
 }

@@ -119,6 +119,8 @@ static enum leat_status numbers_commit(void *self, struct leat_reader *reader, s
 	struct numbers *numbers = self;
 
 	(void)ctx;
+	if (ledger.on_commit != NULL)
+		ledger.on_commit(reader->partition, position);
 	if (numbers->n_uncommitted++ < numbers->commit_away)
 		return leat_error_set(err, LEAT_RETRY, 0, "could not commit");
 	pthread_mutex_lock(&ledger.lock);
@@ -372,6 +374,8 @@ static enum leat_status ledger_claim(void *self, const struct leat_claim *claim,
 	struct book *book = self;
 
 	(void)ctx;
+	if (ledger.on_claim != NULL)
+		ledger.on_claim(claim);
 	if (book->n_refusals++ < book->away)
 		return leat_error_set(err, LEAT_RETRY, 0, "could not connect to ledger at 127.0.0.1:2");
 	if (!claim->is_fenced)
@@ -428,6 +432,8 @@ static enum leat_status ledger_deliver(void *self, const struct leat_delivery *d
 	bool is_new;
 	size_t k;
 
+	if (ledger.on_deliver != NULL)
+		ledger.on_deliver(delivery);
 	sleep_us(book->slow_us + (book->jitter_us > 0 ? rand() % book->jitter_us : 0));
 	/* With a fence it may have been written all the same, every other time. */
 	if (is_lost && (!delivery->is_fenced || book->n_calls / book->lose_every % 2 == 0))

@@ -33,6 +33,10 @@ struct ledger {
 	_Atomic uint64_t n_polls;
 	struct leat_fence fence[LEDGER_FENCES]; /* of each sink, as its system would keep them: a restart does not touch them */
 	char fenced[LEDGER_FENCES][32];
+	/* What a test wants to look at as it happens; NULL unless it says so. From the sinks' and the workers' threads. */
+	void (*on_claim)(const struct leat_claim *claim);
+	void (*on_deliver)(const struct leat_delivery *delivery);
+	void (*on_commit)(int32_t partition, const struct leat_position *position);
 };
 extern struct ledger ledger;
 

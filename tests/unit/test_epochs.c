@@ -9,6 +9,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "run/epoch.h"
+#include "run/internal.h"
 #include "state/store.h"
 #include "unit/run_kit.h"
 #include "unit/unit.h"
@@ -189,6 +191,65 @@ START_TEST(epochs_that_wait_behind_a_delivery_are_not_lost)
 }
 END_TEST
 
+START_TEST(a_rejected_event_leaves_no_trace_in_the_store)
+{
+	static const char yaml[] = "pipeline: p\nsources: {in: {type: numbers, count: 3000}}\n"
+	                           "operators: {hop: {type: relay, input: in, key: k, shards: 2, reject_every: 3}}\n"
+	                           "sinks: {out: {type: ledger, input: hop}, dead: {type: ledger, input: hop.dead, dead: true}}\n";
+	const struct leat_run_options options = options_of(2);
+	struct run_kit kit;
+
+	make_folder();
+	run_kit_start(&kit, yaml, &options);
+	run_kit_expect_done(&kit);
+	run_kit_finish(&kit);
+	ck_assert_uint_eq(ledger.n_dead, 1000);
+	ck_assert_int_eq(stored_counts("p", 2), 2000);
+	remove_folder();
+}
+END_TEST
+
+static struct run_kit *watched;
+static _Atomic uint64_t n_early, n_commits;
+
+static void watch_delivery(const struct leat_delivery *delivery)
+{
+	n_early += delivery->next.epoch > leat_store_epoch(leat_epochs_store(watched->pipeline->epochs));
+}
+
+static void watch_commit(int32_t partition, const struct leat_position *position)
+{
+	struct leat_position stored;
+
+	(void)leat_store_position(leat_epochs_store(watched->pipeline->epochs), "in", partition, &stored);
+	n_early += position->offset > stored.offset;
+	n_commits += !atomic_load(&watched->pipeline->is_draining);
+}
+
+/* E1, E10 */
+START_TEST(nothing_leaves_and_nothing_is_acknowledged_before_it_is_durable)
+{
+	static const char yaml[] = "pipeline: p\nsources: {in: {type: numbers, partitions: 2, count: 2000, per_poll: 5, endless: true}}\n"
+	                           "operators: {hop: {type: relay, input: in, key: k, shards: 2, work: 1ms}}\n"
+	                           "sinks: {out: {type: ledger, input: hop}}\n";
+	const struct leat_run_options options = options_of(2);
+	struct run_kit kit;
+
+	make_folder();
+	watched = &kit;
+	ledger.on_deliver = watch_delivery;
+	ledger.on_commit = watch_commit;
+	run_kit_start(&kit, yaml, &options);
+	wait_for_effects(&kit, 4000);
+	leat_pipeline_drain(kit.pipeline);
+	run_kit_expect_done(&kit);
+	run_kit_finish(&kit);
+	ck_assert_uint_gt(n_commits, 0); /* one in a second */
+	ck_assert_uint_eq(n_early, 0);
+	remove_folder();
+}
+END_TEST
+
 /* E7 */
 START_TEST(what_a_sink_refuses_is_one_dead_letter_wherever_it_is_ended)
 {
@@ -334,6 +395,44 @@ START_TEST(a_larger_incarnation_in_a_sink_is_outbid_at_the_start)
 	ck_assert_uint_eq(run_kit_fence("out")->incarnation, 1001);
 	run_plain_to_its_end(&options, false);
 	ck_assert_uint_eq(run_kit_fence("out")->incarnation, 1002);
+	remove_folder();
+}
+END_TEST
+
+static _Atomic uint64_t first_claim;
+
+static void note_first_claim(const struct leat_claim *claim)
+{
+	if (first_claim == 0)
+		first_claim = claim->incarnation;
+}
+
+START_TEST(a_start_claims_with_a_larger_incarnation_than_any_before)
+{
+	const struct leat_run_options options = options_of(1);
+
+	make_folder();
+	ledger.on_claim = note_first_claim;
+	for (uint64_t start = 1; start <= 3; start++) {
+		first_claim = 0;
+		run_plain_to_its_end(&options, start == 1);
+		ck_assert_uint_eq(first_claim, start);
+	}
+	remove_folder();
+}
+END_TEST
+
+/* It was started as often since the folder was copied, so it has the number that comes next here. */
+START_TEST(a_start_outbids_a_copy_with_the_same_incarnation)
+{
+	const struct leat_run_options options = options_of(1);
+
+	make_folder();
+	run_plain_to_its_end(&options, true);
+	ck_assert_uint_eq(run_kit_fence("out")->incarnation, 1);
+	run_kit_fence("out")->incarnation = 2;
+	run_plain_to_its_end(&options, false);
+	ck_assert_uint_eq(run_kit_fence("out")->incarnation, 3);
 	remove_folder();
 }
 END_TEST
@@ -546,11 +645,15 @@ int main(void)
 	return leat_test_main("epochs", (const TTest *[]){
 		what_is_ended_anywhere_goes_on_and_counts_each_record_once,
 		epochs_that_wait_behind_a_delivery_are_not_lost,
+		a_rejected_event_leaves_no_trace_in_the_store,
+		nothing_leaves_and_nothing_is_acknowledged_before_it_is_durable,
 		what_a_sink_refuses_is_one_dead_letter_wherever_it_is_ended,
 		state_goes_on_counting_after_a_drain,
 		a_time_without_events_makes_no_epochs,
 		a_sink_that_is_not_where_the_store_has_it_is_told,
 		a_larger_incarnation_in_a_sink_is_outbid_at_the_start,
+		a_start_claims_with_a_larger_incarnation_than_any_before,
+		a_start_outbids_a_copy_with_the_same_incarnation,
 		a_sink_that_another_instance_has_claimed_is_left_to_it,
 		who_has_the_wrong_state_leaves_the_owner_alone,
 		state_has_one_user_and_one_pipeline,
