@@ -268,7 +268,7 @@ static bool deliver(struct leat_sink *sink, size_t n)
 			return false;
 		}
 		back_off(sink, &err);
-		if (status == LEAT_UNKNOWN && !claim(sink))
+		if (status == LEAT_UNKNOWN && !LEAT_BUG("unclaimed-after-unknown") && !claim(sink))
 			return false;
 	}
 	return false;

@@ -19,7 +19,7 @@ void leat_sink_put_delivered(struct leat_sink *sink, struct leat_store *store, u
 	bool is_new;
 
 	pthread_mutex_lock(&sink->lock);
-	is_new = sink->is_delivered_new && sink->delivered_round < n_rounds;
+	is_new = sink->is_delivered_new && (sink->delivered_round < n_rounds || LEAT_BUG("refusals-noted-early"));
 	delivered = LEAT_BUG("outbox-deleted-early") ? sink->head : sink->delivered;
 	if (is_new)
 		sink->is_delivered_new = false;

@@ -585,7 +585,7 @@ static int64_t run_timers(struct leat_shard *shard)
 {
 	int64_t next_us = next_timer_us(shard), now_us;
 	enum leat_status status = LEAT_OK;
-	size_t left = TIMERS_PER_TURN;
+	size_t left = LEAT_BUG("timers-not-sliced") ? SIZE_MAX : TIMERS_PER_TURN;
 	struct leat_error err;
 	uint32_t i;
 

@@ -28,7 +28,7 @@
 
 #define FORMAT "1"
 
-enum { TOLERATE_TORN_TAIL = 0, WRITE_BUFFER = 32 << 20, WAL_LIMIT = 256 << 20 };
+enum { TOLERATE_TORN_TAIL = 0, LOG_HEADERS_ONLY = 5, WRITE_BUFFER = 32 << 20, WAL_LIMIT = 256 << 20 };
 
 const char *const leat_store_families[STORE_FAMILIES] = { "default", "state", "outbox" };
 
@@ -53,7 +53,7 @@ static enum leat_status lock_folder(struct leat_store *store, struct leat_error 
 	free(path);
 	if (store->lock < 0)
 		return leat_error_set(err, LEAT_FATAL, errno, "could not open \"%s/lock\": %s", store->folder, strerror(errno));
-	if (flock(store->lock, LOCK_EX | LOCK_NB) != 0)
+	if (!LEAT_BUG("store-not-locked") && flock(store->lock, LOCK_EX | LOCK_NB) != 0)
 		return leat_error_set(err, LEAT_FATAL, errno, "state in \"%s\" is in use by another process", store->folder);
 	return LEAT_OK;
 }
@@ -74,6 +74,9 @@ rocksdb_options_t *leat_store_make_options(int family, char **said)
 	rocksdb_options_set_max_total_wal_size(options, WAL_LIMIT);
 	rocksdb_options_set_max_background_jobs(options, 2);
 	rocksdb_options_set_keep_log_file_num(options, 2);
+	/* It would write why a write has failed into a file on the same disk, and Debian's build aborts when that fails as well:
+	 * before the error comes to us, and without a reason. */
+	rocksdb_options_set_info_log_level(options, LOG_HEADERS_ONLY);
 	rocksdb_options_set_compression(options, family == STORE_OUTBOX ? rocksdb_no_compression : rocksdb_lz4_compression);
 	return options;
 }
@@ -317,7 +320,7 @@ void leat_store_put_delta(struct leat_store *store, const uint32_t *number, uint
 
 uint64_t leat_outbox_digest(uint64_t previous, const char *bytes, size_t n)
 {
-	return XXH3_64bits_withSeed(bytes, n, previous);
+	return XXH3_64bits_withSeed(bytes, n, LEAT_BUG("digest-not-chained") ? 0 : previous);
 }
 
 struct outbox_header {

@@ -161,6 +161,8 @@ struct relay {
 	int64_t copies, reject_every, away, fail_at, stumble_every, work_us, delay_us, tick_us, timer_away, end_away;
 	leat_symbol i;
 	int64_t n_refusals, n_timer_refusals, n_end_refusals, stumbled_at;
+	int64_t slice_us;
+	uint64_t n_slice;
 };
 
 struct count {
@@ -226,6 +228,15 @@ static enum leat_status set_timers(const struct relay *relay, int64_t i, struct 
 	return status;
 }
 
+/* Timers of one batch see the same time. */
+static void count_slice(struct relay *relay, int64_t now_us)
+{
+	relay->n_slice = now_us == relay->slice_us ? relay->n_slice + 1 : 1;
+	relay->slice_us = now_us;
+	if (relay->n_slice > ledger.longest_slice)
+		ledger.longest_slice = relay->n_slice;
+}
+
 static enum leat_status relay_timer(void *self, const struct leat_timer *timer, struct leat_context *ctx, struct leat_error *err)
 {
 	struct relay *relay = self;
@@ -237,6 +248,7 @@ static enum leat_status relay_timer(void *self, const struct leat_timer *timer, 
 		return leat_error_set(err, LEAT_RETRY, 0, "could not look up anything for a timer");
 	}
 	ledger.n_fired++;
+	count_slice(relay, leat_now(ctx));
 	if (timer->tag != -1)
 		return LEAT_OK;
 	leat_emit(ctx, 0, &record);
@@ -307,6 +319,7 @@ static const struct leat_plugin relay_plugin = {
 struct book {
 	int64_t slow_us, jitter_us, away, lose_every, refuse_every;
 	bool is_dead, refuses_twice, refuses_encode;
+	bool is_in_doubt; /* the last outcome is unknown, and it was not claimed since */
 	leat_symbol i, p;
 	int64_t n_refusals, n_calls;
 	struct leat_fence *fence;
@@ -378,6 +391,7 @@ static enum leat_status ledger_claim(void *self, const struct leat_claim *claim,
 		ledger.on_claim(claim);
 	if (book->n_refusals++ < book->away)
 		return leat_error_set(err, LEAT_RETRY, 0, "could not connect to ledger at 127.0.0.1:2");
+	book->is_in_doubt = false;
 	if (!claim->is_fenced)
 		return LEAT_OK;
 	pthread_mutex_lock(&ledger.lock);
@@ -392,6 +406,12 @@ static enum leat_status ledger_claim(void *self, const struct leat_claim *claim,
 static bool is_same(const struct leat_fence *a, const struct leat_fence *b)
 {
 	return a->incarnation == b->incarnation && a->epoch == b->epoch && a->digest == b->digest;
+}
+
+static enum leat_status lose(struct book *book, struct leat_error *err)
+{
+	book->is_in_doubt = true;
+	return leat_error_set(err, LEAT_UNKNOWN, 0, "could not tell whether it was written");
 }
 
 /* The fence of a delivery, which is in hand from here to the end: false, there is nothing to apply, and *status says why. */
@@ -434,10 +454,12 @@ static enum leat_status ledger_deliver(void *self, const struct leat_delivery *d
 
 	if (ledger.on_deliver != NULL)
 		ledger.on_deliver(delivery);
+	if (book->is_in_doubt)
+		return leat_error_set(err, LEAT_FATAL, 0, "an outcome is unknown, and it was not claimed since");
 	sleep_us(book->slow_us + (book->jitter_us > 0 ? rand() % book->jitter_us : 0));
 	/* With a fence it may have been written all the same, every other time. */
 	if (is_lost && (!delivery->is_fenced || book->n_calls / book->lose_every % 2 == 0))
-		return leat_error_set(err, LEAT_UNKNOWN, 0, "could not tell whether it was written");
+		return lose(book, err);
 	pthread_mutex_lock(&ledger.lock);
 	is_new = pass_fence(book, delivery, &status, err);
 	ledger.n_deliveries += is_new;
@@ -462,7 +484,7 @@ static enum leat_status ledger_deliver(void *self, const struct leat_delivery *d
 	pthread_mutex_unlock(&ledger.lock);
 	if (status != LEAT_OK)
 		return status;
-	return is_lost ? leat_error_set(err, LEAT_UNKNOWN, 0, "could not tell whether it was written") : LEAT_OK;
+	return is_lost ? lose(book, err) : LEAT_OK;
 }
 
 static enum leat_guarantee ledger_guarantee(const void *self)
@@ -517,7 +539,7 @@ void run_kit_start(struct run_kit *kit, const char *yaml, const struct leat_run_
 	memset(ledger.committed, 0, sizeof ledger.committed);
 	memset(ledger.fence, 0, sizeof ledger.fence);
 	ledger.n_effects = ledger.n_deliveries = ledger.n_dead = ledger.out_of_order = ledger.max_in_flight = ledger.n_ended = ledger.n_early = 0;
-	ledger.n_read = ledger.n_fired = ledger.n_ticks = ledger.n_clashes = ledger.n_polls = 0;
+	ledger.n_read = ledger.n_fired = ledger.n_ticks = ledger.n_clashes = ledger.n_polls = ledger.longest_slice = 0;
 	run_kit_restart(kit, yaml, options);
 }
 

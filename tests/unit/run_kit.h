@@ -28,6 +28,7 @@ struct ledger {
 	uint64_t n_early; /* records that were not delivered so often when the source was told that they are dealt with */
 	uint64_t n_ended; /* end() of relays */
 	_Atomic uint64_t n_fired; /* timers of relays */
+	_Atomic uint64_t longest_slice; /* of timers that one batch has fired in a relay */
 	_Atomic uint64_t n_ticks; /* delivered emissions of timers */
 	_Atomic uint64_t n_clashes; /* create() of a relay while its worker was in process() of another */
 	_Atomic uint64_t n_polls;

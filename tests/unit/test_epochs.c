@@ -3,9 +3,12 @@
 #define _XOPEN_SOURCE 700 /* nftw() */
 #include <ftw.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -56,27 +59,37 @@ static void expect_stopped(struct run_kit *kit, const char *part)
 	ck_assert_msg(strstr(err.text, part) != NULL, "\"%s\" does not say \"%s\"", err.text, part);
 }
 
-static uint64_t effects(void)
+static uint64_t read_ledger(const uint64_t *counter)
 {
 	uint64_t n;
 
 	pthread_mutex_lock(&ledger.lock);
-	n = ledger.n_effects;
+	n = *counter;
 	pthread_mutex_unlock(&ledger.lock);
 	return n;
 }
 
-/* Until so many have come, or none for so long that no more will. */
-static void wait_for_effects(const struct run_kit *kit, uint64_t n)
+static uint64_t effects(void)
 {
-	uint64_t last = 0;
+	return read_ledger(&ledger.n_effects);
+}
+
+/* Until a counter of the ledger is there, or has stood still for so long that it never will be. */
+static void wait_for(const struct run_kit *kit, const uint64_t *counter, uint64_t n)
+{
+	uint64_t last = 0, now;
 	int idle_ms = 0;
 
-	while (idle_ms < 8000 && effects() < n && leat_pipeline_state(kit->pipeline) != LEAT_RUN_STOPPED) {
+	while (idle_ms < 8000 && (now = read_ledger(counter)) < n && leat_pipeline_state(kit->pipeline) != LEAT_RUN_STOPPED) {
 		rest_ms(10);
-		idle_ms = effects() == last ? idle_ms + 10 : 0;
-		last = effects();
+		idle_ms = now == last ? idle_ms + 10 : 0;
+		last = now;
 	}
+}
+
+static void wait_for_effects(const struct run_kit *kit, uint64_t n)
+{
+	wait_for(kit, &ledger.n_effects, n);
 }
 
 static bool add_row(void *opaque, const struct leat_delta_op *op)
@@ -108,16 +121,34 @@ static int64_t stored_counts(const char *pipeline, uint32_t n_shards)
 	return sum;
 }
 
-/* Epochs of pipeline `p` in the outbox, whose chain has to hold. */
-static uint64_t outbox_of(const char *sink)
+/* Of pipeline `p`, which does not run. */
+static struct leat_store *open_store(void)
 {
-	struct leat_store_audit audit;
 	struct leat_store *store;
 	struct leat_error err;
 	char path[128];
 
 	(void)snprintf(path, sizeof path, "%s/p.state", folder);
 	ck_assert_msg(leat_store_open(path, "p", &store, &err) == LEAT_OK, "%s", err.text);
+	return store;
+}
+
+static uint64_t stored_epoch(void)
+{
+	struct leat_store *store = open_store();
+	uint64_t epoch = leat_store_epoch(store);
+
+	leat_store_close(store);
+	return epoch;
+}
+
+/* How many epochs are in the outbox, whose chain has to hold. */
+static uint64_t outbox_of(const char *sink)
+{
+	struct leat_store *store = open_store();
+	struct leat_store_audit audit;
+	struct leat_error err;
+
 	ck_assert_msg(leat_store_audit(store, leat_store_find_sink(store, sink), NULL, &audit, &err) == LEAT_OK, "%s", err.text);
 	leat_store_close(store);
 	return audit.n_epochs;
@@ -261,7 +292,6 @@ START_TEST(what_a_sink_refuses_is_one_dead_letter_wherever_it_is_ended)
 		"  dead: {type: ledger, input: out.dead, dead: true, jitter: 2ms, lose_every: 9}\n";
 	const struct leat_run_options options = options_of(2);
 	struct run_kit kit;
-	uint64_t n_dead = 0;
 
 	make_folder();
 	run_kit_start(&kit, refusing, &options);
@@ -272,12 +302,7 @@ START_TEST(what_a_sink_refuses_is_one_dead_letter_wherever_it_is_ended)
 		run_kit_finish(&kit);
 		run_kit_restart(&kit, refusing, &options);
 	}
-	for (int i = 0; i < 4000 && n_dead < 600; i++) {
-		rest_ms(10);
-		pthread_mutex_lock(&ledger.lock);
-		n_dead = ledger.n_dead;
-		pthread_mutex_unlock(&ledger.lock);
-	}
+	wait_for(&kit, &ledger.n_dead, 600);
 	leat_pipeline_drain(kit.pipeline);
 	run_kit_expect_done(&kit);
 	run_kit_finish(&kit);
@@ -311,6 +336,31 @@ START_TEST(state_goes_on_counting_after_a_drain)
 }
 END_TEST
 
+/* Without effects nothing else waits for the last epoch. */
+START_TEST(a_drain_makes_state_durable_that_has_no_effects)
+{
+	static const char silent[] = "pipeline: p\nsources: {in: {type: numbers, count: 200000, per_poll: 5, endless: true}}\n"
+	                             "operators: {hop: {type: relay, input: in, key: k, shards: 2, copies: 0}}\n"
+	                             "sinks: {out: {type: ledger, input: hop}}\n";
+	const struct leat_run_options options = options_of(1);
+	struct run_kit kit;
+
+	make_folder();
+	run_kit_start(&kit, silent, &options);
+	for (int i = 0; i < 6; i++) {
+		rest_ms(30);
+		leat_pipeline_drain(kit.pipeline);
+		run_kit_expect_done(&kit);
+		run_kit_finish(&kit);
+		ck_assert_int_eq(stored_counts("p", 2), (int64_t)ledger.n_read);
+		run_kit_restart(&kit, silent, &options);
+	}
+	ck_assert_uint_gt(ledger.n_read, 0);
+	run_kit_finish(&kit);
+	remove_folder();
+}
+END_TEST
+
 static const char plain[] = "pipeline: p\nsources: {in: {type: numbers, count: 2000, endless: true}}\n"
                             "operators: {hop: {type: relay, input: in, key: k}}\nsinks: {out: {type: ledger, input: hop}}\n";
 
@@ -331,15 +381,27 @@ static void run_plain_to_its_end(const struct leat_run_options *options, bool is
 
 START_TEST(a_time_without_events_makes_no_epochs)
 {
+	/* A commit that works brings a note, which is something to store. */
+	static const char quiet[] = "pipeline: p\nsources: {in: {type: numbers, count: 2000, endless: true, commit_away: 1000}}\n"
+	                            "sinks: {out: {type: ledger, input: in}}\n";
 	const struct leat_run_options options = options_of(1);
-	uint64_t epoch;
+	struct run_kit kit;
 
 	make_folder();
-	run_plain_to_its_end(&options, true);
-	epoch = run_kit_fence("out")->epoch;
-	ck_assert_uint_gt(epoch, 0);
-	run_plain_to_its_end(&options, false);
-	ck_assert_uint_eq(run_kit_fence("out")->epoch, epoch);
+	run_kit_start(&kit, quiet, &options);
+	wait_for_effects(&kit, 2000);
+	rest_ms(1300); /* the deliveries are noted */
+	leat_pipeline_drain(kit.pipeline);
+	run_kit_expect_done(&kit);
+	run_kit_finish(&kit);
+	ck_assert_uint_gt(stored_epoch(), 0);
+	ck_assert_uint_eq(stored_epoch(), run_kit_fence("out")->epoch);
+	run_kit_restart(&kit, quiet, &options);
+	rest_ms(1300);
+	leat_pipeline_drain(kit.pipeline);
+	run_kit_expect_done(&kit);
+	run_kit_finish(&kit);
+	ck_assert_uint_eq(stored_epoch(), run_kit_fence("out")->epoch);
 	ck_assert_uint_eq(effects(), 2000);
 	remove_folder();
 }
@@ -395,6 +457,76 @@ START_TEST(a_larger_incarnation_in_a_sink_is_outbid_at_the_start)
 	ck_assert_uint_eq(run_kit_fence("out")->incarnation, 1001);
 	run_plain_to_its_end(&options, false);
 	ck_assert_uint_eq(run_kit_fence("out")->incarnation, 1002);
+	remove_folder();
+}
+END_TEST
+
+static _Atomic uint64_t n_polled_at_claims;
+
+static void note_polls(const struct leat_claim *claim)
+{
+	(void)claim;
+	n_polled_at_claims = ledger.n_polls;
+}
+
+/* E4 */
+START_TEST(sources_are_read_when_all_sinks_are_claimed)
+{
+	static const char late[] = "pipeline: p\nsources: {in: {type: numbers, count: 100, endless: true}}\n"
+	                           "sinks: {one: {type: ledger, input: in}, two: {type: ledger, input: in, away: 3}}\n";
+	const struct leat_run_options options = options_of(1);
+	struct run_kit kit;
+
+	make_folder();
+	ledger.on_claim = note_polls;
+	ledger.copies = 2;
+	run_kit_start(&kit, late, &options);
+	wait_for_effects(&kit, 200);
+	leat_pipeline_drain(kit.pipeline);
+	run_kit_expect_done(&kit);
+	run_kit_finish(&kit);
+	ck_assert_uint_eq(n_polled_at_claims, 0);
+	run_kit_expect_all(1, 100, 2);
+	remove_folder();
+}
+END_TEST
+
+/* E8. The ledger goes with the process, so what is seen here is that it ends and says why. */
+START_TEST(a_write_that_does_not_work_ends_the_process)
+{
+	static const char busy[] = "pipeline: p\nsources: {in: {type: numbers, count: 100000, per_poll: 5}}\n"
+	                           "operators: {hop: {type: relay, input: in, key: k, shards: 1, work: 1ms}}\n"
+	                           "sinks: {out: {type: ledger, input: hop}}\n";
+	const struct leat_run_options options = options_of(1);
+	const struct rlimit nothing = { .rlim_cur = 1, .rlim_max = RLIM_INFINITY };
+	char said[8192] = "";
+	struct run_kit kit;
+	int outcome, log[2];
+	size_t n = 0;
+	ssize_t got;
+	pid_t pid;
+
+	make_folder();
+	ck_assert_int_eq(pipe(log), 0);
+	pid = fork();
+	ck_assert_int_ge(pid, 0);
+	if (pid == 0) {
+		(void)dup2(log[1], STDERR_FILENO);
+		run_kit_start(&kit, busy, &options);
+		wait_for_effects(&kit, 50);
+		(void)signal(SIGXFSZ, SIG_IGN);
+		(void)setrlimit(RLIMIT_FSIZE, &nothing);
+		wait_for_effects(&kit, effects() + 1000);
+		_exit(EXIT_SUCCESS);
+	}
+	(void)close(log[1]);
+	while (n < sizeof said - 1 && (got = read(log[0], said + n, sizeof said - 1 - n)) > 0)
+		n += (size_t)got;
+	(void)close(log[0]);
+	ck_assert_int_eq(waitpid(pid, &outcome, 0), pid);
+	ck_assert_msg(strstr(said, "could not write state in") != NULL, "it said %s", said);
+	ck_assert(WIFEXITED(outcome));
+	ck_assert_int_eq(WEXITSTATUS(outcome), EXIT_FAILURE);
 	remove_folder();
 }
 END_TEST
@@ -649,8 +781,11 @@ int main(void)
 		nothing_leaves_and_nothing_is_acknowledged_before_it_is_durable,
 		what_a_sink_refuses_is_one_dead_letter_wherever_it_is_ended,
 		state_goes_on_counting_after_a_drain,
+		a_drain_makes_state_durable_that_has_no_effects,
 		a_time_without_events_makes_no_epochs,
 		a_sink_that_is_not_where_the_store_has_it_is_told,
+		sources_are_read_when_all_sinks_are_claimed,
+		a_write_that_does_not_work_ends_the_process,
 		a_larger_incarnation_in_a_sink_is_outbid_at_the_start,
 		a_start_claims_with_a_larger_incarnation_than_any_before,
 		a_start_outbids_a_copy_with_the_same_incarnation,

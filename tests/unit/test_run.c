@@ -387,6 +387,27 @@ START_TEST(a_timer_that_sets_the_next_one_does_not_keep_a_drain_from_its_end)
 }
 END_TEST
 
+/* E12 */
+START_TEST(due_timers_fire_in_slices)
+{
+	struct timespec pause = { .tv_nsec = 5000000 };
+	struct run_kit kit;
+
+	run_kit_start(&kit,
+	              "pipeline: p\ndelivery: at-least-once\n"
+	              "sources: {in: {type: numbers, count: 2000, per_poll: 2000, endless: true}}\n"
+	              "operators: {hop: {type: relay, input: in, delay: 5ms}}\n"
+	              "sinks: {out: {type: ledger, input: hop}}\n",
+	              NULL);
+	for (int i = 0; i < 2000 && ledger.n_fired < 2000; i++)
+		nanosleep(&pause, NULL);
+	ck_assert_uint_eq(ledger.n_fired, 2000);
+	ck_assert_uint_gt(ledger.longest_slice, 1);
+	ck_assert_uint_le(ledger.longest_slice, 256);
+	run_kit_finish(&kit);
+}
+END_TEST
+
 START_TEST(nothing_is_acknowledged_before_it_is_delivered)
 {
 	struct leat_run_options options = { .workers = 2, .ring_capacity = 2, .in_flight_bytes = 256 << 10 };
@@ -793,6 +814,7 @@ int main(void)
 					     an_instance_is_made_on_the_thread_of_its_worker,
 					     timers_and_ends_that_say_later_are_called_again,
 					     a_timer_that_sets_the_next_one_does_not_keep_a_drain_from_its_end,
+					     due_timers_fire_in_slices,
 					     nothing_is_acknowledged_before_it_is_delivered,
 					     an_effect_refused_twice_is_one_dead_letter,
 					     dead_letters_that_are_refused_in_turn_go_on_to_the_next_sink,

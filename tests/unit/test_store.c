@@ -566,6 +566,15 @@ START_TEST(effects_wait_in_order_until_they_are_delivered)
 }
 END_TEST
 
+/* Effects that are the same after others are not the same delivery. */
+START_TEST(a_digest_depends_on_all_that_came_before)
+{
+	ck_assert_uint_eq(leat_outbox_digest(1, "effects", 7), leat_outbox_digest(1, "effects", 7));
+	ck_assert_uint_ne(leat_outbox_digest(1, "effects", 7), leat_outbox_digest(2, "effects", 7));
+	ck_assert_uint_ne(leat_outbox_digest(1, "effects", 7), leat_outbox_digest(1, "effect!", 7));
+}
+END_TEST
+
 START_TEST(damaged_effects_are_refused)
 {
 	static const struct {
@@ -852,6 +861,7 @@ int main(void)
 	                                                  rows_are_found_by_table_and_shard_and_erased_by_prefix,
 	                                                  what_is_no_longer_used_is_dropped_by_name_or_refused,
 	                                                  effects_wait_in_order_until_they_are_delivered,
+	                                                  a_digest_depends_on_all_that_came_before,
 	                                                  damaged_effects_are_refused,
 	                                                  a_chain_that_is_broken_is_told,
 	                                                  a_sink_is_taken_as_it_is,
