@@ -348,7 +348,7 @@ static _Noreturn void die(struct leat_epochs *e, const struct leat_error *err)
 static bool put_shard(struct leat_epochs *e, struct leat_shard *shard)
 {
 	struct leat_reader_state *reader = shard->reader;
-	bool has_changed = false;
+	bool has_changed = LEAT_BUG("empty-epoch-numbered");
 
 	for (uint32_t i = 0; i < shard->stage->n_nodes; i++) {
 		const struct node_tables *tables = &e->node[shard->instance[i]->node->index];
@@ -386,11 +386,10 @@ static void write_epoch(struct leat_epochs *e, uint64_t round)
 	e->n_written = round + 1;
 	if (!leat_store_has_changes(e->store))
 		return;
-	has_changed = has_changed || LEAT_BUG("empty-epoch-numbered");
 	leat_fault("store-write-before");
 	leat_counter_add(&e->n_bytes, leat_store_batch_bytes(e->store));
 	start_us = leat_clock_monotonic_us();
-	if (leat_store_commit(e->store, has_changed ? epoch : epoch - 1, &err) != LEAT_OK && !LEAT_BUG("write-error-ignored"))
+	if (leat_store_commit(e->store, has_changed ? epoch : epoch - 1, &err) != LEAT_OK)
 		die(e, &err);
 	leat_fault("store-write-after");
 	leat_counter_add(&e->write_us, (uint64_t)(leat_clock_monotonic_us() - start_us));

@@ -32,7 +32,6 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "../shared/bug.h"
 #include "sink.h"
 
 enum { TAIL = 1024 };
@@ -58,7 +57,7 @@ static enum leat_status refuse_length(const char *path, int64_t found, int64_t e
 
 static enum leat_status sync_data(const struct file_sink *self, struct leat_error *err)
 {
-	if (LEAT_BUG("file-not-synced") || fdatasync(self->fd) == 0)
+	if (fdatasync(self->fd) == 0)
 		return LEAT_OK;
 	return leat_error_set(err, LEAT_FATAL, errno, "cannot sync file \"%s\": %s", self->path, strerror(errno)); /* E8 */
 }
@@ -261,7 +260,7 @@ static enum leat_status append_lines(struct file_sink *self, struct file_mark *m
 
 	if (file_write_all(self->fd, self->lines.data, self->lines.n) != LEAT_OK)
 		return file_fault(err, errno, "could not write to file", self->path);
-	status = sync_data(self, err);
+	status = LEAT_BUG("file-not-synced") ? LEAT_OK : sync_data(self, err);
 	mark->length += (int64_t)self->lines.n;
 	return status != LEAT_OK ? status : hash_tail(self, mark->length, &mark->tail, err);
 }

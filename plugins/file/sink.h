@@ -4,6 +4,7 @@
 
 #include <sys/stat.h>
 
+#include "../shared/bug.h"
 #include "fence.h"
 
 struct file_sink {

@@ -13,7 +13,6 @@
 
 #include <inttypes.h>
 
-#include "../shared/bug.h"
 #include "kafka.h"
 
 enum {
@@ -287,11 +286,8 @@ static enum leat_status settle(struct kafka_producer *p, size_t begin, size_t en
 static enum leat_status deliver_all(struct kafka_sink *s, struct kafka_producer *p, const struct leat_delivery *d,
                                     struct leat_error *err)
 {
-	enum leat_status status, written;
+	enum leat_status status = begin(p, err), written;
 
-	if (LEAT_BUG("kafka-fence-before-messages"))
-		(void)own(s, &s->next, err);
-	status = begin(p, err);
 	if (status != LEAT_OK)
 		return status;
 	kafka_producer_put(p, d->effect, 0, d->n);
@@ -472,6 +468,8 @@ enum leat_status kafka_fenced_deliver(struct kafka_sink *s, const struct leat_de
 	if ((!is_same(&s->fence.is, &d->expected) && !LEAT_BUG("kafka-fence-not-compared")) || p->client.rk == NULL)
 		return mismatch(s, d, err);
 	s->next = (struct kafka_fence){ .is = d->next };
+	if (LEAT_BUG("kafka-fence-before-messages"))
+		(void)own(s, &s->next, err);
 	status = deliver_all(s, p, d, err);
 	if (status == LEAT_REJECT)
 		status = deliver_others(s, &s->producer[s->turn ^ 1], d, ctx, err);

@@ -12,7 +12,6 @@
  * A fenced delivery moves the fence right behind each BEGIN, never inside a savepoint, so whatever rows survive commit with it.
  * What is refused is set with the fence, and once more in front of COMMIT when rows were among it.
  */
-#include "../shared/bug.h"
 #include "sink.h"
 
 enum { STATEMENT_BYTES = 8 << 20, COPY_BYTES = 64 << 10 };

@@ -14,7 +14,6 @@
  */
 #include <inttypes.h>
 
-#include "../shared/bug.h"
 #include "../shared/text.h"
 #include "sink.h"
 

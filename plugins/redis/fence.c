@@ -13,7 +13,6 @@
 #include <errno.h>
 #include <inttypes.h>
 
-#include "../shared/bug.h"
 #include "../shared/text.h"
 #include "sink.h"
 

@@ -386,9 +386,9 @@ static enum leat_status ledger_claim(void *self, const struct leat_claim *claim,
 {
 	struct book *book = self;
 
-	(void)ctx;
 	if (ledger.on_claim != NULL)
 		ledger.on_claim(claim);
+	(void)ctx;
 	if (book->n_refusals++ < book->away)
 		return leat_error_set(err, LEAT_RETRY, 0, "could not connect to ledger at 127.0.0.1:2");
 	book->is_in_doubt = false;
@@ -538,8 +538,9 @@ void run_kit_start(struct run_kit *kit, const char *yaml, const struct leat_run_
 	memset(ledger.seen, 0, sizeof ledger.seen);
 	memset(ledger.committed, 0, sizeof ledger.committed);
 	memset(ledger.fence, 0, sizeof ledger.fence);
+	ledger.longest_slice = 0;
 	ledger.n_effects = ledger.n_deliveries = ledger.n_dead = ledger.out_of_order = ledger.max_in_flight = ledger.n_ended = ledger.n_early = 0;
-	ledger.n_read = ledger.n_fired = ledger.n_ticks = ledger.n_clashes = ledger.n_polls = ledger.longest_slice = 0;
+	ledger.n_read = ledger.n_fired = ledger.n_ticks = ledger.n_clashes = ledger.n_polls = 0;
 	run_kit_restart(kit, yaml, options);
 }
 
