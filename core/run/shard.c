@@ -557,7 +557,7 @@ static enum leat_status fire_timers(struct leat_shard *shard, struct leat_instan
 		(*left)--;
 		status = leat_instance_timer(instance, &timer, err);
 	}
-	if (status == LEAT_RETRY || status == LEAT_UNKNOWN) {
+	if ((status == LEAT_RETRY || status == LEAT_UNKNOWN) && !LEAT_BUG("timer-lost-on-retry")) {
 		leat_timers_begin(instance->timers);
 		leat_timers_set(instance->timers, &timer);
 		leat_timers_commit(instance->timers);

@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "base/hash.h"
+#include "base/bug.h"
 #include "base/memory.h"
 #include "state/store_internal.h"
 
@@ -302,7 +303,7 @@ enum leat_status leat_store_settle(struct leat_store *store, const char *const *
 	for (size_t i = 0; i < store->n_sinks; i++) {
 		const struct store_sink *s = &store->sink[i];
 
-		if (s->is_used || s->is_gone || s->head.epoch == s->delivered.epoch)
+		if (s->is_used || s->is_gone || s->head.epoch == s->delivered.epoch || LEAT_BUG("sink-dropped-silently"))
 			continue;
 		if (is_listed(drop, s->name))
 			drop_sink(store, (uint32_t)i + 1);

@@ -235,7 +235,7 @@ enum leat_status kafka_fenced_claim(struct kafka_sink *s, const struct leat_clai
 		(void)snprintf(s->id, sizeof s->id, "leat-%s-%s-%" PRIu64, claim->pipeline, claim->sink, claim->incarnation);
 	(void)snprintf(s->group, sizeof s->group, "leat-fence-%s-%s", claim->pipeline, claim->sink);
 	status = survey(s, &before, err);
-	if (status == LEAT_OK && before.is.incarnation <= claim->incarnation) {
+	if (status == LEAT_OK && (before.is.incarnation <= claim->incarnation || LEAT_BUG("kafka-owner-disturbed"))) {
 		status = fence_out(s, err);
 		if (status == LEAT_OK)
 			status = read_stable(s, &before, err);

@@ -194,7 +194,7 @@ static enum leat_status judge(const struct postgres *pg, const PGresult *result,
 	enum leat_status status = postgres_result_error(pg, result, "deliver", err);
 	const char *sqlstate = PQresultErrorField(result, PG_DIAG_SQLSTATE);
 
-	if (!is_commit || status != LEAT_RETRY || (sqlstate != NULL && strncmp(sqlstate, "40", 2) == 0))
+	if (!is_commit || LEAT_BUG("postgres-commit-error-believed") || status != LEAT_RETRY || (sqlstate != NULL && strncmp(sqlstate, "40", 2) == 0))
 		return status;
 	if (err != NULL)
 		err->status = LEAT_UNKNOWN;

@@ -92,10 +92,13 @@ static void wait_for_effects(const struct run_kit *kit, uint64_t n)
 	wait_for(kit, &ledger.n_effects, n);
 }
 
+static int n_rows; /* that stored_counts() has seen */
+
 static bool add_row(void *opaque, const struct leat_delta_op *op)
 {
 	int64_t n;
 
+	n_rows++;
 	/* An entry's bytes: when it was changed, then its fields. */
 	ck_assert_uint_ge(op->value_n, 2 * sizeof n);
 	memcpy(&n, op->value + op->value_n - sizeof n, sizeof n);
@@ -186,6 +189,33 @@ START_TEST(what_is_ended_anywhere_goes_on_and_counts_each_record_once)
 	ck_assert_uint_eq(ledger.out_of_order, 0);
 	ck_assert_int_eq(stored_counts("p", 5), 15000);
 	ledger.copies = 1;
+	remove_folder();
+}
+END_TEST
+
+/* What such a sink has is known from the store alone. */
+START_TEST(a_sink_without_a_fence_gets_again_what_was_not_noted)
+{
+	static const char slow[] = "pipeline: p\nsources: {in: {type: numbers, count: 800, per_poll: 5}}\n"
+	                           "operators: {hop: {type: relay, input: in, key: k, shards: 2, work: 1ms}}\n"
+	                           "sinks: {out: {type: ledger, input: hop, slow: 80ms, delivery: at-least-once}}\n";
+	const struct leat_run_options options = options_of(1);
+	struct run_kit kit;
+
+	make_folder();
+	run_kit_start(&kit, slow, &options);
+	for (int i = 0; i < 3; i++) {
+		wait_for_effects(&kit, effects() + 50);
+		rest_ms(65);
+		leat_pipeline_abort(kit.pipeline);
+		ck_assert_int_eq(leat_pipeline_wait(kit.pipeline, RUN_KIT_PATIENCE_US), LEAT_RUN_STOPPED);
+		run_kit_finish(&kit);
+		run_kit_restart(&kit, slow, &options);
+	}
+	run_kit_expect_done(&kit);
+	run_kit_finish(&kit);
+	for (int i = 0; i < 800; i++)
+		ck_assert_msg(ledger.seen[0][i] > 0, "record %d was not delivered", i);
 	remove_folder();
 }
 END_TEST
@@ -332,6 +362,36 @@ START_TEST(state_goes_on_counting_after_a_drain)
 	run_kit_finish(&kit);
 	run_kit_expect_all(2, 3000, 1);
 	ck_assert_int_eq(stored_counts("p", 8), 6000);
+	remove_folder();
+}
+END_TEST
+
+/* The sink has no fence, as the ledger of the first process goes with it. */
+START_TEST(a_key_finds_its_state_in_the_next_process)
+{
+	static const char yaml[] = "pipeline: p\nsources: {in: {type: numbers, partitions: 2, count: %d}}\n"
+	                           "operators: {hop: {type: relay, input: in, key: k}}\n"
+	                           "sinks: {out: {type: ledger, input: hop, delivery: at-least-once}}\n";
+	const struct leat_run_options options = options_of(2);
+	struct run_kit kit;
+	char text[400];
+	int outcome;
+	pid_t pid;
+
+	make_folder();
+	for (int count = 1000; count <= 2000; count += 1000) {
+		(void)snprintf(text, sizeof text, yaml, count);
+		pid = fork();
+		ck_assert_int_ge(pid, 0);
+		if (pid == 0) {
+			run_kit_start(&kit, text, &options);
+			_exit(leat_pipeline_wait(kit.pipeline, RUN_KIT_PATIENCE_US) == LEAT_RUN_DONE ? EXIT_SUCCESS : EXIT_FAILURE);
+		}
+		ck_assert_int_eq(waitpid(pid, &outcome, 0), pid);
+		ck_assert(WIFEXITED(outcome) && WEXITSTATUS(outcome) == EXIT_SUCCESS);
+	}
+	ck_assert_int_eq(stored_counts("p", 8), 4000);
+	ck_assert_int_eq(n_rows, 100); /* one for each key */
 	remove_folder();
 }
 END_TEST
@@ -776,11 +836,13 @@ int main(void)
 {
 	return leat_test_main("epochs", (const TTest *[]){
 		what_is_ended_anywhere_goes_on_and_counts_each_record_once,
+		a_sink_without_a_fence_gets_again_what_was_not_noted,
 		epochs_that_wait_behind_a_delivery_are_not_lost,
 		a_rejected_event_leaves_no_trace_in_the_store,
 		nothing_leaves_and_nothing_is_acknowledged_before_it_is_durable,
 		what_a_sink_refuses_is_one_dead_letter_wherever_it_is_ended,
 		state_goes_on_counting_after_a_drain,
+		a_key_finds_its_state_in_the_next_process,
 		a_drain_makes_state_durable_that_has_no_effects,
 		a_time_without_events_makes_no_epochs,
 		a_sink_that_is_not_where_the_store_has_it_is_told,
