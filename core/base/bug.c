@@ -6,11 +6,13 @@
 const char *const leat_bug_names[] = {
 #ifdef LEAT_SEEDED_BUGS
 	"acknowledged-early",
+	"barrier-in-a-batch",
 	"barrier-overtaken",
 	"change-not-stored",
 	"digest-not-chained",
 	"digest-not-compared",
 	"drained-before-durable",
+	"effect-in-wrong-round",
 	"effects-before-durable",
 	"empty-epoch-numbered",
 	"file-fence-before-lines",
@@ -39,6 +41,8 @@ const char *const leat_bug_names[] = {
 	"postgres-fence-before-rows",
 	"postgres-refusals-forgotten",
 	"postgres-unknown-taken-as-failed",
+	"recovered-behind-new",
+	"recovered-twice",
 	"redis-fence-not-compared",
 	"redis-unknown-taken-as-failed",
 	"refusals-noted-early",

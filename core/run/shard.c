@@ -667,6 +667,8 @@ int64_t leat_shard_run(struct leat_shard *shard)
 		return hold_up(shard);
 	if (shard->arena != NULL) {
 		again_us = hold_up(shard);
+		if (LEAT_BUG("barrier-in-a-batch") && shard->pipeline->epochs != NULL)
+			(void)leat_epochs_pass(shard->pipeline->epochs, shard);
 		if (shard->retry_us > leat_clock_monotonic_us())
 			return shard->retry_us < again_us ? shard->retry_us : again_us;
 		return run_batch(shard);

@@ -240,7 +240,7 @@ static void count_slice(struct relay *relay, int64_t now_us)
 static enum leat_status relay_timer(void *self, const struct leat_timer *timer, struct leat_context *ctx, struct leat_error *err)
 {
 	struct relay *relay = self;
-	const struct leat_record record = { .value = leat_null(), .key = leat_null(), .time_us = LEAT_NO_TIME };
+	const struct leat_record record = { .value = leat_integer(timer->due_us), .key = leat_null(), .time_us = LEAT_NO_TIME };
 	struct leat_timer next = *timer;
 
 	if (relay->n_timer_refusals < relay->timer_away) {
@@ -321,7 +321,7 @@ struct book {
 	bool is_dead, refuses_twice, refuses_encode;
 	bool is_in_doubt; /* the last outcome is unknown, and it was not claimed since */
 	leat_symbol i, p;
-	int64_t n_refusals, n_calls;
+	int64_t n_refusals, n_calls, last_tick;
 	struct leat_fence *fence;
 	int64_t last[LEDGER_PARTITIONS][128];
 };
@@ -377,6 +377,7 @@ static enum leat_status ledger_encode(const void *self, const struct leat_record
 	(void)leat_as_integer(leat_map_get(&record->value, book->p), &entry.p);
 	if (record->key.type == LEAT_TEXT)
 		entry.k = key_number(&record->key);
+	(void)leat_as_integer(&record->value, &entry.k); /* a tick */
 	leat_buffer_append(effect, &entry, sizeof entry);
 	return LEAT_OK;
 }
@@ -421,6 +422,7 @@ static bool pass_fence(struct book *book, const struct leat_delivery *delivery, 
 	if (!delivery->is_fenced)
 		return true;
 	if (is_same(book->fence, &delivery->expected)) {
+		ledger.out_of_order += delivery->next.epoch <= delivery->expected.epoch;
 		*book->fence = delivery->next;
 		return true;
 	}
@@ -434,6 +436,8 @@ static void note(struct book *book, const struct entry *entry)
 {
 	if (entry->i < 0) {
 		ledger.n_ticks++;
+		ledger.out_of_order += entry->k < book->last_tick;
+		book->last_tick = entry->k;
 		return;
 	}
 	ledger.seen[entry->p][entry->i]++;

@@ -19,7 +19,7 @@ struct ledger {
 	pthread_mutex_t lock;
 	uint64_t n_effects, n_deliveries, n_dead;
 	uint16_t seen[LEDGER_PARTITIONS][LEDGER_RECORDS]; /* how often each record was delivered */
-	uint64_t out_of_order; /* by key and partition */
+	uint64_t out_of_order; /* by key and partition; ticks and epochs by themselves */
 	int64_t committed[LEDGER_PARTITIONS]; /* positions that the source was told */
 	char note[LEDGER_PARTITIONS][56]; /* that the source was opened with last */
 	uint64_t copies; /* how often each record arrives, for max_in_flight; 1 unless a test says otherwise */
