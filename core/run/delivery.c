@@ -68,8 +68,10 @@ void leat_sink_push(struct leat_sink *sink, struct leat_group *group, const uint
 
 	pthread_mutex_lock(&sink->lock);
 	was_empty = sink->queue.first == NULL;
+	if (LEAT_BUG("effect-in-wrong-round"))
+		round = NULL;
 	/* Read under the lock, the number of a round that has not been collected yet: that waits for the lock too. */
-	leat_group_list_add(epochs == NULL ? &sink->queue : &sink->open[(round != NULL && !LEAT_BUG("effect-in-wrong-round") ? *round : leat_epochs_round(epochs)) & 1], group);
+	leat_group_list_add(epochs == NULL ? &sink->queue : &sink->open[(round != NULL ? *round : leat_epochs_round(epochs)) & 1], group);
 	atomic_fetch_add(&sink->queued_bytes, group->bytes_n);
 	if (was_empty && epochs == NULL)
 		pthread_cond_signal(&sink->changed);

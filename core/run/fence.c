@@ -120,7 +120,9 @@ enum leat_status leat_sink_judge_claim(struct leat_sink *sink, const struct leat
 
 	if (sink->has_claimed)
 		return sink->is_fenced ? judge_again(sink, found, err) : LEAT_OK;
-	status = sink->is_fenced ? judge_first(sink, found, err) : leat_sink_recover(sink, LEAT_BUG("outbox-for-fences-only") ? UINT64_MAX - 1 : sink->delivered.epoch, err);
+	if (!sink->is_fenced && LEAT_BUG("outbox-for-fences-only"))
+		return LEAT_OK;
+	status = sink->is_fenced ? judge_first(sink, found, err) : leat_sink_recover(sink, sink->delivered.epoch, err);
 	sink->has_claimed = status == LEAT_OK;
 	return status;
 }
