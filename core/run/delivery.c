@@ -68,8 +68,6 @@ void leat_sink_push(struct leat_sink *sink, struct leat_group *group, const uint
 
 	pthread_mutex_lock(&sink->lock);
 	was_empty = sink->queue.first == NULL;
-	if (LEAT_BUG("effect-in-wrong-round"))
-		round = NULL;
 	/* Read under the lock, the number of a round that has not been collected yet: that waits for the lock too. */
 	leat_group_list_add(epochs == NULL ? &sink->queue : &sink->open[(round != NULL ? *round : leat_epochs_round(epochs)) & 1], group);
 	atomic_fetch_add(&sink->queued_bytes, group->bytes_n);
@@ -138,6 +136,8 @@ static bool claim(struct leat_sink *sink)
 	struct leat_error err;
 	enum leat_status status;
 
+	if (sink->has_claimed && LEAT_BUG("unclaimed-after-unknown"))
+		return true;
 	while (!is_stopping(sink)) {
 		status = claim_once(sink, &err);
 		if (status == LEAT_OK) {
@@ -184,6 +184,8 @@ static size_t take(struct leat_sink *sink)
 		pthread_cond_wait(&sink->changed, &sink->lock);
 	sink->taken = NULL;
 	sink->n_epochs = 0;
+	if (LEAT_BUG("repetition-repacked"))
+		sink->repeat_until = 0;
 	while (!is_stopping(sink) && sink->queue.first != NULL) {
 		size_t new_n = n, new_bytes = bytes;
 		struct leat_group *first = sink->queue.first, *last = unit_end(sink, first, &new_n, &new_bytes);
@@ -270,7 +272,7 @@ static bool deliver(struct leat_sink *sink, size_t n)
 			return false;
 		}
 		back_off(sink, &err);
-		if (status == LEAT_UNKNOWN && !LEAT_BUG("unclaimed-after-unknown") && !claim(sink))
+		if (status == LEAT_UNKNOWN && !claim(sink))
 			return false;
 	}
 	return false;
@@ -361,7 +363,7 @@ static void note_delivered(struct leat_sink *sink)
 	bool has_refusals = sink->n_refusals > 0;
 
 	pthread_mutex_lock(&sink->lock);
-	sink->delivered = sink->target;
+	sink->delivered = LEAT_BUG("outbox-deleted-early") ? sink->head : sink->target;
 	sink->is_delivered_new = true;
 	if (has_refusals)
 		sink->delivered_round = leat_epochs_round(epochs);

@@ -384,6 +384,9 @@ static void write_epoch(struct leat_epochs *e, uint64_t round)
 		if (p->node[i].sink != NULL)
 			has_changed = leat_sink_put_epoch(p->node[i].sink, e->store, round, epoch, &e->scratch) || has_changed;
 	e->n_written = round + 1;
+	for (uint32_t i = 0; LEAT_BUG("effects-before-durable") && i < p->description->n_nodes; i++)
+		if (p->node[i].sink != NULL)
+			leat_sink_release(p->node[i].sink);
 	if (!leat_store_has_changes(e->store))
 		return;
 	leat_fault("store-write-before");

@@ -93,10 +93,10 @@ static enum leat_status judge_first(struct leat_sink *sink, const struct leat_fe
 		return raise_incarnation(sink, found, err);
 	/* What lies between has been delivered, and the store was not told: delivering it again applies nothing, and tells what
 	 * was refused of it (E7). */
-	sink->repeat_until = is_at(found, &delivered) || LEAT_BUG("repetition-repacked") ? 0 : found->epoch;
+	sink->repeat_until = is_at(found, &delivered) ? 0 : found->epoch;
 	sink->fence = delivered;
 	sink->fence.incarnation = sink->incarnation;
-	return leat_sink_recover(sink, LEAT_BUG("outbox-skipped") ? sink->start_head.epoch : delivered.epoch, err);
+	return leat_sink_recover(sink, delivered.epoch, err);
 }
 
 /* In the middle of things: an outcome was unknown. It is ours, and either where it was or where it should be. In both cases

@@ -58,7 +58,8 @@ static enum leat_status make_route(struct leat_shard *shard, uint32_t position, 
 		/* The channels are made by the supervisor, which knows the shards at the other end. */
 		return LEAT_OK;
 	case LEAT_EDGE_SINK:
-		return leat_encoder_init(&route->encoder, p, e->to, shard->worker->index, shard->index, &shard->round, err);
+		return leat_encoder_init(&route->encoder, p, e->to, shard->worker->index, shard->index,
+		                         LEAT_BUG("effect-in-wrong-round") ? NULL : &shard->round, err);
 	}
 	return LEAT_OK;
 }

@@ -14,7 +14,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "../shared/bug.h"
 #include "fence.h"
 
 enum { LINE = 1024, HASH_N = 17 }; /* a blank and 16 digits */

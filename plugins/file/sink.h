@@ -4,7 +4,6 @@
 
 #include <sys/stat.h>
 
-#include "../shared/bug.h"
 #include "fence.h"
 
 struct file_sink {

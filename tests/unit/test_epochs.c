@@ -830,35 +830,6 @@ START_TEST(a_note_is_stored_soon_although_nothing_follows)
 }
 END_TEST
 
-START_TEST(what_timers_make_before_a_sink_is_claimed_is_delivered_once)
-{
-	static const char ticking[] = "pipeline: p\nsources: {in: {type: numbers, count: 10, endless: true}}\n"
-	                              "operators: {hop: {type: relay, input: in, key: k, shards: 2, tick: 20ms}}\n"
-	                              "sinks: {out: {type: ledger, input: hop, away: %d}}\n";
-	const struct leat_run_options options = options_of(1);
-	char yaml[400];
-	struct run_kit kit;
-
-	make_folder();
-	for (int away = 0; away <= 3; away += 3) {
-		(void)snprintf(yaml, sizeof yaml, ticking, away);
-		if (away == 0)
-			run_kit_start(&kit, yaml, &options);
-		else
-			run_kit_restart(&kit, yaml, &options);
-		for (int i = 0; i < 1000 && leat_pipeline_state(kit.pipeline) < LEAT_RUN_RUNNING; i++)
-			rest_ms(10);
-		rest_ms(200);
-		leat_pipeline_drain(kit.pipeline);
-		run_kit_expect_done(&kit);
-		run_kit_finish(&kit);
-		ck_assert_uint_gt(ledger.n_fired, 0);
-		ck_assert_uint_eq(ledger.n_ticks, ledger.n_fired);
-	}
-	remove_folder();
-}
-END_TEST
-
 START_TEST(the_outbox_goes_before_what_timers_make_before_a_sink_is_claimed)
 {
 	static const char ticking[] = "pipeline: p\nsources: {in: {type: numbers, count: 10, endless: true}}\n"
@@ -891,6 +862,35 @@ START_TEST(the_outbox_goes_before_what_timers_make_before_a_sink_is_claimed)
 }
 END_TEST
 
+START_TEST(what_timers_make_before_a_sink_is_claimed_is_delivered_once)
+{
+	static const char ticking[] = "pipeline: p\nsources: {in: {type: numbers, count: 10, endless: true}}\n"
+	                              "operators: {hop: {type: relay, input: in, key: k, shards: 2, tick: 20ms}}\n"
+	                              "sinks: {out: {type: ledger, input: hop, away: %d}}\n";
+	const struct leat_run_options options = options_of(1);
+	char yaml[400];
+	struct run_kit kit;
+
+	make_folder();
+	for (int away = 0; away <= 3; away += 3) {
+		(void)snprintf(yaml, sizeof yaml, ticking, away);
+		if (away == 0)
+			run_kit_start(&kit, yaml, &options);
+		else
+			run_kit_restart(&kit, yaml, &options);
+		for (int i = 0; i < 1000 && leat_pipeline_state(kit.pipeline) < LEAT_RUN_RUNNING; i++)
+			rest_ms(10);
+		rest_ms(200);
+		leat_pipeline_drain(kit.pipeline);
+		run_kit_expect_done(&kit);
+		run_kit_finish(&kit);
+		ck_assert_uint_gt(ledger.n_fired, 0);
+		ck_assert_uint_eq(ledger.n_ticks, ledger.n_fired);
+	}
+	remove_folder();
+}
+END_TEST
+
 int main(void)
 {
 	return leat_test_main("epochs", (const TTest *[]){
@@ -918,7 +918,7 @@ int main(void)
 		timers_come_back,
 		a_position_comes_back_with_its_note,
 		a_note_is_stored_soon_although_nothing_follows,
-		what_timers_make_before_a_sink_is_claimed_is_delivered_once,
 		the_outbox_goes_before_what_timers_make_before_a_sink_is_claimed,
+		what_timers_make_before_a_sink_is_claimed_is_delivered_once,
 		NULL });
 }

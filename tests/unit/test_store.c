@@ -297,6 +297,15 @@ START_TEST(what_was_committed_is_there_again)
 }
 END_TEST
 
+/* Effects that are the same after others are not the same delivery. */
+START_TEST(a_digest_depends_on_all_that_came_before)
+{
+	ck_assert_uint_eq(leat_outbox_digest(1, "effects", 7), leat_outbox_digest(1, "effects", 7));
+	ck_assert_uint_ne(leat_outbox_digest(1, "effects", 7), leat_outbox_digest(2, "effects", 7));
+	ck_assert_uint_ne(leat_outbox_digest(1, "effects", 7), leat_outbox_digest(1, "effect!", 7));
+}
+END_TEST
+
 /* What is only written outlives the process, so no crash of it shows that a sync is missing. */
 START_TEST(what_is_committed_has_been_synced)
 {
@@ -563,15 +572,6 @@ START_TEST(effects_wait_in_order_until_they_are_delivered)
 	expect_ok(leat_store_audit(store, 1, &head, &audit, &err));
 	ck_assert(!audit.is_known);
 	end();
-}
-END_TEST
-
-/* Effects that are the same after others are not the same delivery. */
-START_TEST(a_digest_depends_on_all_that_came_before)
-{
-	ck_assert_uint_eq(leat_outbox_digest(1, "effects", 7), leat_outbox_digest(1, "effects", 7));
-	ck_assert_uint_ne(leat_outbox_digest(1, "effects", 7), leat_outbox_digest(2, "effects", 7));
-	ck_assert_uint_ne(leat_outbox_digest(1, "effects", 7), leat_outbox_digest(1, "effect!", 7));
 }
 END_TEST
 
@@ -850,6 +850,7 @@ END_TEST
 int main(void)
 {
 	return leat_test_main("store", (const TTest *[]){ what_was_committed_is_there_again,
+	                                                  a_digest_depends_on_all_that_came_before,
 	                                                  what_is_committed_has_been_synced,
 	                                                  an_incarnation_is_kept_and_never_goes_back,
 	                                                  a_store_has_one_owner,
@@ -861,7 +862,6 @@ int main(void)
 	                                                  rows_are_found_by_table_and_shard_and_erased_by_prefix,
 	                                                  what_is_no_longer_used_is_dropped_by_name_or_refused,
 	                                                  effects_wait_in_order_until_they_are_delivered,
-	                                                  a_digest_depends_on_all_that_came_before,
 	                                                  damaged_effects_are_refused,
 	                                                  a_chain_that_is_broken_is_told,
 	                                                  a_sink_is_taken_as_it_is,
