@@ -34,6 +34,7 @@ const char *const leat_bug_names[] = {
 	"outbox-deleted-early",
 	"outbox-for-fences-only",
 	"outbox-skipped",
+	"parked-overtaken",
 	"position-before-state",
 	"position-over-undone",
 	"postgres-commit-error-believed",

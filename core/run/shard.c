@@ -228,7 +228,7 @@ static void send_packet(void *opaque, struct leat_channel *channel, struct leat_
 {
 	struct leat_shard *shard = opaque;
 
-	if (shard->n_parked == 0 && leat_channel_push(channel, packet))
+	if ((shard->n_parked == 0 || LEAT_BUG("parked-overtaken")) && leat_channel_push(channel, packet))
 		return;
 	shard->parked = leat_grow(shard->parked, shard->n_parked, &shard->parked_capacity, sizeof *shard->parked);
 	shard->parked[shard->n_parked++] = (struct leat_parked){ .channel = channel, .packet = packet };
