@@ -412,7 +412,9 @@ START_TEST(a_key_finds_its_state_in_the_next_process)
 		ck_assert_int_ge(pid, 0);
 		if (pid == 0) {
 			run_kit_start(&kit, text, &options);
-			_exit(leat_pipeline_wait(kit.pipeline, RUN_KIT_PATIENCE_US) == LEAT_RUN_DONE ? EXIT_SUCCESS : EXIT_FAILURE);
+			run_kit_expect_done(&kit);
+			run_kit_finish(&kit);
+			_exit(EXIT_SUCCESS);
 		}
 		ck_assert_int_eq(waitpid(pid, &outcome, 0), pid);
 		ck_assert(WIFEXITED(outcome) && WEXITSTATUS(outcome) == EXIT_SUCCESS);
