@@ -75,7 +75,7 @@ static uint64_t effects(void)
 }
 
 /* Until a counter of the ledger is there, or has stood still for so long that it never will be. */
-static void wait_for(const struct run_kit *kit, const uint64_t *counter, uint64_t n)
+static void await_counter(const struct run_kit *kit, const uint64_t *counter, uint64_t n)
 {
 	uint64_t last = 0, now;
 	int idle_ms = 0;
@@ -87,9 +87,9 @@ static void wait_for(const struct run_kit *kit, const uint64_t *counter, uint64_
 	}
 }
 
-static void wait_for_effects(const struct run_kit *kit, uint64_t n)
+static void await_effects(const struct run_kit *kit, uint64_t n)
 {
-	wait_for(kit, &ledger.n_effects, n);
+	await_counter(kit, &ledger.n_effects, n);
 }
 
 static int n_rows; /* that stored_counts() has seen */
@@ -180,7 +180,7 @@ START_TEST(what_is_ended_anywhere_goes_on_and_counts_each_record_once)
 		run_kit_finish(&kit);
 		run_kit_restart(&kit, endless, &options);
 	}
-	wait_for_effects(&kit, 30000);
+	await_effects(&kit, 30000);
 	leat_pipeline_drain(kit.pipeline);
 	run_kit_expect_done(&kit);
 	run_kit_finish(&kit);
@@ -210,7 +210,7 @@ START_TEST(what_waits_in_the_middle_of_a_batch_is_not_lost)
 		run_kit_finish(&kit);
 		run_kit_restart(&kit, stumbling, &options);
 	}
-	wait_for_effects(&kit, 400);
+	await_effects(&kit, 400);
 	leat_pipeline_drain(kit.pipeline);
 	run_kit_expect_done(&kit);
 	run_kit_finish(&kit);
@@ -232,7 +232,7 @@ START_TEST(a_sink_without_a_fence_gets_again_what_was_not_noted)
 	make_folder();
 	run_kit_start(&kit, slow, &options);
 	for (int i = 0; i < 3; i++) {
-		wait_for_effects(&kit, effects() + 50);
+		await_effects(&kit, effects() + 50);
 		rest_ms(90);
 		leat_pipeline_abort(kit.pipeline);
 		ck_assert_int_eq(leat_pipeline_wait(kit.pipeline, RUN_KIT_PATIENCE_US), LEAT_RUN_STOPPED);
@@ -260,7 +260,7 @@ START_TEST(epochs_that_wait_behind_a_delivery_are_not_lost)
 	make_folder();
 	run_kit_start(&kit, slow, &options);
 	for (int i = 0; i < 3; i++) {
-		wait_for_effects(&kit, effects() + 50);
+		await_effects(&kit, effects() + 50);
 		rest_ms(90); /* in the middle of the next delivery */
 		leat_pipeline_abort(kit.pipeline);
 		ck_assert_int_eq(leat_pipeline_wait(kit.pipeline, RUN_KIT_PATIENCE_US), LEAT_RUN_STOPPED);
@@ -269,7 +269,7 @@ START_TEST(epochs_that_wait_behind_a_delivery_are_not_lost)
 		longest = n > longest ? n : longest;
 		run_kit_restart(&kit, slow, &options);
 	}
-	wait_for_effects(&kit, 800);
+	await_effects(&kit, 800);
 	leat_pipeline_drain(kit.pipeline);
 	run_kit_expect_done(&kit);
 	run_kit_finish(&kit);
@@ -328,7 +328,7 @@ START_TEST(nothing_leaves_and_nothing_is_acknowledged_before_it_is_durable)
 	ledger.on_deliver = watch_delivery;
 	ledger.on_commit = watch_commit;
 	run_kit_start(&kit, yaml, &options);
-	wait_for_effects(&kit, 4000);
+	await_effects(&kit, 4000);
 	leat_pipeline_drain(kit.pipeline);
 	run_kit_expect_done(&kit);
 	run_kit_finish(&kit);
@@ -359,7 +359,7 @@ START_TEST(what_a_sink_refuses_is_one_dead_letter_wherever_it_is_ended)
 		run_kit_finish(&kit);
 		run_kit_restart(&kit, refusing, &options);
 	}
-	wait_for(&kit, &ledger.n_dead, 600);
+	await_counter(&kit, &ledger.n_dead, 600);
 	leat_pipeline_drain(kit.pipeline);
 	run_kit_expect_done(&kit);
 	run_kit_finish(&kit);
@@ -478,7 +478,7 @@ START_TEST(a_time_without_events_makes_no_epochs)
 
 	make_folder();
 	run_kit_start(&kit, quiet, &options);
-	wait_for_effects(&kit, 2000);
+	await_effects(&kit, 2000);
 	rest_ms(1300); /* the deliveries are noted */
 	leat_pipeline_drain(kit.pipeline);
 	run_kit_expect_done(&kit);
@@ -570,7 +570,7 @@ START_TEST(sources_are_read_when_all_sinks_are_claimed)
 	ledger.on_claim = note_polls;
 	ledger.copies = 2;
 	run_kit_start(&kit, late, &options);
-	wait_for_effects(&kit, 200);
+	await_effects(&kit, 200);
 	leat_pipeline_drain(kit.pipeline);
 	run_kit_expect_done(&kit);
 	run_kit_finish(&kit);
@@ -602,10 +602,10 @@ START_TEST(a_write_that_does_not_work_ends_the_process)
 	if (pid == 0) {
 		(void)dup2(log[1], STDERR_FILENO);
 		run_kit_start(&kit, busy, &options);
-		wait_for_effects(&kit, 50);
+		await_effects(&kit, 50);
 		(void)signal(SIGXFSZ, SIG_IGN);
 		(void)setrlimit(RLIMIT_FSIZE, &nothing);
-		wait_for_effects(&kit, effects() + 1000);
+		await_effects(&kit, effects() + 1000);
 		_exit(EXIT_SUCCESS);
 	}
 	(void)close(log[1]);
@@ -844,7 +844,7 @@ START_TEST(the_outbox_goes_before_what_timers_make_before_a_sink_is_claimed)
 	make_folder();
 	(void)snprintf(yaml, sizeof yaml, ticking, 0);
 	run_kit_start(&kit, yaml, &options);
-	wait_for_effects(&kit, 10);
+	await_effects(&kit, 10);
 	rest_ms(300); /* in the middle of a delivery of ticks */
 	leat_pipeline_abort(kit.pipeline);
 	ck_assert_int_eq(leat_pipeline_wait(kit.pipeline, RUN_KIT_PATIENCE_US), LEAT_RUN_STOPPED);
