@@ -7,6 +7,7 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include "base/bug.h"
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/condition.h"
@@ -146,7 +147,7 @@ enum leat_status leat_epochs_create(struct leat_pipeline *p, struct leat_epochs 
 		status = leat_match_plan(p->plan, e->store, p->options.drop, e->node, err);
 	/* E4 */
 	if (status == LEAT_OK)
-		status = leat_store_set_incarnation(e->store, leat_store_incarnation(e->store) + 1, err);
+		status = leat_store_set_incarnation(e->store, leat_store_incarnation(e->store) + !LEAT_BUG("incarnation-not-raised"), err);
 	if (status == LEAT_OK)
 		leat_log_line(LEAT_INFO, "pipeline \"%s\": state in \"%s\", epoch %" PRIu64 ", incarnation %" PRIu64, p->description->name, folder,
 		              leat_store_epoch(e->store), leat_store_incarnation(e->store));
@@ -303,7 +304,7 @@ static _Noreturn void die(struct leat_epochs *e, const struct leat_error *err)
 static bool put_shard(struct leat_epochs *e, struct leat_shard *shard)
 {
 	struct leat_reader_state *reader = shard->reader;
-	bool has_changed = false;
+	bool has_changed = LEAT_BUG("empty-epoch-numbered");
 
 	for (uint32_t i = 0; i < shard->stage->n_nodes; i++) {
 		const struct leat_node_tables *tables = &e->node[shard->instance[i]->node->index];
@@ -313,6 +314,8 @@ static bool put_shard(struct leat_epochs *e, struct leat_shard *shard)
 		leat_delta_clear(&shard->delta[i]);
 	}
 	if (reader != NULL && reader->is_position_new) {
+		if (LEAT_BUG("position-before-state")) /* where it is by now, not where it passed the barrier */
+			reader->position.offset = reader->instance->next;
 		leat_store_put_position(e->store, reader->instance->node->name, reader->partition, &reader->position);
 		has_changed = true;
 	}
@@ -345,6 +348,9 @@ static void write_epoch(struct leat_epochs *e, uint64_t round)
 	if (has_letters && n_numbers == 0)
 		n_numbers = 1;
 	e->n_written = round + 1;
+	for (uint32_t i = 0; LEAT_BUG("effects-before-durable") && i < p->description->n_nodes; i++)
+		if (p->node[i].sink != NULL)
+			leat_sink_release(p->node[i].sink);
 	if (!leat_store_has_changes(e->store)) {
 		leat_letters_release(p->letters);
 		return;

@@ -8,12 +8,13 @@
 
 #include <inttypes.h>
 
+#include "base/bug.h"
 #include "run/epoch.h"
 #include "run/sink.h"
 
 static bool is_at(const struct leat_fence *a, const struct leat_fence *b)
 {
-	return leat_fence_is_at(a, b->epoch, b->digest);
+	return leat_fence_is_at(a, b->epoch, LEAT_BUG("digest-not-compared") ? a->digest : b->digest);
 }
 
 /* E4: somebody has claimed with our number or a larger one; a copy of the store's folder may have been in use. */
@@ -108,7 +109,7 @@ static enum leat_status judge_first(struct leat_sink *sink, const struct leat_fe
 	status = leat_fence_judge(store, sink->number, &delivered, &sink->start_head, found, err);
 	if (status != LEAT_OK)
 		return status;
-	if (found->incarnation >= sink->incarnation)
+	if (found->incarnation >= sink->incarnation + LEAT_BUG("incarnation-shared"))
 		return raise_incarnation(sink, found, err);
 	/* E11: a sink that has moved goes on at what it finds where it is now. */
 	is_elsewhere = leat_store_has_moved(store, sink->number) && found->epoch < delivered.epoch;
@@ -149,6 +150,8 @@ enum leat_status leat_sink_judge_claim(struct leat_sink *sink, const struct leat
 
 	if (sink->has_claimed)
 		return sink->is_fenced ? judge_again(sink, found, err) : LEAT_OK;
+	if (!sink->is_fenced && LEAT_BUG("outbox-for-fences-only"))
+		return LEAT_OK;
 	status = sink->is_fenced ? judge_first(sink, found, err) : leat_sink_recover(sink, sink->delivered.epoch, err);
 	sink->has_claimed = status == LEAT_OK;
 	return status;

@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "base/bug.h"
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/fault.h"
@@ -41,7 +42,7 @@ void leat_sink_put_delivered(struct leat_sink *sink, struct leat_store *store, u
 	bool is_new;
 
 	pthread_mutex_lock(&sink->lock);
-	is_new = sink->is_delivered_new && sink->delivered_round < n_rounds;
+	is_new = sink->is_delivered_new && (sink->delivered_round < n_rounds || LEAT_BUG("refusals-noted-early"));
 	delivered = sink->delivered;
 	if (is_new) {
 		sink->is_delivered_new = false;
@@ -217,10 +218,13 @@ enum leat_status leat_sink_recover(struct leat_sink *sink, uint64_t after, struc
 
 	leat_fault("recover-before");
 	leat_group_list_init(&r.list);
+	if (LEAT_BUG("outbox-skipped"))
+		after = sink->start_head.epoch;
 	status = leat_store_outbox(leat_epochs_store(sink->pipeline->epochs), sink->number, after, take_back, &r, err);
 	/* What has become durable since the start is behind it. */
 	pthread_mutex_lock(&sink->lock);
-	leat_group_list_splice(&r.list, &sink->queue);
+	if (!LEAT_BUG("recovered-behind-new"))
+		leat_group_list_splice(&r.list, &sink->queue);
 	leat_group_list_splice(&sink->queue, &r.list);
 	atomic_fetch_add(&sink->n_durable, r.n_epochs);
 	pthread_mutex_unlock(&sink->lock);

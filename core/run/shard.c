@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/bug.h"
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/memory.h"
@@ -59,7 +60,8 @@ static enum leat_status make_route(struct leat_shard *shard, uint32_t position, 
 		/* The channels are made by the supervisor, which knows the shards at the other end. */
 		return LEAT_OK;
 	case LEAT_EDGE_SINK:
-		return leat_encoder_init(&route->encoder, p, e->to, shard->worker->index, shard->index, &shard->round, err);
+		return leat_encoder_init(&route->encoder, p, e->to, shard->worker->index, shard->index,
+		                         LEAT_BUG("effect-in-wrong-round") ? NULL : &shard->round, err);
 	}
 	return LEAT_OK;
 }
@@ -236,7 +238,7 @@ static void send_packet(void *opaque, struct leat_channel *channel, struct leat_
 {
 	struct leat_shard *shard = opaque;
 
-	if (shard->n_parked == 0 && leat_channel_push(channel, packet))
+	if ((shard->n_parked == 0 || LEAT_BUG("parked-overtaken")) && leat_channel_push(channel, packet))
 		return;
 	shard->parked = leat_grow(shard->parked, shard->n_parked, &shard->parked_capacity, sizeof *shard->parked);
 	shard->parked[shard->n_parked++] = (struct leat_parked){ .channel = channel, .packet = packet };
@@ -588,7 +590,7 @@ static struct leat_packet *pull_input(struct leat_shard *shard)
 		struct leat_channel *channel = shard->input[shard->next_input];
 
 		shard->next_input = (shard->next_input + 1) % shard->n_inputs;
-		packet = channel->is_at_barrier ? NULL : leat_channel_pull(channel); /* E9 */
+		packet = channel->is_at_barrier && !LEAT_BUG("barrier-overtaken") ? NULL : leat_channel_pull(channel); /* E9 */
 		if (packet == &channel->barrier) {
 			channel->is_at_barrier = true;
 			shard->n_at_barrier++;
@@ -641,7 +643,7 @@ static enum leat_status fire_timers(struct leat_shard *shard, struct leat_instan
 		(*left)--;
 		status = leat_instance_timer(instance, &timer, err);
 	}
-	if (status == LEAT_RETRY || status == LEAT_UNKNOWN) {
+	if ((status == LEAT_RETRY || status == LEAT_UNKNOWN) && !LEAT_BUG("timer-lost-on-retry")) {
 		leat_timers_begin(instance->timers);
 		leat_timers_set(instance->timers, &timer);
 		leat_timers_commit(instance->timers);
@@ -669,7 +671,7 @@ static int64_t run_timers(struct leat_shard *shard)
 {
 	int64_t next_us = next_timer_us(shard), now_us;
 	enum leat_status status = LEAT_OK;
-	size_t left = TIMERS_PER_TURN;
+	size_t left = LEAT_BUG("timers-not-sliced") ? SIZE_MAX : TIMERS_PER_TURN;
 	struct leat_error err;
 	uint32_t i;
 
@@ -751,6 +753,8 @@ static int64_t run_turn(struct leat_shard *shard)
 		return hold_up(shard);
 	if (shard->arena != NULL) {
 		again_us = hold_up(shard);
+		if (LEAT_BUG("barrier-in-a-batch") && shard->pipeline->epochs != NULL)
+			(void)leat_epochs_pass(shard->pipeline->epochs, shard);
 		if (shard->retry_us > leat_clock_monotonic_us())
 			return shard->retry_us < again_us ? shard->retry_us : again_us;
 		return run_batch(shard);

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/bug.h"
 #include "base/clock.h"
 #include "base/memory.h"
 #include "run/epoch.h"
@@ -177,6 +178,8 @@ void leat_reader_commit(struct leat_reader_state *reader, struct leat_pipeline *
 	if (!leat_tracker_take(&reader->tracker, &position.offset))
 		return;
 	memcpy(position.note, reader->note, sizeof position.note);
+	if (LEAT_BUG("acknowledged-early"))
+		position.offset = reader->instance->next;
 	leat_error_clear(&err);
 	status = ops->commit(instance->self, reader->reader, &position, &instance->context, &err);
 	status = leat_instance_judge(instance, status, LEAT_MAY_WAIT, "commit", &err);

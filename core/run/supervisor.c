@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/bug.h"
 #include "base/clock.h"
 #include "base/condition.h"
 #include "base/log.h"
@@ -188,7 +189,7 @@ static void nothing(void *opaque)
 /* With epochs, what changed only state has to become durable too. In this order: work is noted before its arena goes. */
 static bool is_empty(struct leat_pipeline *p)
 {
-	return leat_flow_is_empty(&p->flow) && (p->epochs == NULL || leat_epochs_is_clean(p->epochs));
+	return leat_flow_is_empty(&p->flow) && (p->epochs == NULL || LEAT_BUG("drained-before-durable") || leat_epochs_is_clean(p->epochs));
 }
 
 /* Waits until nothing is in flight. False: the pipeline stops instead. */
@@ -256,7 +257,7 @@ static void work(struct leat_pipeline *p)
 	uint32_t attempt = 0;
 	bool sources_ended = false;
 
-	while (!is_over(p) && !all_ready(p, LEAT_ROLE_SINK))
+	while (!is_over(p) && !all_ready(p, LEAT_ROLE_SINK) && !LEAT_BUG("sources-before-claims"))
 		rest(p, AT_LEAST_US);
 	while (!is_over(p) && !sources_ended) {
 		int64_t now_us = leat_clock_monotonic_us();

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/bug.h"
 #include "base/check.h"
 #include "base/memory.h"
 
@@ -58,7 +59,7 @@ void leat_tracker_done(void *tracker, uint64_t sequence)
 	pthread_mutex_lock(&t->lock);
 	leat_check(sequence >= t->first && sequence - t->first < t->n);
 	t->item[(t->head + (size_t)(sequence - t->first)) % t->capacity].is_done = true;
-	while (t->n > 0 && t->item[t->head].is_done) {
+	while (t->n > 0 && (t->item[t->head].is_done || LEAT_BUG("position-over-undone"))) {
 		t->position = t->item[t->head].next;
 		t->is_moved = true;
 		t->head = (t->head + 1) % t->capacity;

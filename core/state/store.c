@@ -20,6 +20,7 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
+#include "base/bug.h"
 #include "base/check.h"
 #include "base/fault.h"
 #include "base/memory.h"
@@ -55,7 +56,7 @@ static enum leat_status lock_folder(struct leat_store *store, struct leat_error 
 	free(path);
 	if (store->lock < 0)
 		return leat_error_set(err, LEAT_FATAL, errno, "could not open \"%s/lock\": %s", store->folder, strerror(errno));
-	if (flock(store->lock, LOCK_EX | LOCK_NB) != 0)
+	if (!LEAT_BUG("store-not-locked") && flock(store->lock, LOCK_EX | LOCK_NB) != 0)
 		return leat_error_set(err, LEAT_FATAL, errno, "state in \"%s\" is in use by another process", store->folder);
 	return LEAT_OK;
 }
@@ -103,6 +104,9 @@ rocksdb_options_t *leat_store_make_options(int family, char **said)
 	rocksdb_options_set_max_total_wal_size(options, WAL_LIMIT);
 	rocksdb_options_set_max_background_jobs(options, 2);
 	rocksdb_options_set_keep_log_file_num(options, 2);
+	/* The highest level, which no error has. It would write why a write has failed into a file on the same disk, and Debian's
+	 * build aborts when that fails as well: before the error comes to us, and without a reason. */
+	rocksdb_options_set_info_log_level(options, 5);
 	rocksdb_options_set_compression(options, family == STORE_OUTBOX ? rocksdb_no_compression : rocksdb_lz4_compression);
 	if (family == STORE_ROWS)
 		gather_rows(options);
@@ -164,7 +168,7 @@ struct leat_store *leat_store_make(const char *folder)
 	pthread_mutex_init(&store->lock_incarnation, NULL);
 	store->read = rocksdb_readoptions_create();
 	store->synced = rocksdb_writeoptions_create();
-	rocksdb_writeoptions_set_sync(store->synced, 1);
+	rocksdb_writeoptions_set_sync(store->synced, !LEAT_BUG("store-not-synced"));
 	store->batch = rocksdb_writebatch_create();
 	return store;
 }
@@ -360,7 +364,7 @@ void leat_store_put_delta(struct leat_store *store, const uint32_t *number, uint
 
 uint64_t leat_outbox_digest(uint64_t previous, const char *bytes, size_t n)
 {
-	return XXH3_64bits_withSeed(bytes, n, previous);
+	return XXH3_64bits_withSeed(bytes, n, LEAT_BUG("digest-not-chained") ? 0 : previous);
 }
 
 struct outbox_header {
@@ -444,7 +448,7 @@ enum leat_status leat_store_commit(struct leat_store *store, uint64_t epoch, str
 	leat_store_put_letter_counts(store);
 	rocksdb_write(store->db, store->synced, store->batch, &said);
 	rocksdb_writebatch_clear(store->batch);
-	if (said != NULL)
+	if (said != NULL && !LEAT_BUG("write-error-ignored"))
 		return leat_store_error(store, "write", said, err);
 	atomic_store(&store->epoch, epoch);
 	atomic_store(&store->row_bytes, store->row_bytes_put);

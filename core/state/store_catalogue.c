@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "base/hash.h"
+#include "base/bug.h"
 #include "base/memory.h"
 #include "state/migrate.h"
 #include "state/store_internal.h"
@@ -334,7 +335,7 @@ static void settle_sinks(struct leat_store *store, struct leat_names *names)
 	for (size_t i = 0; i < store->n_sinks; i++) {
 		const struct store_sink *s = &store->sink[i];
 
-		if (s->is_used || s->head.epoch == s->delivered.epoch)
+		if (s->is_used || s->head.epoch == s->delivered.epoch || LEAT_BUG("sink-dropped-silently"))
 			continue;
 		if (leat_store_may_drop(store, s->name))
 			leat_store_drop_sink(store, (uint32_t)i + 1);

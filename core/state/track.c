@@ -7,6 +7,7 @@
  * Taken are first the notes and then the rows of marked entries: of a key that was erased and came back, what is put stands
  * behind what was erased (T5).
  */
+#include "base/bug.h"
 #include "base/check.h"
 #include "data/pack.h"
 #include "state/fields.h"
@@ -149,7 +150,7 @@ void leat_tables_take(struct leat_tables *t, struct leat_delta *out)
 		for (size_t i = 0; i < tab->n_dirty; i++) {
 			struct leat_entry *e = leat_table_entry(tab, tab->dirty[i]);
 
-			e->is_dirty = 0; /* T4 */
+			e->is_dirty = LEAT_BUG("change-not-stored"); /* T4 */
 			if (e->is_live)
 				put_entry(t, table, e, out);
 		}

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The log of the event in hand. Its memory is kept from event to event, unless one event made it large. */
+#include "base/bug.h"
 #include "base/check.h"
 #include "base/memory.h"
 #include "state/table.h"
@@ -79,6 +80,8 @@ void leat_undo_settle(struct leat_tables *t)
 
 static void restore(struct leat_tables *t, struct leat_table *tab, struct leat_entry *e, const struct leat_undo *undo)
 {
+	if (tab->kind == LEAT_TABLE_FIXED && LEAT_BUG("undo-not-applied"))
+		return;
 	e->changed_us = undo->changed_us;
 	if (tab->kind == LEAT_TABLE_VALUE)
 		leat_tables_discard_block(t, ((struct leat_cell *)leat_entry_data(e))->block);

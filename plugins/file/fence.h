@@ -2,6 +2,7 @@
 #ifndef FILE_FENCE_H
 #define FILE_FENCE_H
 
+#include "../shared/bug.h"
 #include "file.h"
 
 /*

@@ -63,7 +63,7 @@ static enum leat_status begin(struct kafka_producer *p, struct leat_error *err)
 /* Whether a request that ends the transaction, or changes the fence, may still be under way: it was sent more than once. */
 static enum leat_status doubt(struct kafka_producer *p, struct leat_error *err)
 {
-	if (atomic_load(&p->client.n_ends) <= 1 && atomic_load(&p->client.n_offsets) <= 1)
+	if (LEAT_BUG("kafka-doubt-ignored") || (atomic_load(&p->client.n_ends) <= 1 && atomic_load(&p->client.n_offsets) <= 1))
 		return LEAT_OK;
 	return leat_error_set(err, LEAT_UNKNOWN, 0, "a request about a transaction of topic \"%s\" at %s had to be sent again",
 	                      p->client.options->topic, p->client.options->brokers);
@@ -197,7 +197,7 @@ static enum leat_status survey(struct kafka_sink *s, struct kafka_fence *found, 
 static enum leat_status read_stable(struct kafka_sink *s, struct kafka_fence *found, struct leat_error *err)
 {
 	struct kafka_client reader;
-	enum leat_status status = kafka_fence_open(s, true, &reader, err);
+	enum leat_status status = kafka_fence_open(s, !LEAT_BUG("kafka-fence-believed-early"), &reader, err);
 
 	if (status != LEAT_OK)
 		return status;
@@ -231,9 +231,11 @@ enum leat_status kafka_fenced_claim(struct kafka_sink *s, const struct leat_clai
 	s->is_fenced = true;
 	s->turn = 0;
 	(void)snprintf(s->id, sizeof s->id, "leat-%s-%s", claim->pipeline, claim->sink);
+	if (LEAT_BUG("kafka-id-not-stable"))
+		(void)snprintf(s->id, sizeof s->id, "leat-%s-%s-%" PRIu64, claim->pipeline, claim->sink, claim->incarnation);
 	(void)snprintf(s->group, sizeof s->group, "leat-fence-%s-%s", claim->pipeline, claim->sink);
 	status = survey(s, &before, err);
-	if (status == LEAT_OK && before.is.incarnation <= claim->incarnation) {
+	if (status == LEAT_OK && (before.is.incarnation <= claim->incarnation || LEAT_BUG("kafka-owner-disturbed"))) {
 		status = fence_out(s, err);
 		if (status == LEAT_OK)
 			status = read_stable(s, &before, err);
@@ -463,9 +465,11 @@ enum leat_status kafka_fenced_deliver(struct kafka_sink *s, const struct leat_de
 		return leat_error_set(err, LEAT_UNKNOWN, 0, "topic \"%s\" is not claimed", s->common.topic);
 	if (is_same(&s->fence.is, &d->next))
 		return refuse_again(s, d, ctx, err);
-	if (!is_same(&s->fence.is, &d->expected) || p->client.rk == NULL)
+	if ((!is_same(&s->fence.is, &d->expected) && !LEAT_BUG("kafka-fence-not-compared")) || p->client.rk == NULL)
 		return mismatch(s, d, err);
 	s->next = (struct kafka_fence){ .is = d->next };
+	if (LEAT_BUG("kafka-fence-before-messages"))
+		(void)own(s, &s->next, err);
 	status = deliver_all(s, p, d, err);
 	if (status == LEAT_REJECT)
 		status = deliver_others(s, &s->producer[s->turn ^ 1], d, ctx, err);
@@ -474,6 +478,8 @@ enum leat_status kafka_fenced_deliver(struct kafka_sink *s, const struct leat_de
 		s->turn ^= 1;
 		return LEAT_OK;
 	}
+	if (status == LEAT_UNKNOWN && LEAT_BUG("kafka-producer-reused"))
+		return leat_error_set(err, LEAT_RETRY, 0, "could not commit a transaction of topic \"%s\"", s->common.topic);
 	if (status == LEAT_FATAL)
 		(void)abort_transaction(p, NULL); /* nobody may come to claim, and readers would wait for the brokers to do it */
 	else

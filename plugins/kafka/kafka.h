@@ -13,6 +13,8 @@
 #include <leat/plugin.h>
 #include <librdkafka/rdkafka.h>
 
+#include "../shared/bug.h"
+
 enum { KAFKA_PATIENCE_MS = 5000 }; /* for an answer from the cluster, wherever a call may block */
 
 enum kafka_role { KAFKA_SOURCE = 1, KAFKA_SINK = 2 };

@@ -39,7 +39,7 @@ static enum leat_status configure(struct kafka_source *s, struct leat_error *err
 		{ "enable.auto.commit", "false" },
 		{ "enable.auto.offset.store", "false" },
 		{ "enable.partition.eof", "true" }, /* for the lag, and for kafka_probe() */
-		{ "isolation.level", "read_committed" },
+		{ "isolation.level", LEAT_BUG("kafka-uncommitted-read") ? "read_uncommitted" : "read_committed" },
 		{ "check.crcs", "true" },
 		{ "fetch.error.backoff.ms", "50" },
 		{ "topic.metadata.refresh.fast.interval.ms", "100" }, /* a topic that is gone for a moment only should be noticed */

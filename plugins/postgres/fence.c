@@ -415,7 +415,7 @@ enum leat_status fence_settle(struct sink *sink, const struct leat_delivery *del
 	is_there = PQntuples(result) == 1;
 	if (is_there)
 		found = fence_at(result);
-	if (is_there && is_same(&found, &delivery->next))
+	if (is_there && is_same(&found, &delivery->next) && !LEAT_BUG("postgres-refusals-forgotten"))
 		status = read_refused(sink, result, delivery->n, refused, err);
 	PQclear(result);
 	if (status != LEAT_OK)

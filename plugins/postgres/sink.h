@@ -2,6 +2,7 @@
 #ifndef LEAT_PLUGINS_POSTGRES_SINK_H
 #define LEAT_PLUGINS_POSTGRES_SINK_H
 
+#include "../shared/bug.h"
 #include "postgres.h"
 
 /*

@@ -2,6 +2,7 @@
 #ifndef LEAT_PLUGINS_REDIS_SINK_H
 #define LEAT_PLUGINS_REDIS_SINK_H
 
+#include "../shared/bug.h"
 #include "redis.h"
 
 /* An effect: a version byte, then one request as it goes over the wire. */

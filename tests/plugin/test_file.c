@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The file source and sink on real files: ends of lines, renames, cuts, rotation, a full disk. */
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -56,6 +58,56 @@ static char *read_file(const char *name)
 	text[n] = '\0';
 	fclose(in);
 	return text;
+}
+
+/* What follows is in place of libc's, for the plugin: which steps it takes, each with the epoch of the fence by then, and its
+ * phase unless that is "steady". Of a sync the file, "." for the folder: "out:1 out.fence.new:1 out.fence.new>out.fence:1 .:2". */
+static char steps[4096];
+
+static const char *base_of(const char *path)
+{
+	return strcmp(path, folder) == 0 ? "." : strrchr(path, '/') == NULL ? path : strrchr(path, '/') + 1;
+}
+
+static void note_step(const char *from, const char *to)
+{
+	char phase[16] = "steady";
+	unsigned long epoch = 0;
+	size_t n = strlen(steps);
+	bool is_steady;
+
+	if (access("out.fence", F_OK) == 0)
+		ck_assert_int_eq(sscanf(read_file("out.fence"), "leat-fence 1 %*u %lu %*s %*s %*s %15s", &epoch, phase), 2);
+	is_steady = strcmp(phase, "steady") == 0;
+	(void)snprintf(steps + n, sizeof steps - n, "%s%s%s%s:%lu%s%s", n == 0 ? "" : " ", base_of(from), to == NULL ? "" : ">",
+	               to == NULL ? "" : base_of(to), epoch, is_steady ? "" : ":", is_steady ? "" : phase);
+}
+
+static void note_sync(int fd)
+{
+	char link[64], path[256] = "";
+
+	(void)snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+	ck_assert_int_gt(readlink(link, path, sizeof path - 1), 0);
+	note_step(path, NULL);
+}
+
+__attribute__((visibility("default"))) int fdatasync(int fd)
+{
+	note_sync(fd);
+	return (int)syscall(SYS_fdatasync, fd);
+}
+
+__attribute__((visibility("default"))) int fsync(int fd)
+{
+	note_sync(fd);
+	return (int)syscall(SYS_fsync, fd);
+}
+
+__attribute__((visibility("default"))) int rename(const char *from, const char *to)
+{
+	note_step(from, to);
+	return renameat(AT_FDCWD, from, AT_FDCWD, to);
 }
 
 static struct leat_ends *open_source(const char *more)
@@ -684,6 +736,22 @@ START_TEST(a_delivery_that_comes_again_is_there_once)
 }
 END_TEST
 
+/* What is only written outlives the process, so no crash of it shows that a sync is missing. */
+START_TEST(lines_fence_and_folder_are_synced_in_this_order)
+{
+	struct leat_ends *ends;
+
+	enter_folder();
+	ends = claim_sink("", 1, 0);
+	ck_assert_int_eq(deliver_epoch(ends, 1, 1), LEAT_OK);
+	steps[0] = '\0';
+	ck_assert_int_eq(deliver_epoch(ends, 1, 2), LEAT_OK);
+	ck_assert_str_eq(steps, "out:1 out.fence.new:1 out.fence.new>out.fence:1 .:2");
+	leat_ends_destroy(ends);
+	leave_folder();
+}
+END_TEST
+
 START_TEST(what_is_beyond_the_fence_is_cut_off_by_the_claim)
 {
 	struct leat_ends *ends;
@@ -1043,6 +1111,25 @@ static void deliver_epochs(struct leat_ends *ends, uint64_t incarnation, uint64_
 		ck_assert_msg(deliver_epoch(ends, incarnation, from) == LEAT_OK, "%s", leat_ends_error(ends)->text);
 }
 
+/* Those that crash_rotation() counts on. */
+START_TEST(a_rotation_takes_its_steps_in_their_order)
+{
+	struct leat_ends *ends;
+
+	enter_folder();
+	ends = claim_sink("    rotate_size: 16\n    rotate_keep: 3\n", 1, 0);
+	deliver_epochs(ends, 1, 1, 6);
+	steps[0] = '\0';
+	deliver_epochs(ends, 1, 7, 7);
+	ck_assert_str_eq(steps, "out.fence.new:6 out.fence.new>out.fence:6 .:6:rotating"
+	                        " out.2>out.3:6:rotating out.1>out.2:6:rotating out>out.1:6:rotating .:6:rotating .:6:rotating"
+	                        " out.fence.new:6:rotating out.fence.new>out.fence:6:rotating .:6"
+	                        " out:6 out.fence.new:6 out.fence.new>out.fence:6 .:7");
+	leat_ends_destroy(ends);
+	leave_folder();
+}
+END_TEST
+
 START_TEST(a_rotation_goes_on_after_a_crash_at_any_step)
 {
 	static const char options[] = "    rotate_size: 16\n    rotate_keep: 3\n";
@@ -1158,6 +1245,7 @@ int main(void)
 	                                                 a_delivery_that_does_not_fit_leaves_nothing_behind,
 	                                                 a_folder_that_is_not_there_is_waited_for,
 	                                                 a_delivery_that_comes_again_is_there_once,
+                                                 lines_fence_and_folder_are_synced_in_this_order,
                                                  what_is_beyond_the_fence_is_cut_off_by_the_claim,
                                                  what_was_there_before_the_first_claim_stays,
                                                  a_fence_that_is_not_the_expected_one_is_told_and_nothing_is_written,
@@ -1170,6 +1258,7 @@ int main(void)
                                                  a_file_with_a_fence_is_not_written_at_least_once,
                                                  a_fenced_delivery_that_does_not_fit_leaves_nothing_behind,
                                                  a_full_disk_is_waited_for_and_nothing_is_there_twice,
+                                                 a_rotation_takes_its_steps_in_their_order,
                                                  a_rotation_goes_on_after_a_crash_at_any_step,
                                                  a_rotation_that_was_stopped_by_an_error_goes_on_with_the_next_try,
                                                  a_rotation_that_lost_its_file_is_told,

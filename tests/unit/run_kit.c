@@ -120,6 +120,8 @@ static enum leat_status numbers_commit(void *self, struct leat_reader *reader, s
 	struct numbers *numbers = self;
 
 	(void)ctx;
+	if (ledger.on_commit != NULL)
+		ledger.on_commit(reader->partition, position);
 	if (numbers->n_uncommitted++ < numbers->commit_away)
 		return leat_error_set(err, LEAT_RETRY, 0, "could not commit");
 	pthread_mutex_lock(&ledger.lock);
@@ -160,6 +162,8 @@ struct relay {
 	int64_t copies, reject_every, away, fail_at, stumble_every, work_us, delay_us, tick_us, timer_away, end_away;
 	leat_symbol i;
 	int64_t n_refusals, n_timer_refusals, n_end_refusals, stumbled_at;
+	int64_t slice_us;
+	uint64_t n_slice;
 };
 
 struct count {
@@ -225,10 +229,19 @@ static enum leat_status set_timers(const struct relay *relay, int64_t i, struct 
 	return status;
 }
 
+/* Timers of one batch see the same time. */
+static void count_slice(struct relay *relay, int64_t now_us)
+{
+	relay->n_slice = now_us == relay->slice_us ? relay->n_slice + 1 : 1;
+	relay->slice_us = now_us;
+	if (relay->n_slice > ledger.longest_slice)
+		ledger.longest_slice = relay->n_slice;
+}
+
 static enum leat_status relay_timer(void *self, const struct leat_timer *timer, struct leat_context *ctx, struct leat_error *err)
 {
 	struct relay *relay = self;
-	const struct leat_record record = { .value = leat_null(), .key = leat_null(), .time_us = LEAT_NO_TIME };
+	const struct leat_record record = { .value = leat_integer(timer->due_us), .key = leat_null(), .time_us = LEAT_NO_TIME };
 	struct leat_timer next = *timer;
 
 	if (relay->n_timer_refusals < relay->timer_away) {
@@ -236,6 +249,7 @@ static enum leat_status relay_timer(void *self, const struct leat_timer *timer, 
 		return leat_error_set(err, LEAT_RETRY, 0, "could not look up anything for a timer");
 	}
 	ledger.n_fired++;
+	count_slice(relay, leat_now(ctx));
 	if (timer->tag != -1)
 		return LEAT_OK;
 	leat_emit(ctx, 0, &record);
@@ -349,8 +363,9 @@ struct book {
 	int64_t retention_us, slow_us, jitter_us, away, lose_every, refuse_every;
 	bool is_dead, refuses_twice, refuses_encode;
 	const char *at;
+	bool is_in_doubt; /* the last outcome is unknown, and it was not claimed since */
 	leat_symbol i, p;
-	int64_t n_refusals, n_calls;
+	int64_t n_refusals, n_calls, last_tick;
 	struct leat_fence *fence;
 	int64_t last[LEDGER_PARTITIONS][128];
 };
@@ -408,6 +423,7 @@ static enum leat_status ledger_encode(const void *self, const struct leat_record
 	(void)leat_as_integer(leat_map_get(&record->value, book->p), &entry.p);
 	if (record->key.type == LEAT_TEXT)
 		entry.k = key_number(&record->key);
+	(void)leat_as_integer(&record->value, &entry.k); /* a tick */
 	leat_buffer_append(effect, &entry, sizeof entry);
 	return LEAT_OK;
 }
@@ -418,10 +434,13 @@ static enum leat_status ledger_claim(void *self, const struct leat_claim *claim,
 	struct book *book = self;
 	char name[64];
 
+	if (ledger.on_claim != NULL)
+		ledger.on_claim(claim);
 	(void)ctx;
 	ledger.n_claims++;
 	if (book->n_refusals++ < book->away)
 		return leat_error_set(err, LEAT_RETRY, 0, "could not connect to ledger at 127.0.0.1:2");
+	book->is_in_doubt = false;
 	if (!claim->is_fenced)
 		return LEAT_OK;
 	if (book->retention_us > 0) /* it may have to begin earlier */
@@ -441,6 +460,12 @@ static bool is_same(const struct leat_fence *a, const struct leat_fence *b)
 	return a->incarnation == b->incarnation && a->epoch == b->epoch && a->digest == b->digest;
 }
 
+static enum leat_status lose(struct book *book, struct leat_error *err)
+{
+	book->is_in_doubt = true;
+	return leat_error_set(err, LEAT_UNKNOWN, 0, "could not tell whether it was written");
+}
+
 /* The fence of a delivery, which is in hand from here to the end: false, there is nothing to apply, and *status says why. */
 static bool pass_fence(struct book *book, const struct leat_delivery *delivery, enum leat_status *status, struct leat_error *err)
 {
@@ -448,6 +473,7 @@ static bool pass_fence(struct book *book, const struct leat_delivery *delivery, 
 	if (!delivery->is_fenced)
 		return true;
 	if (is_same(book->fence, &delivery->expected)) {
+		ledger.out_of_order += delivery->next.epoch <= delivery->expected.epoch;
 		*book->fence = delivery->next;
 		return true;
 	}
@@ -463,6 +489,8 @@ static void note(struct book *book, const struct entry *entry)
 {
 	if (entry->i < 0) {
 		ledger.n_ticks++;
+		ledger.out_of_order += entry->k < book->last_tick;
+		book->last_tick = entry->k;
 		return;
 	}
 	ledger.seen[entry->p][entry->i]++;
@@ -481,10 +509,14 @@ static enum leat_status ledger_deliver(void *self, const struct leat_delivery *d
 	bool is_new;
 	size_t k;
 
+	if (ledger.on_deliver != NULL)
+		ledger.on_deliver(delivery);
+	if (book->is_in_doubt)
+		return leat_error_set(err, LEAT_FATAL, 0, "an outcome is unknown, and it was not claimed since");
 	sleep_us(book->slow_us + (book->jitter_us > 0 ? rand() % book->jitter_us : 0));
 	/* With a fence it may have been written all the same, every other time. */
 	if (is_lost && (!delivery->is_fenced || book->n_calls / book->lose_every % 2 == 0))
-		return leat_error_set(err, LEAT_UNKNOWN, 0, "could not tell whether it was written");
+		return lose(book, err);
 	pthread_mutex_lock(&ledger.lock);
 	is_new = pass_fence(book, delivery, &status, err);
 	ledger.n_deliveries += is_new;
@@ -513,7 +545,7 @@ static enum leat_status ledger_deliver(void *self, const struct leat_delivery *d
 	pthread_mutex_unlock(&ledger.lock);
 	if (status != LEAT_OK)
 		return status;
-	return is_lost ? leat_error_set(err, LEAT_UNKNOWN, 0, "could not tell whether it was written") : LEAT_OK;
+	return is_lost ? lose(book, err) : LEAT_OK;
 }
 
 static enum leat_guarantee ledger_guarantee(const void *self)
@@ -580,6 +612,7 @@ void run_kit_start(struct run_kit *kit, const char *yaml, const struct leat_run_
 	memset(ledger.seen, 0, sizeof ledger.seen);
 	memset(ledger.committed, 0, sizeof ledger.committed);
 	memset(ledger.fence, 0, sizeof ledger.fence);
+	ledger.longest_slice = 0;
 	ledger.n_effects = ledger.n_deliveries = ledger.n_dead = ledger.out_of_order = ledger.max_in_flight = ledger.n_ended = ledger.n_early = 0;
 	ledger.n_claims = ledger.max_effects = ledger.max_repeated = ledger.n_read = ledger.n_fired = ledger.n_ticks = ledger.n_clashes = ledger.n_polls = 0;
 	run_kit_restart(kit, yaml, options);

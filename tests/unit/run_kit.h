@@ -21,7 +21,7 @@ struct ledger {
 	uint64_t max_effects, max_repeated; /* of one delivery, of one that was made before */
 	_Atomic uint64_t n_claims;
 	uint16_t seen[LEDGER_PARTITIONS][LEDGER_RECORDS]; /* how often each record was delivered */
-	uint64_t out_of_order; /* by key and partition */
+	uint64_t out_of_order; /* by key and partition; ticks and epochs by themselves */
 	int64_t committed[LEDGER_PARTITIONS]; /* positions that the source was told */
 	char note[LEDGER_PARTITIONS][56]; /* that the source was opened with last */
 	uint64_t copies; /* how often each record arrives, for max_in_flight; 1 unless a test says otherwise */
@@ -30,11 +30,16 @@ struct ledger {
 	uint64_t n_early; /* records that were not delivered so often when the source was told that they are dealt with */
 	uint64_t n_ended; /* end() of relays */
 	_Atomic uint64_t n_fired; /* timers of relays */
+	_Atomic uint64_t longest_slice; /* of timers that one batch has fired in a relay */
 	_Atomic uint64_t n_ticks; /* delivered emissions of timers */
 	_Atomic uint64_t n_clashes; /* create() of a relay while its worker was in process() of another */
 	_Atomic uint64_t n_polls;
 	struct leat_fence fence[LEDGER_FENCES]; /* of each sink, as its system would keep them: a restart does not touch them */
 	char fenced[LEDGER_FENCES][32];
+	/* What a test wants to look at as it happens; NULL unless it says so. From the sinks' and the workers' threads. */
+	void (*on_claim)(const struct leat_claim *claim);
+	void (*on_deliver)(const struct leat_delivery *delivery);
+	void (*on_commit)(int32_t partition, const struct leat_position *position);
 };
 extern struct ledger ledger;
 

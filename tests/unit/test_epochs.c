@@ -3,12 +3,17 @@
 #define _XOPEN_SOURCE 700 /* nftw() */
 #include <ftw.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "run/epoch.h"
+#include "run/internal.h"
 #include "state/store.h"
 #include "unit/run_kit.h"
 #include "unit/unit.h"
@@ -49,25 +54,51 @@ static void expect_stopped(struct run_kit *kit, const char *part)
 {
 	struct leat_error err = { .text = "" };
 
-	ck_assert_int_eq(leat_pipeline_wait(kit->pipeline, RUN_KIT_PATIENCE_US), LEAT_RUN_STOPPED);
+	ck_assert_int_eq(leat_pipeline_wait(kit->pipeline, RUN_KIT_PATIENCE_US / 5), LEAT_RUN_STOPPED);
 	ck_assert(leat_pipeline_error(kit->pipeline, &err));
 	ck_assert_msg(strstr(err.text, part) != NULL, "\"%s\" does not say \"%s\"", err.text, part);
 }
 
-static uint64_t effects(void)
+static uint64_t read_ledger(const uint64_t *counter)
 {
 	uint64_t n;
 
 	pthread_mutex_lock(&ledger.lock);
-	n = ledger.n_effects;
+	n = *counter;
 	pthread_mutex_unlock(&ledger.lock);
 	return n;
 }
+
+static uint64_t effects(void)
+{
+	return read_ledger(&ledger.n_effects);
+}
+
+/* Until a counter of the ledger is there, or has stood still for so long that it never will be. */
+static void await_counter(const struct run_kit *kit, const uint64_t *counter, uint64_t n)
+{
+	uint64_t last = 0, now;
+	int idle_ms = 0;
+
+	while (idle_ms < 8000 && (now = read_ledger(counter)) < n && leat_pipeline_state(kit->pipeline) != LEAT_RUN_STOPPED) {
+		rest_ms(10);
+		idle_ms = now == last ? idle_ms + 10 : 0;
+		last = now;
+	}
+}
+
+static void await_effects(const struct run_kit *kit, uint64_t n)
+{
+	await_counter(kit, &ledger.n_effects, n);
+}
+
+static int n_rows; /* that stored_counts() has seen */
 
 static bool add_row(void *opaque, const struct leat_delta_op *op)
 {
 	int64_t n;
 
+	n_rows++;
 	/* An entry's bytes: when it was changed, then its fields. */
 	ck_assert_uint_ge(op->value_n, 2 * sizeof n);
 	memcpy(&n, op->value + op->value_n - sizeof n, sizeof n);
@@ -93,6 +124,39 @@ static int64_t stored_counts(const char *pipeline, uint32_t n_shards)
 	return sum;
 }
 
+/* Of pipeline `p`, which does not run. */
+static struct leat_store *open_store(void)
+{
+	struct leat_store *store;
+	struct leat_error err;
+	char path[128];
+
+	(void)snprintf(path, sizeof path, "%s/p.state", folder);
+	ck_assert_msg(leat_store_open(path, "p", &store, &err) == LEAT_OK, "%s", err.text);
+	return store;
+}
+
+static uint64_t stored_epoch(void)
+{
+	struct leat_store *store = open_store();
+	uint64_t epoch = leat_store_epoch(store);
+
+	leat_store_close(store);
+	return epoch;
+}
+
+/* How many epochs are in the outbox, whose chain has to hold. */
+static uint64_t outbox_of(const char *sink)
+{
+	struct leat_store *store = open_store();
+	struct leat_store_audit audit;
+	struct leat_error err;
+
+	ck_assert_msg(leat_store_audit(store, leat_store_find_sink(store, sink), NULL, &audit, &err) == LEAT_OK, "%s", err.text);
+	leat_store_close(store);
+	return audit.n_epochs;
+}
+
 static const char endless[] = "pipeline: p\n"
                               "sources: {in: {type: numbers, partitions: 3, count: 5000, per_poll: 7, keys: 60, endless: true}}\n"
                               "operators: {hop: {type: relay, input: in, key: k, shards: 5}}\n"
@@ -116,8 +180,7 @@ START_TEST(what_is_ended_anywhere_goes_on_and_counts_each_record_once)
 		run_kit_finish(&kit);
 		run_kit_restart(&kit, endless, &options);
 	}
-	for (int i = 0; i < 4000 && effects() < 30000; i++)
-		rest_ms(10);
+	await_effects(&kit, 30000);
 	leat_pipeline_drain(kit.pipeline);
 	run_kit_expect_done(&kit);
 	run_kit_finish(&kit);
@@ -126,6 +189,151 @@ START_TEST(what_is_ended_anywhere_goes_on_and_counts_each_record_once)
 	ck_assert_uint_eq(ledger.out_of_order, 0);
 	ck_assert_int_eq(stored_counts("p", 5), 15000);
 	ledger.copies = 1;
+	remove_folder();
+}
+END_TEST
+
+/* A barrier does not pass there: the rest of the batch is read, but not yet done. */
+START_TEST(what_waits_in_the_middle_of_a_batch_is_not_lost)
+{
+	static const char stumbling[] = "pipeline: p\nsources: {in: {type: numbers, count: 400, per_poll: 40, endless: true}}\n"
+	                                "operators: {hop: {type: relay, input: in, stumble_every: 50}}\n"
+	                                "sinks: {out: {type: ledger, input: hop}}\n";
+	const struct leat_run_options options = options_of(1);
+	struct run_kit kit;
+
+	make_folder();
+	run_kit_start(&kit, stumbling, &options);
+	for (int i = 0; i < 6; i++) {
+		rest_ms(60 + 20 * i);
+		leat_pipeline_abort(kit.pipeline);
+		run_kit_finish(&kit);
+		run_kit_restart(&kit, stumbling, &options);
+	}
+	await_effects(&kit, 400);
+	leat_pipeline_drain(kit.pipeline);
+	run_kit_expect_done(&kit);
+	run_kit_finish(&kit);
+	run_kit_expect_all(1, 400, 1);
+	ck_assert_uint_eq(ledger.out_of_order, 0);
+	remove_folder();
+}
+END_TEST
+
+/* What such a sink has is known from the store alone. */
+START_TEST(a_sink_without_a_fence_gets_again_what_was_not_noted)
+{
+	static const char slow[] = "pipeline: p\nsources: {in: {type: numbers, count: 800, per_poll: 5}}\n"
+	                           "operators: {hop: {type: relay, input: in, key: k, shards: 2, work: 1ms}}\n"
+	                           "sinks: {out: {type: ledger, input: hop, slow: 150ms, delivery: at-least-once}}\n";
+	const struct leat_run_options options = options_of(1);
+	struct run_kit kit;
+
+	make_folder();
+	run_kit_start(&kit, slow, &options);
+	for (int i = 0; i < 3; i++) {
+		await_effects(&kit, effects() + 50);
+		rest_ms(90);
+		leat_pipeline_abort(kit.pipeline);
+		ck_assert_int_eq(leat_pipeline_wait(kit.pipeline, RUN_KIT_PATIENCE_US), LEAT_RUN_STOPPED);
+		run_kit_finish(&kit);
+		run_kit_restart(&kit, slow, &options);
+	}
+	run_kit_expect_done(&kit);
+	run_kit_finish(&kit);
+	for (int i = 0; i < 800; i++)
+		ck_assert_msg(ledger.seen[0][i] > 0, "record %d was not delivered", i);
+	remove_folder();
+}
+END_TEST
+
+/* E2 */
+START_TEST(epochs_that_wait_behind_a_delivery_are_not_lost)
+{
+	static const char slow[] = "pipeline: p\nsources: {in: {type: numbers, count: 800, per_poll: 5, endless: true}}\n"
+	                           "operators: {hop: {type: relay, input: in, key: k, shards: 2, work: 1ms}}\n"
+	                           "sinks: {out: {type: ledger, input: hop, slow: 150ms}}\n";
+	const struct leat_run_options options = options_of(1);
+	uint64_t n, longest = 0;
+	struct run_kit kit;
+
+	make_folder();
+	run_kit_start(&kit, slow, &options);
+	for (int i = 0; i < 3; i++) {
+		await_effects(&kit, effects() + 50);
+		rest_ms(90); /* in the middle of the next delivery */
+		leat_pipeline_abort(kit.pipeline);
+		ck_assert_int_eq(leat_pipeline_wait(kit.pipeline, RUN_KIT_PATIENCE_US), LEAT_RUN_STOPPED);
+		run_kit_finish(&kit);
+		n = outbox_of("out");
+		longest = n > longest ? n : longest;
+		run_kit_restart(&kit, slow, &options);
+	}
+	await_effects(&kit, 800);
+	leat_pipeline_drain(kit.pipeline);
+	run_kit_expect_done(&kit);
+	run_kit_finish(&kit);
+	ck_assert_uint_ge(longest, 1);
+	run_kit_expect_all(1, 800, 1);
+	remove_folder();
+}
+END_TEST
+
+START_TEST(a_rejected_event_leaves_no_trace_in_the_store)
+{
+	static const char yaml[] = "pipeline: p\nsources: {in: {type: numbers, count: 3000}}\n"
+	                           "operators: {hop: {type: relay, input: in, key: k, shards: 2, reject_every: 3}}\n"
+	                           "sinks: {out: {type: ledger, input: hop}, dead: {type: ledger, input: hop.dead, dead: true}}\n";
+	const struct leat_run_options options = options_of(2);
+	struct run_kit kit;
+
+	make_folder();
+	run_kit_start(&kit, yaml, &options);
+	run_kit_expect_done(&kit);
+	run_kit_finish(&kit);
+	ck_assert_uint_eq(ledger.n_dead, 1000);
+	ck_assert_int_eq(stored_counts("p", 2), 2000);
+	remove_folder();
+}
+END_TEST
+
+static struct run_kit *watched;
+static _Atomic uint64_t n_early, n_commits;
+
+static void watch_delivery(const struct leat_delivery *delivery)
+{
+	n_early += delivery->next.epoch > leat_store_epoch(leat_epochs_store(watched->pipeline->epochs));
+}
+
+static void watch_commit(int32_t partition, const struct leat_position *position)
+{
+	struct leat_position stored;
+
+	(void)leat_store_position(leat_epochs_store(watched->pipeline->epochs), "in", partition, &stored);
+	n_early += position->offset > stored.offset;
+	n_commits += !atomic_load(&watched->pipeline->is_draining);
+}
+
+/* E1, E10 */
+START_TEST(nothing_leaves_and_nothing_is_acknowledged_before_it_is_durable)
+{
+	static const char yaml[] = "pipeline: p\nsources: {in: {type: numbers, partitions: 2, count: 2000, per_poll: 5, endless: true}}\n"
+	                           "operators: {hop: {type: relay, input: in, key: k, shards: 2, work: 1ms}}\n"
+	                           "sinks: {out: {type: ledger, input: hop}}\n";
+	const struct leat_run_options options = options_of(2);
+	struct run_kit kit;
+
+	make_folder();
+	watched = &kit;
+	ledger.on_deliver = watch_delivery;
+	ledger.on_commit = watch_commit;
+	run_kit_start(&kit, yaml, &options);
+	await_effects(&kit, 4000);
+	leat_pipeline_drain(kit.pipeline);
+	run_kit_expect_done(&kit);
+	run_kit_finish(&kit);
+	ck_assert_uint_gt(n_commits, 0); /* one in a second */
+	ck_assert_uint_eq(n_early, 0);
 	remove_folder();
 }
 END_TEST
@@ -141,7 +349,6 @@ START_TEST(what_a_sink_refuses_is_one_dead_letter_wherever_it_is_ended)
 		"  dead: {type: ledger, input: out.dead, dead: true, jitter: 2ms, lose_every: 9}\n";
 	const struct leat_run_options options = options_of(2);
 	struct run_kit kit;
-	uint64_t n_dead = 0;
 
 	make_folder();
 	run_kit_start(&kit, refusing, &options);
@@ -152,12 +359,7 @@ START_TEST(what_a_sink_refuses_is_one_dead_letter_wherever_it_is_ended)
 		run_kit_finish(&kit);
 		run_kit_restart(&kit, refusing, &options);
 	}
-	for (int i = 0; i < 4000 && n_dead < 600; i++) {
-		rest_ms(10);
-		pthread_mutex_lock(&ledger.lock);
-		n_dead = ledger.n_dead;
-		pthread_mutex_unlock(&ledger.lock);
-	}
+	await_counter(&kit, &ledger.n_dead, 600);
 	leat_pipeline_drain(kit.pipeline);
 	run_kit_expect_done(&kit);
 	run_kit_finish(&kit);
@@ -191,6 +393,63 @@ START_TEST(state_goes_on_counting_after_a_drain)
 }
 END_TEST
 
+/* The sink has no fence, as the ledger of the first process goes with it. */
+START_TEST(a_key_finds_its_state_in_the_next_process)
+{
+	static const char yaml[] = "pipeline: p\nsources: {in: {type: numbers, partitions: 2, count: %d}}\n"
+	                           "operators: {hop: {type: relay, input: in, key: k}}\n"
+	                           "sinks: {out: {type: ledger, input: hop, delivery: at-least-once}}\n";
+	const struct leat_run_options options = options_of(2);
+	struct run_kit kit;
+	char text[400];
+	int outcome;
+	pid_t pid;
+
+	make_folder();
+	for (int count = 1000; count <= 2000; count += 1000) {
+		(void)snprintf(text, sizeof text, yaml, count);
+		pid = fork();
+		ck_assert_int_ge(pid, 0);
+		if (pid == 0) {
+			run_kit_start(&kit, text, &options);
+			run_kit_expect_done(&kit);
+			run_kit_finish(&kit);
+			_exit(EXIT_SUCCESS);
+		}
+		ck_assert_int_eq(waitpid(pid, &outcome, 0), pid);
+		ck_assert(WIFEXITED(outcome) && WEXITSTATUS(outcome) == EXIT_SUCCESS);
+	}
+	ck_assert_int_eq(stored_counts("p", 8), 4000);
+	ck_assert_int_eq(n_rows, 100); /* one for each key */
+	remove_folder();
+}
+END_TEST
+
+/* Without effects nothing else waits for the last epoch. */
+START_TEST(a_drain_makes_state_durable_that_has_no_effects)
+{
+	static const char silent[] = "pipeline: p\nsources: {in: {type: numbers, count: 200000, per_poll: 5, endless: true}}\n"
+	                             "operators: {hop: {type: relay, input: in, key: k, shards: 2, copies: 0}}\n"
+	                             "sinks: {out: {type: ledger, input: hop}}\n";
+	const struct leat_run_options options = options_of(1);
+	struct run_kit kit;
+
+	make_folder();
+	run_kit_start(&kit, silent, &options);
+	for (int i = 0; i < 6; i++) {
+		rest_ms(30);
+		leat_pipeline_drain(kit.pipeline);
+		run_kit_expect_done(&kit);
+		run_kit_finish(&kit);
+		ck_assert_int_eq(stored_counts("p", 2), (int64_t)ledger.n_read);
+		run_kit_restart(&kit, silent, &options);
+	}
+	ck_assert_uint_gt(ledger.n_read, 0);
+	run_kit_finish(&kit);
+	remove_folder();
+}
+END_TEST
+
 static const char plain[] = "pipeline: p\nsources: {in: {type: numbers, count: 2000, endless: true}}\n"
                             "operators: {hop: {type: relay, input: in, key: k}}\nsinks: {out: {type: ledger, input: hop}}\n";
 
@@ -211,15 +470,27 @@ static void run_plain_to_its_end(const struct leat_run_options *options, bool is
 
 START_TEST(a_time_without_events_makes_no_epochs)
 {
+	/* A commit that works brings a note, which is something to store. */
+	static const char quiet[] = "pipeline: p\nsources: {in: {type: numbers, count: 2000, endless: true, commit_away: 1000}}\n"
+	                            "sinks: {out: {type: ledger, input: in}}\n";
 	const struct leat_run_options options = options_of(1);
-	uint64_t epoch;
+	struct run_kit kit;
 
 	make_folder();
-	run_plain_to_its_end(&options, true);
-	epoch = run_kit_fence("out")->epoch;
-	ck_assert_uint_gt(epoch, 0);
-	run_plain_to_its_end(&options, false);
-	ck_assert_uint_eq(run_kit_fence("out")->epoch, epoch);
+	run_kit_start(&kit, quiet, &options);
+	await_effects(&kit, 2000);
+	rest_ms(1300); /* the deliveries are noted */
+	leat_pipeline_drain(kit.pipeline);
+	run_kit_expect_done(&kit);
+	run_kit_finish(&kit);
+	ck_assert_uint_gt(stored_epoch(), 0);
+	ck_assert_uint_eq(stored_epoch(), run_kit_fence("out")->epoch);
+	run_kit_restart(&kit, quiet, &options);
+	rest_ms(1300);
+	leat_pipeline_drain(kit.pipeline);
+	run_kit_expect_done(&kit);
+	run_kit_finish(&kit);
+	ck_assert_uint_eq(stored_epoch(), run_kit_fence("out")->epoch);
 	ck_assert_uint_eq(effects(), 2000);
 	remove_folder();
 }
@@ -371,6 +642,114 @@ START_TEST(a_larger_incarnation_in_a_sink_is_outbid_at_the_start)
 	ck_assert_uint_eq(run_kit_fence("out")->incarnation, 1001);
 	run_plain_to_its_end(&options, false);
 	ck_assert_uint_eq(run_kit_fence("out")->incarnation, 1002);
+	remove_folder();
+}
+END_TEST
+
+static _Atomic uint64_t n_polled_at_claims;
+
+static void note_polls(const struct leat_claim *claim)
+{
+	(void)claim;
+	n_polled_at_claims = ledger.n_polls;
+}
+
+/* E4 */
+START_TEST(sources_are_read_when_all_sinks_are_claimed)
+{
+	static const char late[] = "pipeline: p\nsources: {in: {type: numbers, count: 100, endless: true}}\n"
+	                           "sinks: {one: {type: ledger, input: in}, two: {type: ledger, input: in, away: 3}}\n";
+	const struct leat_run_options options = options_of(1);
+	struct run_kit kit;
+
+	make_folder();
+	ledger.on_claim = note_polls;
+	ledger.copies = 2;
+	run_kit_start(&kit, late, &options);
+	await_effects(&kit, 200);
+	leat_pipeline_drain(kit.pipeline);
+	run_kit_expect_done(&kit);
+	run_kit_finish(&kit);
+	ck_assert_uint_eq(n_polled_at_claims, 0);
+	run_kit_expect_all(1, 100, 2);
+	remove_folder();
+}
+END_TEST
+
+/* E8. The ledger goes with the process, so what is seen here is that it ends and says why. */
+START_TEST(a_write_that_does_not_work_ends_the_process)
+{
+	static const char busy[] = "pipeline: p\nsources: {in: {type: numbers, count: 100000, per_poll: 5}}\n"
+	                           "operators: {hop: {type: relay, input: in, key: k, shards: 1, work: 1ms}}\n"
+	                           "sinks: {out: {type: ledger, input: hop}}\n";
+	const struct leat_run_options options = options_of(1);
+	const struct rlimit nothing = { .rlim_cur = 1, .rlim_max = RLIM_INFINITY };
+	char said[8192] = "";
+	struct run_kit kit;
+	int outcome, log[2];
+	size_t n = 0;
+	ssize_t got;
+	pid_t pid;
+
+	make_folder();
+	ck_assert_int_eq(pipe(log), 0);
+	pid = fork();
+	ck_assert_int_ge(pid, 0);
+	if (pid == 0) {
+		(void)dup2(log[1], STDERR_FILENO);
+		run_kit_start(&kit, busy, &options);
+		await_effects(&kit, 50);
+		(void)signal(SIGXFSZ, SIG_IGN);
+		(void)setrlimit(RLIMIT_FSIZE, &nothing);
+		await_effects(&kit, effects() + 1000);
+		_exit(EXIT_SUCCESS);
+	}
+	(void)close(log[1]);
+	while (n < sizeof said - 1 && (got = read(log[0], said + n, sizeof said - 1 - n)) > 0)
+		n += (size_t)got;
+	(void)close(log[0]);
+	ck_assert_int_eq(waitpid(pid, &outcome, 0), pid);
+	ck_assert_msg(strstr(said, "could not write state in") != NULL, "it said %s", said);
+	ck_assert(WIFEXITED(outcome));
+	ck_assert_int_eq(WEXITSTATUS(outcome), EXIT_FAILURE);
+	remove_folder();
+}
+END_TEST
+
+static _Atomic uint64_t first_claim;
+
+static void note_first_claim(const struct leat_claim *claim)
+{
+	if (first_claim == 0)
+		first_claim = claim->incarnation;
+}
+
+START_TEST(a_start_claims_with_a_larger_incarnation_than_any_before)
+{
+	const struct leat_run_options options = options_of(1);
+
+	make_folder();
+	ledger.on_claim = note_first_claim;
+	for (uint64_t start = 1; start <= 3; start++) {
+		first_claim = 0;
+		run_plain_to_its_end(&options, start == 1);
+		ck_assert_uint_eq(first_claim, start);
+	}
+	remove_folder();
+}
+END_TEST
+
+/* It was started as often since the folder was copied, so it has the number that comes next here. */
+START_TEST(a_start_outbids_a_copy_with_the_same_incarnation)
+{
+	const struct leat_run_options options = options_of(1);
+
+	make_folder();
+	run_plain_to_its_end(&options, true);
+	ck_assert_uint_eq(run_kit_fence("out")->incarnation, 1);
+	run_kit_fence("out")->incarnation = 2;
+	run_plain_to_its_end(&options, false);
+	ck_assert_uint_eq(run_kit_fence("out")->incarnation, 3);
 	remove_folder();
 }
 END_TEST
@@ -576,6 +955,38 @@ START_TEST(a_note_is_stored_soon_although_nothing_follows)
 		run_kit_finish(&kit);
 	}
 	ck_assert_str_eq(ledger.note[0], "at 2000");
+	remove_folder();
+}
+END_TEST
+
+START_TEST(the_outbox_goes_before_what_timers_make_before_a_sink_is_claimed)
+{
+	static const char ticking[] = "pipeline: p\nsources: {in: {type: numbers, count: 10, endless: true}}\n"
+	                              "operators: {hop: {type: relay, input: in, key: k, shards: 2, tick: 5ms}}\n"
+	                              "sinks: {out: {type: ledger, input: hop, slow: 200ms, away: %d}}\n";
+	const struct leat_run_options options = options_of(1);
+	char yaml[400];
+	struct run_kit kit;
+
+	make_folder();
+	(void)snprintf(yaml, sizeof yaml, ticking, 0);
+	run_kit_start(&kit, yaml, &options);
+	await_effects(&kit, 10);
+	rest_ms(300); /* in the middle of a delivery of ticks */
+	leat_pipeline_abort(kit.pipeline);
+	ck_assert_int_eq(leat_pipeline_wait(kit.pipeline, RUN_KIT_PATIENCE_US), LEAT_RUN_STOPPED);
+	run_kit_finish(&kit);
+	ck_assert_uint_gt(outbox_of("out"), 0);
+	(void)snprintf(yaml, sizeof yaml, ticking, 3);
+	run_kit_restart(&kit, yaml, &options);
+	for (int i = 0; i < 1000 && leat_pipeline_state(kit.pipeline) < LEAT_RUN_RUNNING; i++)
+		rest_ms(10);
+	rest_ms(300);
+	leat_pipeline_drain(kit.pipeline);
+	run_kit_expect_done(&kit);
+	run_kit_finish(&kit);
+	ck_assert_uint_gt(ledger.n_ticks, 0);
+	ck_assert_uint_eq(ledger.out_of_order, 0);
 	remove_folder();
 }
 END_TEST
@@ -948,13 +1359,24 @@ int main(void)
 {
 	return leat_test_main("epochs", (const TTest *[]){
 		what_is_ended_anywhere_goes_on_and_counts_each_record_once,
+		what_waits_in_the_middle_of_a_batch_is_not_lost,
+		a_sink_without_a_fence_gets_again_what_was_not_noted,
+		epochs_that_wait_behind_a_delivery_are_not_lost,
+		a_rejected_event_leaves_no_trace_in_the_store,
+		nothing_leaves_and_nothing_is_acknowledged_before_it_is_durable,
 		what_a_sink_refuses_is_one_dead_letter_wherever_it_is_ended,
 		state_goes_on_counting_after_a_drain,
+		a_key_finds_its_state_in_the_next_process,
+		a_drain_makes_state_durable_that_has_no_effects,
 		a_time_without_events_makes_no_epochs,
 		a_sink_that_is_not_where_the_store_has_it_is_told,
 		a_sink_that_has_moved_goes_on_where_it_is_now,
 		a_sink_that_moves_and_is_ended_anywhere_gets_each_record_once,
+		sources_are_read_when_all_sinks_are_claimed,
+		a_write_that_does_not_work_ends_the_process,
 		a_larger_incarnation_in_a_sink_is_outbid_at_the_start,
+		a_start_claims_with_a_larger_incarnation_than_any_before,
+		a_start_outbids_a_copy_with_the_same_incarnation,
 		a_sink_that_another_instance_has_claimed_is_left_to_it,
 		who_has_the_wrong_state_leaves_the_owner_alone,
 		state_has_one_user_and_one_pipeline,
@@ -963,6 +1385,7 @@ int main(void)
 		timers_come_back,
 		a_position_comes_back_with_its_note,
 		a_note_is_stored_soon_although_nothing_follows,
+		the_outbox_goes_before_what_timers_make_before_a_sink_is_claimed,
 		what_timers_make_before_a_sink_is_claimed_is_delivered_once,
 		the_fence_of_an_idle_sink_is_written_again,
 		an_epoch_has_no_more_than_its_cap,

@@ -8,6 +8,9 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/memory.h"
+#include "run/shard.h"
+
 START_TEST(every_record_of_every_partition_arrives_once_and_in_order)
 {
 	struct leat_run_options options = { .workers = 2 };
@@ -387,6 +390,27 @@ START_TEST(a_timer_that_sets_the_next_one_does_not_keep_a_drain_from_its_end)
 }
 END_TEST
 
+/* E12 */
+START_TEST(due_timers_fire_in_slices)
+{
+	struct timespec pause = { .tv_nsec = 5000000 };
+	struct run_kit kit;
+
+	run_kit_start(&kit,
+	              "pipeline: p\ndelivery: at-least-once\n"
+	              "sources: {in: {type: numbers, count: 2000, per_poll: 2000, endless: true}}\n"
+	              "operators: {hop: {type: relay, input: in, delay: 5ms}}\n"
+	              "sinks: {out: {type: ledger, input: hop}}\n",
+	              NULL);
+	for (int i = 0; i < 2000 && ledger.n_fired < 2000; i++)
+		nanosleep(&pause, NULL);
+	ck_assert_uint_eq(ledger.n_fired, 2000);
+	ck_assert_uint_gt(ledger.longest_slice, 1);
+	ck_assert_uint_le(ledger.longest_slice, 256);
+	run_kit_finish(&kit);
+}
+END_TEST
+
 START_TEST(nothing_is_acknowledged_before_it_is_delivered)
 {
 	struct leat_run_options options = { .workers = 2, .ring_capacity = 2, .in_flight_bytes = 256 << 10 };
@@ -553,6 +577,30 @@ START_TEST(order_per_key_holds_across_an_exchange_of_keyed_stages)
 	run_kit_expect_all(3, 20000, 1);
 	ck_assert_uint_eq(ledger.out_of_order, 0);
 	run_kit_finish(&kit);
+}
+END_TEST
+
+/* E9. That the ring has room again by then is a matter of microseconds, so the shard is made by hand. */
+START_TEST(a_barrier_waits_behind_what_is_parked)
+{
+	const struct leat_stage stage = { .n_nodes = 1 };
+	const struct leat_edge edge = { .kind = LEAT_EDGE_EXCHANGE };
+	struct leat_worker worker = { .index = 0 };
+	struct leat_channel *channel = leat_channel_create(0, 2, &worker, &worker);
+	struct leat_route route = { .edge = &edge, .channel = &channel, .n_channels = 1 }, *routes = &route;
+	struct leat_packet packet = { .n = 0 };
+	size_t n_routes = 1;
+	struct leat_shard shard = { .stage = &stage, .route = &routes, .n_routes = &n_routes };
+
+	shard.parked = leat_grow(NULL, 0, &shard.parked_capacity, sizeof *shard.parked);
+	shard.parked[shard.n_parked++] = (struct leat_parked){ .channel = channel, .packet = &packet };
+	leat_shard_send_barrier(&shard);
+	ck_assert_ptr_null(leat_channel_pull(channel));
+	ck_assert_uint_eq(shard.n_parked, 2);
+	ck_assert_ptr_eq(shard.parked[0].packet, &packet);
+	ck_assert_ptr_eq(shard.parked[1].packet, &channel->barrier);
+	free(shard.parked);
+	leat_channel_destroy(channel);
 }
 END_TEST
 
@@ -793,6 +841,7 @@ int main(void)
 					     an_instance_is_made_on_the_thread_of_its_worker,
 					     timers_and_ends_that_say_later_are_called_again,
 					     a_timer_that_sets_the_next_one_does_not_keep_a_drain_from_its_end,
+					     due_timers_fire_in_slices,
 					     nothing_is_acknowledged_before_it_is_delivered,
 					     an_effect_refused_twice_is_one_dead_letter,
 					     dead_letters_that_are_refused_in_turn_go_on_to_the_next_sink,
@@ -800,6 +849,7 @@ int main(void)
 					     a_drain_that_waits_for_a_system_ends_when_it_is_aborted,
 					     any_inputs_in_any_stage_get_every_record,
 					     order_per_key_holds_across_an_exchange_of_keyed_stages,
+					     a_barrier_waits_behind_what_is_parked,
 					     a_plugin_that_breaks_its_contract_stops_its_pipeline_and_nothing_else,
 					     a_flood_of_dead_letters_is_logged_by_node_and_adds_up,
 					     a_worker_that_is_stuck_in_a_plugin_is_seen,
