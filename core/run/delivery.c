@@ -118,9 +118,11 @@ static enum leat_status claim_once(struct leat_sink *sink, struct leat_error *er
 	enum leat_status status;
 
 	leat_error_clear(err);
-	leat_fault("claim-before");
-	status = sink->node->plugin->sink->claim(instance->self, &claim, &found, &instance->context, err);
-	leat_fault("claim-after");
+	status = leat_fault_error("claim-before", err);
+	if (status == LEAT_OK)
+		status = sink->node->plugin->sink->claim(instance->self, &claim, &found, &instance->context, err);
+	if (status == LEAT_OK)
+		status = leat_fault_error("claim-after", err);
 	status = leat_instance_judge(instance, status, LEAT_MAY_WAIT | 1u << LEAT_AGAIN, "claim", err);
 	if (status == LEAT_OK && sink->pipeline->epochs != NULL) {
 		status = leat_sink_judge_claim(sink, &found, err);
@@ -248,9 +250,11 @@ static bool deliver(struct leat_sink *sink, size_t n)
 		sink->target.incarnation = sink->incarnation;
 		delivery.expected = sink->fence;
 		delivery.next = sink->target;
-		leat_fault("deliver-before");
-		status = sink->node->plugin->sink->deliver(instance->self, &delivery, &instance->context, &err);
-		leat_fault("deliver-after");
+		status = leat_fault_error("deliver-before", &err);
+		if (status == LEAT_OK)
+			status = sink->node->plugin->sink->deliver(instance->self, &delivery, &instance->context, &err);
+		if (status == LEAT_OK)
+			status = leat_fault_error("deliver-after", &err);
 		status = leat_instance_judge(instance, status, LEAT_MAY_WAIT | 1u << LEAT_AGAIN, "deliver", &err);
 		if (status == LEAT_OK) {
 			sink->fence = sink->target;
@@ -355,6 +359,7 @@ static void note_delivered(struct leat_sink *sink)
 	struct leat_epochs *epochs = sink->pipeline->epochs;
 	bool has_refusals = sink->n_refusals > 0;
 
+	leat_fault("acknowledge-before");
 	pthread_mutex_lock(&sink->lock);
 	sink->delivered = sink->target;
 	sink->is_delivered_new = true;
@@ -369,6 +374,7 @@ static void note_delivered(struct leat_sink *sink)
 	while (has_refusals && sink->noted_epoch != sink->target.epoch && !is_stopping(sink))
 		pthread_cond_wait(&sink->changed, &sink->lock);
 	pthread_mutex_unlock(&sink->lock);
+	leat_fault("acknowledge-after");
 }
 
 static void *work(void *opaque)

@@ -140,9 +140,12 @@ enum leat_status leat_epochs_create(struct leat_pipeline *p, struct leat_epochs 
 	status = leat_store_open(folder, p->description->name, &e->store, err);
 	if (status == LEAT_OK)
 		set_disk_low(e);
-	leat_fault("store-open-after");
+	if (status == LEAT_OK)
+		status = leat_fault_error("store-open-after", err);
 	if (status == LEAT_OK)
 		status = match_plan(e, err);
+	if (status == LEAT_OK)
+		status = leat_fault_error("store-match-after", err);
 	/* E4 */
 	if (status == LEAT_OK)
 		status = leat_store_set_incarnation(e->store, leat_store_incarnation(e->store) + 1, err);
@@ -164,6 +167,7 @@ void leat_epochs_destroy(struct leat_epochs *e)
 	leat_check(!e->is_started);
 	leat_fault("store-close-before");
 	leat_store_close(e->store);
+	leat_fault("store-close-after");
 	for (uint32_t i = 0; i < e->pipeline->description->n_nodes; i++)
 		free(e->node[i].number);
 	free(e->node);
@@ -237,9 +241,11 @@ bool leat_epochs_pass(struct leat_epochs *e, struct leat_shard *shard)
 {
 	if (shard->round == leat_epochs_round(e) || shard->n_at_barrier < shard->n_inputs)
 		return false;
+	leat_fault("shard-pass-before");
 	take_state(shard);
 	leat_shard_send_barrier(shard);
 	shard->round++;
+	leat_fault("shard-pass-after");
 	if (atomic_fetch_sub(&e->n_behind, 1) == 1)
 		leat_epochs_wake(e);
 	return true;
@@ -263,7 +269,7 @@ static bool restore_row(void *opaque, const struct leat_delta_op *op)
 
 enum leat_status leat_epochs_restore(struct leat_epochs *e, struct leat_shard *shard, struct leat_error *err)
 {
-	enum leat_status status = LEAT_OK;
+	enum leat_status status = leat_fault_error("restore-before", err);
 
 	for (uint32_t i = 0; i < shard->stage->n_nodes && status == LEAT_OK; i++) {
 		struct leat_instance *instance = shard->instance[i];
@@ -276,14 +282,18 @@ enum leat_status leat_epochs_restore(struct leat_epochs *e, struct leat_shard *s
 			status = leat_store_rows(e->store, tables->number[r.table], shard->index, restore_row, &r, err);
 		r.table = LEAT_DELTA_TIMERS;
 		if (status == LEAT_OK)
+			status = leat_fault_error("restore-timers-before", err);
+		if (status == LEAT_OK)
 			status = leat_store_rows(e->store, tables->timers, shard->index, restore_row, &r, err);
+		if (status == LEAT_OK)
+			status = leat_fault_error("restore-timers-after", err);
 		if (instance->tables != NULL)
 			leat_tables_track(instance->tables);
 		instance->is_tracked = true;
 		if (instance->timers != NULL)
 			leat_timers_track(instance->timers);
 	}
-	return status;
+	return status == LEAT_OK ? leat_fault_error("restore-after", err) : status;
 }
 
 /* ---- the disk ------------------------------------------------------------------------------------------------------- */
@@ -383,12 +393,12 @@ static void write_epoch(struct leat_epochs *e, uint64_t round)
 	e->n_written = round + 1;
 	if (!leat_store_has_changes(e->store))
 		return;
-	leat_fault("store-write-before");
 	leat_counter_add(&e->n_bytes, leat_store_batch_bytes(e->store));
 	start_us = leat_clock_monotonic_us();
-	if (leat_store_commit(e->store, has_changed ? epoch : epoch - 1, &err) != LEAT_OK)
+	if (leat_fault_error("store-write-before", &err) != LEAT_OK ||
+	    leat_store_commit(e->store, has_changed ? epoch : epoch - 1, &err) != LEAT_OK ||
+	    leat_fault_error("store-write-after", &err) != LEAT_OK)
 		die(e, &err);
-	leat_fault("store-write-after");
 	leat_counter_add(&e->write_us, (uint64_t)(leat_clock_monotonic_us() - start_us));
 	leat_counter_add(&e->n_epochs, has_changed);
 	for (uint32_t i = 0; i < p->description->n_nodes; i++)
@@ -507,6 +517,10 @@ void leat_epochs_finish(struct leat_epochs *e)
 	for (size_t i = 0; i < e->pipeline->n_shards; i++)
 		if (e->pipeline->shard[i]->reader != NULL)
 			leat_reader_put_note(e->pipeline->shard[i]->reader, e->store);
-	if (leat_store_has_changes(e->store) && leat_store_commit(e->store, leat_store_epoch(e->store), &err) != LEAT_OK)
+	if (!leat_store_has_changes(e->store))
+		return;
+	if (leat_fault_error("finish-write-before", &err) != LEAT_OK ||
+	    leat_store_commit(e->store, leat_store_epoch(e->store), &err) != LEAT_OK ||
+	    leat_fault_error("finish-write-after", &err) != LEAT_OK)
 		die(e, &err);
 }

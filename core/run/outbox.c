@@ -84,10 +84,10 @@ bool leat_sink_put_epoch(struct leat_sink *sink, struct leat_store *store, uint6
 
 void leat_sink_release(struct leat_sink *sink)
 {
-	leat_fault("release-before");
 	/* An epoch that is nothing to this sink does not wake its thread. */
 	if (sink->closed.first == NULL && sink->noted_epoch == sink->noting_epoch)
 		return;
+	leat_fault("release-before");
 	pthread_mutex_lock(&sink->lock);
 	sink->noted_epoch = sink->noting_epoch;
 	if (sink->closed.first != NULL)
@@ -95,6 +95,7 @@ void leat_sink_release(struct leat_sink *sink)
 	leat_group_list_splice(&sink->queue, &sink->closed);
 	pthread_cond_signal(&sink->changed);
 	pthread_mutex_unlock(&sink->lock);
+	leat_fault("release-after");
 }
 
 bool leat_sink_is_busy(const struct leat_sink *sink)
@@ -170,17 +171,16 @@ static bool take_back(void *opaque, const struct leat_outbox_entry *entry)
 enum leat_status leat_sink_recover(struct leat_sink *sink, uint64_t after, struct leat_error *err)
 {
 	struct recovery r = { .sink = sink };
-	enum leat_status status;
+	enum leat_status status = leat_fault_error("recover-before", err);
 
-	leat_fault("recover-before");
 	leat_group_list_init(&r.list);
-	status = leat_store_outbox(leat_epochs_store(sink->pipeline->epochs), sink->number, after, take_back, &r, err);
+	if (status == LEAT_OK)
+		status = leat_store_outbox(leat_epochs_store(sink->pipeline->epochs), sink->number, after, take_back, &r, err);
 	/* What has become durable since the start is behind it. */
 	pthread_mutex_lock(&sink->lock);
 	leat_group_list_splice(&r.list, &sink->queue);
 	leat_group_list_splice(&sink->queue, &r.list);
 	atomic_fetch_add(&sink->n_durable, r.n_epochs);
 	pthread_mutex_unlock(&sink->lock);
-	leat_fault("recover-after");
-	return status;
+	return status == LEAT_OK ? leat_fault_error("recover-after", err) : status;
 }

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/fault.h"
 #include "base/memory.h"
 #include "run/epoch.h"
 #include "run/shard.h"
@@ -60,8 +61,12 @@ enum leat_status leat_reader_open(struct leat_reader_state *reader, struct leat_
 
 	memcpy(reader->note, reader->position.note, sizeof reader->note);
 	leat_error_clear(err);
-	status = instance->node->plugin->source->open(instance->self, reader->partition, is_stored ? &reader->position : NULL, &reader->reader,
-	                                              &instance->context, err);
+	status = leat_fault_error("source-open-before", err);
+	if (status == LEAT_OK)
+		status = instance->node->plugin->source->open(instance->self, reader->partition, is_stored ? &reader->position : NULL,
+		                                              &reader->reader, &instance->context, err);
+	if (status == LEAT_OK)
+		status = leat_fault_error("source-open-after", err);
 	return leat_instance_judge(instance, status, LEAT_MAY_WAIT | 1u << LEAT_AGAIN, "open", err);
 }
 
@@ -161,7 +166,11 @@ void leat_reader_commit(struct leat_reader_state *reader, struct leat_pipeline *
 		return;
 	memcpy(position.note, reader->note, sizeof position.note);
 	leat_error_clear(&err);
-	status = ops->commit(instance->self, reader->reader, &position, &instance->context, &err);
+	status = leat_fault_error("source-commit-before", &err);
+	if (status == LEAT_OK)
+		status = ops->commit(instance->self, reader->reader, &position, &instance->context, &err);
+	if (status == LEAT_OK)
+		status = leat_fault_error("source-commit-after", &err);
 	status = leat_instance_judge(instance, status, LEAT_MAY_WAIT, "commit", &err);
 	/* One that does not work is tried again, even if no record ever follows: `start: stored` goes by it. */
 	if (status != LEAT_OK) {

@@ -13,6 +13,7 @@
 
 #include <inttypes.h>
 
+#include "../shared/fault.h"
 #include "kafka.h"
 
 enum {
@@ -51,13 +52,24 @@ static enum leat_status tell_error(struct kafka_producer *p, rd_kafka_error_t *e
 	return tell(p, code, what, err);
 }
 
+/* What librdkafka would say at a fault point. */
+static rd_kafka_error_t *lose(void)
+{
+	return rd_kafka_error_new(RD_KAFKA_RESP_ERR__TRANSPORT, "%s", "fault point");
+}
+
 /* ---- a transaction ----------------------------------------------------------------------------------------------------- */
 
 static enum leat_status begin(struct kafka_producer *p, struct leat_error *err)
 {
+	rd_kafka_error_t *error;
+
 	atomic_store(&p->client.n_ends, 0);
 	atomic_store(&p->client.n_offsets, 0);
-	return tell_error(p, rd_kafka_begin_transaction(p->client.rk), "begin a transaction", err);
+	error = fault_fails("kafka-begin-before") ? lose() : rd_kafka_begin_transaction(p->client.rk);
+	if (error == NULL && fault_fails("kafka-begin-after"))
+		error = lose();
+	return tell_error(p, error, "begin a transaction", err);
 }
 
 /* Whether a request that ends the transaction, or changes the fence, may still be under way: it was sent more than once. */
@@ -71,8 +83,11 @@ static enum leat_status doubt(struct kafka_producer *p, struct leat_error *err)
 
 static enum leat_status commit(struct kafka_producer *p, struct leat_error *err)
 {
-	rd_kafka_error_t *error = rd_kafka_commit_transaction(p->client.rk, COMMIT_MS);
+	rd_kafka_error_t *error =
+		fault_fails("kafka-commit-before") ? lose() : rd_kafka_commit_transaction(p->client.rk, COMMIT_MS);
 
+	if (error == NULL && fault_fails("kafka-commit-after"))
+		error = lose();
 	if (tell_error(p, error, "commit a transaction", err) != LEAT_OK)
 		return LEAT_UNKNOWN;
 	return doubt(p, err);
@@ -93,7 +108,11 @@ static enum leat_status abort_transaction(struct kafka_producer *p, struct leat_
 static enum leat_status put_fence(const struct kafka_sink *s, struct kafka_producer *p, const struct kafka_fence *fence,
                                   struct leat_error *err)
 {
-	return tell_error(p, kafka_fence_put(s, p, fence), "write the fence", err);
+	rd_kafka_error_t *error = fault_fails("kafka-fence-before") ? lose() : kafka_fence_put(s, p, fence);
+
+	if (error == NULL && fault_fails("kafka-fence-after"))
+		error = lose();
+	return tell_error(p, error, "write the fence", err);
 }
 
 /* ---- claim ------------------------------------------------------------------------------------------------------------- */
@@ -157,7 +176,12 @@ static enum leat_status open_producer(const struct kafka_sink *s, struct kafka_p
 
 static enum leat_status take_over(struct kafka_producer *p, struct leat_error *err)
 {
-	return tell_error(p, rd_kafka_init_transactions(p->client.rk, INIT_MS), "take over transactions", err);
+	rd_kafka_error_t *error =
+		fault_fails("kafka-takeover-before") ? lose() : rd_kafka_init_transactions(p->client.rk, INIT_MS);
+
+	if (error == NULL && fault_fails("kafka-takeover-after"))
+		error = lose();
+	return tell_error(p, error, "take over transactions", err);
 }
 
 /* When both are through, nothing of a former owner is under way any more, and it can begin nothing. */
@@ -238,6 +262,8 @@ enum leat_status kafka_fenced_claim(struct kafka_sink *s, const struct leat_clai
 		if (status == LEAT_OK)
 			status = read_stable(s, &before, err);
 	}
+	if (status == LEAT_OK && fault_fails("kafka-own-before"))
+		status = leat_error_set(err, LEAT_RETRY, 0, "could not own topic \"%s\": fault point", s->common.topic);
 	s->fence = before;
 	if (status == LEAT_OK && before.is.incarnation <= claim->incarnation) {
 		s->fence.is.incarnation = claim->incarnation;
@@ -286,6 +312,8 @@ static enum leat_status deliver_all(struct kafka_sink *s, struct kafka_producer 
 {
 	enum leat_status status = begin(p, err), written;
 
+	if (status == LEAT_OK && fault_fails("kafka-effect-before"))
+		status = tell_error(p, lose(), "write messages", err);
 	if (status != LEAT_OK)
 		return status;
 	kafka_producer_put(p, d->effect, 0, d->n);
@@ -293,6 +321,8 @@ static enum leat_status deliver_all(struct kafka_sink *s, struct kafka_producer 
 	written = settle(p, 0, d->n, status == LEAT_OK ? PATIENCE_MS : CAUSE_MS, err);
 	if (status == LEAT_OK || written >= LEAT_REJECT) /* which is the cause of the other */
 		status = written;
+	if (status == LEAT_OK && fault_fails("kafka-effect-after"))
+		status = tell_error(p, lose(), "write messages", err);
 	if (status == LEAT_REJECT)
 		return abort_transaction(p, err) == LEAT_OK ? LEAT_REJECT : LEAT_UNKNOWN;
 	return status == LEAT_OK ? commit(p, err) : status;

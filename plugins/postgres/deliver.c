@@ -12,6 +12,9 @@
  * A fenced delivery moves the fence right behind each BEGIN, never inside a savepoint, so whatever rows survive commit with it.
  * What is refused is set with the fence, and once more in front of COMMIT when rows were among it.
  */
+#include <sys/socket.h>
+
+#include "../shared/fault.h"
 #include "sink.h"
 
 enum { STATEMENT_BYTES = 8 << 20, COPY_BYTES = 64 << 10 };
@@ -234,11 +237,49 @@ static enum leat_status read_answers(struct work *w, const struct group *g, size
 	return postgres_lost(&w->sink->pg, g->commits, err);
 }
 
+/* Before a fault point: a process that dies there leaves to the server what it has sent. */
+static void flush(const struct work *w)
+{
+	if (HAS_FAULTS)
+		(void)PQflush(w->sink->pg.conn);
+}
+
+static void cut(const struct work *w)
+{
+	(void)shutdown(PQsocket(w->sink->pg.conn), SHUT_RDWR);
+}
+
+static bool send_group(struct work *w, const struct group *g, size_t *n_sent)
+{
+	if (fault_fails("postgres-begin-before"))
+		cut(w);
+	if (!send_plain(w, g->before, n_sent))
+		return false;
+	flush(w);
+	if (fault_fails("postgres-begin-after"))
+		cut(w);
+	if (!send_fence(w, g, n_sent))
+		return false;
+	flush(w);
+	if (fault_fails("postgres-fence-after"))
+		cut(w);
+	if (!send_runs(w, g, n_sent))
+		return false;
+	flush(w);
+	if (fault_fails("postgres-commit-before"))
+		cut(w);
+	if (!send_plain(w, g->after, n_sent) || !PQpipelineSync(w->sink->pg.conn))
+		return false;
+	flush(w);
+	if (fault_fails("postgres-commit-sent"))
+		cut(w);
+	return true;
+}
+
 static enum leat_status insert_group(struct work *w, const struct group *g, struct leat_error *err)
 {
 	PGconn *conn = w->sink->pg.conn;
 	size_t n_sent = 0;
-	bool is_sent;
 	enum leat_status status = prepare_shapes(w, g->from, g->until, err);
 
 	if (status != LEAT_OK)
@@ -246,11 +287,11 @@ static enum leat_status insert_group(struct work *w, const struct group *g, stru
 	if (!PQenterPipelineMode(conn))
 		return postgres_lost(&w->sink->pg, false, err);
 	/* The server commits when it sees COMMIT, sync or not, and nobody knows how much of this has gone out. */
-	is_sent = send_plain(w, g->before, &n_sent) && send_fence(w, g, &n_sent) && send_runs(w, g, &n_sent) &&
-		send_plain(w, g->after, &n_sent) && PQpipelineSync(conn);
-	if (!is_sent)
+	if (!send_group(w, g, &n_sent))
 		return postgres_lost(&w->sink->pg, g->commits, err);
 	status = read_answers(w, g, n_sent, err);
+	if (status == LEAT_OK && fault_fails("postgres-commit-after"))
+		return postgres_lost(&w->sink->pg, g->commits, err);
 	if (w->sink->pg.conn != NULL)
 		(void)PQexitPipelineMode(conn);
 	return status;
