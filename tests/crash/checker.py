@@ -10,6 +10,7 @@ import psycopg
 import redis
 from confluent_kafka import IsolationLevel, TopicPartition
 from confluent_kafka.admin import OffsetSpec
+from workload import LINES
 
 # How many differences of a kind are told.
 TOLD = 3
@@ -60,6 +61,7 @@ class Found:
     def __init__(self, kafka, postgres_url, redis_client, topic, steps, postings, prefix):
         self.kafka, self.postgres_url, self.redis = kafka, postgres_url, redis_client
         self.topic, self.steps, self.postings, self.prefix = topic, steps, postings, prefix
+        self.folder = None  # of the sink `file`
 
     def count(self, system):
         """How many different steps and postings have come there. (Redis cannot tell which.)"""
@@ -90,10 +92,22 @@ class Found:
 
     def messages(self):
         """Steps and postings of the topic, each key in the order of its partition."""
-        steps, postings = collections.defaultdict(list), collections.defaultdict(list)
+        events = []
         for message in self.kafka.read(self.topic):
-            event = json.loads(message.value())
-            assert message.key().decode() == event["key"]
+            events.append(json.loads(message.value()))
+            assert message.key().decode() == events[-1]["key"]
+        return self.sort(events)
+
+    def lines(self):
+        """Those of the files, the oldest first."""
+        old = sorted(self.folder.glob(LINES + ".[0-9]*"), key=lambda file: -int(file.suffix[1:]))
+        files = [file for file in [*old, self.folder / LINES] if file.exists()]
+        return self.sort(json.loads(line) for file in files for line in file.read_text().splitlines())
+
+    @staticmethod
+    def sort(events):
+        steps, postings = collections.defaultdict(list), collections.defaultdict(list)
+        for event in events:
             if event["kind"] == "step":
                 steps[event["key"]].append(tuple(event[name] for name in ("seq", "value", "n", "total", "mix", "last")))
             else:
@@ -137,6 +151,11 @@ def check_kafka(found, expected):
     ]
 
 
+def check_file(found, expected):
+    steps, postings = found.lines()
+    return [*differences("files, steps", steps, expected.steps), *check_balances("files, postings", postings, expected.postings)]
+
+
 def check_postgres(found, expected):
     return [
         *differences("PostgreSQL, steps", found.step_rows(), expected.steps),
@@ -157,7 +176,7 @@ def check_redis(found, expected):
 
 def check(found, expected, systems):
     """All that is wrong, as texts."""
-    checks = {"kafka": check_kafka, "postgres": check_postgres, "redis": check_redis}
+    checks = {"kafka": check_kafka, "postgres": check_postgres, "redis": check_redis, "file": check_file}
     return [fault for system in systems for fault in checks[system](found, expected)]
 
 

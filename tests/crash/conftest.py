@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Fixtures of the crash tests: those of the scenarios, and a trial, which is one workload with one pipeline to be killed.
 
-LEAT_CRASH_RUNS    how often each test is run, each time with a seed of its own (1)
-LEAT_CRASH_SEED    the first of the seeds; chosen at random when it is not set, and part of the test's name
+LEAT_CRASH_RUNS      how often each test is run, each time with a seed of its own (1)
+LEAT_CRASH_SEED      the first of the seeds; chosen at random when it is not set, told at the end, and part of the test's name
+LEAT_CRASH_FULL      test_fault_points.py: all cases, so many times
+LEAT_CRASH_RESULTS   test_fault_points.py: a file to which the results are added; those that are in it are not run again
 """
 
 import importlib.util
@@ -33,16 +35,21 @@ redis_client, redis_prefix = scenario.redis_client, scenario.redis_prefix
 leat, pipeline = scenario.leat, scenario.pipeline
 
 from checker import Expected, Found, Watcher, check  # noqa: E402
+from matrix import FULL, Results  # noqa: E402
 from pipeline import PATIENCE  # noqa: E402
 from workload import PARTITIONS, POSTINGS, SCRIPTS, STEPS, SYSTEMS, Feeder, describe  # noqa: E402
 
 RUNS = int(os.environ.get("LEAT_CRASH_RUNS", "1"))
-SEED = int(os.environ.get("LEAT_CRASH_SEED") or random.randrange(1, 1_000_000))
+SEED = int(os.environ.get("LEAT_CRASH_SEED") or (FULL and Results().seed()) or random.randrange(1, 1_000_000))
 
 
 def pytest_generate_tests(metafunc):
     if "seed" in metafunc.fixturenames:
         metafunc.parametrize("seed", range(SEED, SEED + RUNS), ids=lambda seed: f"seed{seed}")
+
+
+def pytest_terminal_summary(terminalreporter):
+    terminalreporter.write_line(f"LEAT_CRASH_SEED={SEED} makes the same choices again")
 
 
 class Trial:
@@ -54,6 +61,7 @@ class Trial:
         self.chance = random.Random(seed)
         self.make_run = make_run
         self.run = make_run()
+        found.folder = self.run.folder
 
     def count(self):
         return self.found.count(self.systems[0])
@@ -83,7 +91,8 @@ class Trial:
         assert run.stop() == 0
         self.watcher.stop()
         print(f"{expected.n} steps and postings, {self.watcher.n} snapshots")
-        faults = check(self.found, expected, self.systems) + self.watcher.faults[:3]
+        dead = [letter for file in (run.folder / "state").glob("*.dead.jsonl") for letter in file.read_text().splitlines()[:3]]
+        faults = check(self.found, expected, self.systems) + self.watcher.faults[:3] + dead
         if faults:
             pytest.fail("\n".join([f"seed {self.seed}:", *faults]), pytrace=False)
         assert self.watcher.n > 0 or self.systems == ("kafka",), "nobody has looked at the ledger while leat ran"

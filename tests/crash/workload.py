@@ -53,6 +53,10 @@ POSTINGS = "key text, n bigint, id bigint, amount bigint, balance bigint"
 
 
 SYSTEMS = ("postgres", "redis", "kafka")
+ALL_SYSTEMS = (*SYSTEMS, "file")
+
+# Of the sink `file`, in the pipeline's folder; it begins another one about every second.
+LINES, LINES_BYTES = "lines.jsonl", 256 << 10
 
 
 def describe(name, source, topic, steps, postings, prefix, systems=SYSTEMS):
@@ -61,6 +65,7 @@ def describe(name, source, topic, steps, postings, prefix, systems=SYSTEMS):
     postgres = {"type": "postgres", "url": "${POSTGRES_URL}", "schema": steps.split(".")[0]}
     redis = {"type": "redis", "host": "${REDIS_HOST}", "port": "${REDIS_PORT}", "command": "incrby", "field": "{key}"}
     sinks = {
+        "lines": {"type": "file", "input": ["counted", "balanced"], "path": LINES, "rotate_size": LINES_BYTES, "rotate_keep": 1000},
         "messages": {**kafka, "input": ["counted", "balanced"], "topic": topic, "key": "{key}"},
         "steps": {**postgres, "input": "counted", "table": steps},
         "postings": {**postgres, "input": "balanced", "table": postings},
