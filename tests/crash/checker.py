@@ -36,9 +36,13 @@ class Expected:
     def __init__(self, events):
         self.steps = collections.defaultdict(list)     # key: (seq, value, n, total, mix, last), in order
         self.postings = collections.defaultdict(list)  # account: (id, amount), sorted
+        self.odd = []                                  # those that are taken
+        self.refused = []
         for event in events:
             if event["kind"] == "step":
                 self.add_step(event["key"], event["seq"], event["value"])
+            elif event["kind"] == "odd":
+                (self.odd if event["id"] % 10 else self.refused).append(event["id"])
             else:
                 self.postings[event["from"]].append((event["id"], -event["amount"]))
                 self.postings[event["to"]].append((event["id"], event["amount"]))
@@ -61,7 +65,7 @@ class Found:
     def __init__(self, kafka, postgres_url, redis_client, topic, steps, postings, prefix):
         self.kafka, self.postgres_url, self.redis = kafka, postgres_url, redis_client
         self.topic, self.steps, self.postings, self.prefix = topic, steps, postings, prefix
-        self.folder = None  # of the sink `file`
+        self.folder, self.odd_table = None, None  # of the pipeline, for the sink `file`; of the odd ones
 
     def count(self, system):
         """How many different steps and postings have come there. (Redis cannot tell which.)"""
@@ -116,6 +120,23 @@ class Found:
 
     def counters(self, name):
         return {key: int(value) for key, value in self.redis.hgetall(self.prefix + name).items()}
+
+    def odd_rows(self):
+        return [row[0] for row in self.query(f"select id from {self.odd_table}")]
+
+    def odd_counts(self):
+        """Each as often as it was counted."""
+        counts = [pair for digit in range(1, 10) for pair in self.counters(f"odd{digit}").items()]
+        return [int(key) for key, n in counts for _ in range(n)]
+
+    def dead_letters(self):
+        """By node, in this run's folder."""
+        letters = collections.defaultdict(list)
+        for file in (self.folder / "state").glob("*.dead.jsonl"):
+            for line in file.read_text().splitlines():
+                letter = json.loads(line)
+                letters[letter["node"]].append(letter)
+        return letters
 
     def open_transactions(self):
         """Of the output topic: partitions whose last stable offset is not the high watermark."""
@@ -174,10 +195,26 @@ def check_redis(found, expected):
     ]
 
 
+def check_odd(found, expected):
+    """Of dead letters that were told once more after a restart, there is no payload any more: only their number is sure."""
+    letters, faults = found.dead_letters(), []
+    for node, ids in {"odd_rows": found.odd_rows(), "odd_counts": found.odd_counts()}.items():
+        faults += differences(f"odd ones of {node}", collections.Counter(ids), collections.Counter(expected.odd))
+        dead = letters.pop(node, [])
+        told = collections.Counter(letter["payload"]["id"] for letter in dead if letter.get("payload"))
+        if len(dead) != len(expected.refused) or any(n > 1 or one not in expected.refused for one, n in told.items()):
+            twice = [one for one, n in told.items() if n > 1]
+            faults.append(f"dead letters of {node}: {len(dead)}, refused {len(expected.refused)}; {len(told)} with payload, twice {twice[:TOLD]}")
+    return faults + [f"dead letters of {node}: {ones[:TOLD]}" for node, ones in letters.items()]
+
+
 def check(found, expected, systems):
     """All that is wrong, as texts."""
     checks = {"kafka": check_kafka, "postgres": check_postgres, "redis": check_redis, "file": check_file}
-    return [fault for system in systems for fault in checks[system](found, expected)]
+    faults = [fault for system in systems for fault in checks[system](found, expected)]
+    if found.odd_table:
+        return faults + check_odd(found, expected)
+    return faults + [f"dead letters of {node}: {ones[:TOLD]}" for node, ones in found.dead_letters().items()]
 
 
 class Watcher:

@@ -29,6 +29,11 @@ def systems():
     return ALL_SYSTEMS
 
 
+@pytest.fixture
+def odd_share():
+    return 0.02
+
+
 @pytest.fixture(scope="module", autouse=True)
 def developer_build(leat):
     if b"LEAT_FAULT" not in leat.read_bytes():

@@ -5,10 +5,16 @@ import math
 import os
 import time
 
+import pytest
 from matrix import FULL
 
 KILLS = int(os.environ.get("LEAT_CRASH_KILLS") or (1000 if FULL else 40))
 SOONEST_S, LATEST_S = 0.05, 5
+
+
+@pytest.fixture
+def odd_share():
+    return 0.02
 
 
 def pause_s(chance):
