@@ -319,6 +319,7 @@ static bool bury_refused(struct leat_sink *sink, int64_t now_us)
 	struct leat_error err;
 	size_t i;
 
+	leat_fault("bury-before");
 	leat_instance_enter(sink->encoder.instance, arena, now_us);
 	for (i = 0; i < sink->n_refusals; i++) {
 		size_t effect = sink->refusal[i].effect;
@@ -333,6 +334,7 @@ static bool bury_refused(struct leat_sink *sink, int64_t now_us)
 	sink->encoder.instance->arena = NULL;
 	sink->encoder.instance->now_us = 0;
 	leat_arena_unref(arena);
+	leat_fault("bury-after");
 	return status == LEAT_OK;
 }
 

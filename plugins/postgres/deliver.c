@@ -419,17 +419,26 @@ static enum leat_status do_range(struct work *w, size_t from, size_t until, stru
 /* Constraints that would wait for the commit are checked at once here, or no row could be found guilty. */
 static enum leat_status deliver_apart(struct work *w, struct leat_error *err)
 {
-	enum leat_status status = begin(w, err);
+	enum leat_status status;
 
+	if (fault_fails("postgres-apart-before"))
+		cut(w);
+	status = begin(w, err);
 	if (status == LEAT_OK)
 		status = command(w, "SET CONSTRAINTS ALL IMMEDIATE", err);
 	if (status == LEAT_OK)
 		status = do_range(w, 0, w->rows.n, err);
+	if (status == LEAT_OK && fault_fails("postgres-keep-before"))
+		cut(w);
 	if (status == LEAT_OK && w->delivery->is_fenced && w->refused.n > 0)
 		status = fence_keep(w->sink, &w->refused, err);
+	if (status == LEAT_OK && fault_fails("postgres-keep-after"))
+		cut(w);
 	if (status != LEAT_OK)
 		return status;
 	status = command(w, "COMMIT", err);
+	if (status == LEAT_OK && fault_fails("postgres-apart-after"))
+		return postgres_lost(&w->sink->pg, true, err);
 	if (status == LEAT_RETRY && w->sink->pg.conn == NULL)
 		return leat_error_set(err, LEAT_UNKNOWN, 0, "could not learn the outcome of a transaction from postgres at %s",
 		                      w->sink->pg.at);

@@ -39,12 +39,12 @@ AT_THE_END = [point for point in POINTS if re.match("drain|finish-write|store-cl
 # Passed only when the life before has ended there.
 AFTER = {"file-cut-before": "file-sync-after", "file-cut-after": "file-sync-after"}
 
-# How often they are passed for sure, by what they begin with: once in the life of a process, for each shard, sink or partition, or
-# when a file is full. All others are passed with every epoch or delivery.
+# How often they are passed for sure, by what they begin with: once in the life of a process, for each shard, sink or partition,
+# when a file is full, or when an effect is refused. All others are passed with every epoch or delivery.
 FEW = {
     "store-open": 1, "store-match": 1, "store-close": 1, "incarnation": 1, "drain": 1, "finish-write": 1, "kafka-own": 1,
     "file-cut": 1, "kafka-takeover": 2, "postgres-claim": 2, "redis-claim": 3, "source-open": 4, "claim": 7, "recover": 7,
-    "restore": 12, "source-commit": 12, "file-rotate": 4,
+    "restore": 12, "source-commit": 12, "file-rotate": 4, "bury": 4, "postgres-apart": 4, "postgres-keep": 4,
 }  # fmt: skip
 OFTEN = 40
 
