@@ -112,7 +112,8 @@ static void back_off(struct leat_sink *sink, const struct leat_error *err)
 static enum leat_status claim_once(struct leat_sink *sink, struct leat_error *err)
 {
 	const struct leat_claim claim = { .pipeline = sink->pipeline->description->name, .sink = sink->node->name,
-		                              .is_fenced = sink->is_fenced, .incarnation = sink->incarnation };
+		                              .is_fenced = sink->is_fenced, .incarnation = sink->incarnation,
+		                              .delivered = sink->has_claimed ? sink->fence : sink->delivered };
 	struct leat_instance *instance = sink->encoder.instance;
 	struct leat_fence found = { 0 };
 	enum leat_status status;

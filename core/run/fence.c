@@ -8,8 +8,11 @@
 
 #include <inttypes.h>
 
+#include "base/clock.h"
 #include "run/epoch.h"
 #include "run/sink.h"
+
+enum { BEHIND_US = 60000000 };
 
 static bool is_at(const struct leat_fence *a, const struct leat_fence *b)
 {
@@ -98,6 +101,19 @@ static enum leat_status judge_first(struct leat_sink *sink, const struct leat_fe
 	return leat_sink_recover(sink, delivered.epoch, err);
 }
 
+/* What was delivered is missing in the sink: its system has just started, say, and has not read everything back. Nothing that
+ * comes back by itself stays away for long. */
+static enum leat_status judge_behind(struct leat_sink *sink, const struct leat_fence *found, struct leat_error *err)
+{
+	int64_t now_us = leat_clock_monotonic_us();
+
+	if (sink->behind_us == 0)
+		sink->behind_us = now_us;
+	return leat_error_set(err, now_us - sink->behind_us < BEHIND_US ? LEAT_RETRY : LEAT_FATAL, 0,
+	                      "its fence is behind: it has epoch %" PRIu64 ", and %" PRIu64 " was delivered to it; its system has lost that, or has not read it back yet",
+	                      found->epoch, sink->fence.epoch);
+}
+
 /* In the middle of things: an outcome was unknown. It is ours, and either where it was or where it should be. In both cases
  * the same delivery is made again: the sink tells which it is, and tells again what it has refused. */
 static enum leat_status judge_again(struct leat_sink *sink, const struct leat_fence *found, struct leat_error *err)
@@ -105,6 +121,9 @@ static enum leat_status judge_again(struct leat_sink *sink, const struct leat_fe
 	if (found->incarnation > sink->incarnation)
 		return leat_error_set(err, LEAT_FATAL, 0, "another instance owns it: incarnation %" PRIu64 ", ours is %" PRIu64, found->incarnation,
 		                      sink->incarnation);
+	if (found->epoch < sink->fence.epoch)
+		return judge_behind(sink, found, err);
+	sink->behind_us = 0;
 	if (!is_at(found, &sink->fence) && !(sink->taken != NULL && is_at(found, &sink->target)))
 		return leat_error_set(err, LEAT_FATAL, 0,
 		                      "its fence was changed by somebody else: epoch %" PRIu64 " and digest %016" PRIx64 ", expected %" PRIu64

@@ -245,6 +245,13 @@ static enum leat_status own(struct kafka_sink *s, const struct kafka_fence *fenc
 	return status;
 }
 
+/* Somebody else's is left alone. So is one from before what was delivered: a broker that has crashed may serve a group before it
+ * has read all of it back, and our own fence would be written over the one that is in its log. */
+static bool may_own(const struct kafka_fence *found, const struct leat_claim *claim)
+{
+	return found->is.incarnation <= claim->incarnation && found->is.epoch >= claim->delivered.epoch;
+}
+
 enum leat_status kafka_fenced_claim(struct kafka_sink *s, const struct leat_claim *claim, struct leat_fence *found,
                                     struct leat_error *err)
 {
@@ -257,7 +264,7 @@ enum leat_status kafka_fenced_claim(struct kafka_sink *s, const struct leat_clai
 	(void)snprintf(s->id, sizeof s->id, "leat-%s-%s", claim->pipeline, claim->sink);
 	(void)snprintf(s->group, sizeof s->group, "leat-fence-%s-%s", claim->pipeline, claim->sink);
 	status = survey(s, &before, err);
-	if (status == LEAT_OK && before.is.incarnation <= claim->incarnation) {
+	if (status == LEAT_OK && may_own(&before, claim)) {
 		status = fence_out(s, err);
 		if (status == LEAT_OK)
 			status = read_stable(s, &before, err);
@@ -265,7 +272,7 @@ enum leat_status kafka_fenced_claim(struct kafka_sink *s, const struct leat_clai
 	if (status == LEAT_OK && fault_fails("kafka-own-before"))
 		status = leat_error_set(err, LEAT_RETRY, 0, "could not own topic \"%s\": fault point", s->common.topic);
 	s->fence = before;
-	if (status == LEAT_OK && before.is.incarnation <= claim->incarnation) {
+	if (status == LEAT_OK && may_own(&before, claim)) {
 		s->fence.is.incarnation = claim->incarnation;
 		status = own(s, &s->fence, err);
 	} else {

@@ -303,7 +303,7 @@ static const struct leat_plugin relay_plugin = {
 /* ---- ledger ---- */
 
 struct book {
-	int64_t slow_us, jitter_us, away, lose_every, refuse_every;
+	int64_t slow_us, jitter_us, away, lose_every, refuse_every, forget;
 	bool is_dead, refuses_twice, refuses_encode;
 	leat_symbol i, p;
 	int64_t n_refusals, n_calls;
@@ -319,6 +319,7 @@ static const struct leat_option ledger_options[] = {
 	LEAT_OPTION(INTEGER, struct book, away, "away", "claim() says so many times that the system is away.", .preset = "0"),
 	LEAT_OPTION(INTEGER, struct book, lose_every, "lose_every", "Every so many deliveries the outcome is unknown.", .preset = "0"),
 	LEAT_OPTION(INTEGER, struct book, refuse_every, "refuse_every", "Refuses effects whose i divides by it.", .preset = "0"),
+	LEAT_OPTION(INTEGER, struct book, forget, "forget", "claim() finds no fence so many times when there has to be one.", .preset = "0"),
 	LEAT_OPTION(BOOL, struct book, is_dead, "dead", "Counts dead letters instead of records.", .preset = "false"),
 	{ 0 },
 };
@@ -376,6 +377,11 @@ static enum leat_status ledger_claim(void *self, const struct leat_claim *claim,
 		return leat_error_set(err, LEAT_RETRY, 0, "could not connect to ledger at 127.0.0.1:2");
 	if (!claim->is_fenced)
 		return LEAT_OK;
+	if (claim->delivered.epoch > 0 && book->forget-- > 0) {
+		ledger.n_forgotten++;
+		*found = (struct leat_fence){ 0 };
+		return LEAT_OK;
+	}
 	pthread_mutex_lock(&ledger.lock);
 	book->fence = run_kit_fence(claim->sink);
 	*found = *book->fence;
