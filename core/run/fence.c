@@ -110,7 +110,8 @@ static enum leat_status judge_behind(struct leat_sink *sink, const struct leat_f
 	if (sink->behind_us == 0)
 		sink->behind_us = now_us;
 	return leat_error_set(err, now_us - sink->behind_us < BEHIND_US ? LEAT_RETRY : LEAT_FATAL, 0,
-	                      "its fence is behind: it has epoch %" PRIu64 ", and %" PRIu64 " was delivered to it; its system has lost that, or has not read it back yet",
+	                      "its fence is behind: it has epoch %" PRIu64 ", and %" PRIu64
+	                      " was delivered to it; its system has lost that, or has not read it back yet",
 	                      found->epoch, sink->fence.epoch);
 }
 

@@ -245,11 +245,27 @@ static enum leat_status own(struct kafka_sink *s, const struct kafka_fence *fenc
 	return status;
 }
 
-/* Somebody else's is left alone. So is one from before what was delivered: a broker that has crashed may serve a group before it
- * has read all of it back, and our own fence would be written over the one that is in its log. */
-static bool may_own(const struct kafka_fence *found, const struct leat_claim *claim)
+static bool is_younger(const struct kafka_fence *found, const struct leat_claim *claim)
 {
-	return found->is.incarnation <= claim->incarnation && found->is.epoch >= claim->delivered.epoch;
+	return found->is.incarnation > claim->incarnation;
+}
+
+/* One from before what was delivered is left as it is: a broker that has crashed may serve a group of which it has read a part,
+ * and our own fence would be written over the one that is in its log. */
+static bool is_behind(const struct kafka_fence *found, const struct leat_claim *claim)
+{
+	return found->is.epoch < claim->delivered.epoch;
+}
+
+/* Such a broker notices when it writes to the group, and reads it again; until then it goes on so. What is written is taken back. */
+static void nudge(struct kafka_sink *s, const struct kafka_fence *found)
+{
+	struct kafka_producer *p = &s->producer[0];
+
+	if (begin(p, NULL) == LEAT_OK) {
+		(void)put_fence(s, p, found, NULL);
+		(void)abort_transaction(p, NULL);
+	}
 }
 
 enum leat_status kafka_fenced_claim(struct kafka_sink *s, const struct leat_claim *claim, struct leat_fence *found,
@@ -264,7 +280,7 @@ enum leat_status kafka_fenced_claim(struct kafka_sink *s, const struct leat_clai
 	(void)snprintf(s->id, sizeof s->id, "leat-%s-%s", claim->pipeline, claim->sink);
 	(void)snprintf(s->group, sizeof s->group, "leat-fence-%s-%s", claim->pipeline, claim->sink);
 	status = survey(s, &before, err);
-	if (status == LEAT_OK && may_own(&before, claim)) {
+	if (status == LEAT_OK && !is_younger(&before, claim)) {
 		status = fence_out(s, err);
 		if (status == LEAT_OK)
 			status = read_stable(s, &before, err);
@@ -272,10 +288,12 @@ enum leat_status kafka_fenced_claim(struct kafka_sink *s, const struct leat_clai
 	if (status == LEAT_OK && fault_fails("kafka-own-before"))
 		status = leat_error_set(err, LEAT_RETRY, 0, "could not own topic \"%s\": fault point", s->common.topic);
 	s->fence = before;
-	if (status == LEAT_OK && may_own(&before, claim)) {
+	if (status == LEAT_OK && !is_younger(&before, claim) && !is_behind(&before, claim)) {
 		s->fence.is.incarnation = claim->incarnation;
 		status = own(s, &s->fence, err);
 	} else {
+		if (status == LEAT_OK && !is_younger(&before, claim))
+			nudge(s, &before);
 		close_producers(s);
 	}
 	if (status != LEAT_OK) {

@@ -139,15 +139,18 @@ class Found:
         return letters
 
     def open_transactions(self):
-        """Of the output topic: partitions whose last stable offset is not the high watermark."""
-        partitions = self.kafka.admin.list_topics(self.topic, timeout=30).topics[self.topic].partitions
-        ask = {TopicPartition(self.topic, partition): OffsetSpec.latest() for partition in partitions}
+        return [f"partition {p} is stable up to {stable} of {high}" for p, (stable, high) in self.unstable(self.topic).items()]
+
+    def unstable(self, topic):
+        """Partitions whose last stable offset is not the high watermark, with both."""
+        partitions = self.kafka.admin.list_topics(topic, timeout=30).topics[topic].partitions
+        ask = {TopicPartition(topic, partition): OffsetSpec.latest() for partition in partitions}
 
         def ends(level):
             return {at.partition: end.result().offset for at, end in self.kafka.admin.list_offsets(ask, isolation_level=level).items()}
 
         stable, high = ends(IsolationLevel.READ_COMMITTED), ends(IsolationLevel.READ_UNCOMMITTED)
-        return [f"partition {p} is stable up to {stable[p]} of {high[p]}" for p in high if stable[p] != high[p]]
+        return {p: (stable[p], high[p]) for p in high if stable[p] != high[p]}
 
 
 def check_balances(what, found, wanted):
