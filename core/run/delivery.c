@@ -133,18 +133,31 @@ static void back_off(struct leat_sink *sink, const struct leat_error *err)
 	pause_for(sink, leat_backoff_us(&sink->attempt));
 }
 
+/* What the sink has to have by now. Where it has moved to it may have been before, or never (E11). */
+static struct leat_fence delivered_so_far(const struct leat_sink *sink)
+{
+	if (sink->has_claimed)
+		return sink->fence;
+	if (sink->is_fenced && leat_store_has_moved(leat_epochs_store(sink->pipeline->epochs), sink->number))
+		return (struct leat_fence){ 0 };
+	return sink->delivered;
+}
+
 static enum leat_status claim_once(struct leat_sink *sink, struct leat_error *err)
 {
 	const struct leat_claim claim = { .pipeline = sink->pipeline->description->name, .sink = sink->node->name,
-		                              .is_fenced = sink->is_fenced, .incarnation = sink->incarnation };
+		                              .is_fenced = sink->is_fenced, .incarnation = sink->incarnation,
+		                              .delivered = delivered_so_far(sink) };
 	struct leat_instance *instance = sink->encoder.instance;
 	struct leat_fence found = { 0 };
 	enum leat_status status;
 
 	leat_error_clear(err);
-	leat_fault("claim-before");
-	status = sink->node->plugin->sink->claim(instance->self, &claim, &found, &instance->context, err);
-	leat_fault("claim-after");
+	status = leat_fault_error("claim-before", err);
+	if (status == LEAT_OK)
+		status = sink->node->plugin->sink->claim(instance->self, &claim, &found, &instance->context, err);
+	if (status == LEAT_OK)
+		status = leat_fault_error("claim-after", err);
 	status = leat_instance_judge(instance, status, LEAT_MAY_WAIT | 1u << LEAT_AGAIN, "claim", err);
 	if (status == LEAT_OK && sink->pipeline->epochs != NULL) {
 		status = leat_sink_judge_claim(sink, &found, err);
@@ -284,9 +297,11 @@ static bool deliver(struct leat_sink *sink, size_t n)
 		sink->target.incarnation = sink->incarnation;
 		delivery.expected = sink->fence;
 		delivery.next = sink->target;
-		leat_fault("deliver-before");
-		status = sink->node->plugin->sink->deliver(instance->self, &delivery, &instance->context, &err);
-		leat_fault("deliver-after");
+		status = leat_fault_error("deliver-before", &err);
+		if (status == LEAT_OK)
+			status = sink->node->plugin->sink->deliver(instance->self, &delivery, &instance->context, &err);
+		if (status == LEAT_OK)
+			status = leat_fault_error("deliver-after", &err);
 		status = leat_instance_judge(instance, status, LEAT_MAY_WAIT | 1u << LEAT_AGAIN, "deliver", &err);
 		if (status == LEAT_UNKNOWN && LEAT_BUG("unknown-taken-as-delivered"))
 			status = LEAT_OK;
@@ -354,6 +369,7 @@ static bool bury_refused(struct leat_sink *sink, int64_t now_us)
 	struct leat_error err;
 	size_t i;
 
+	leat_fault("bury-before");
 	leat_instance_enter(sink->encoder.instance, arena, now_us);
 	for (i = 0; i < sink->n_refusals; i++) {
 		size_t effect = sink->refusal[i].effect;
@@ -371,6 +387,7 @@ static bool bury_refused(struct leat_sink *sink, int64_t now_us)
 	sink->encoder.instance->arena = NULL;
 	sink->encoder.instance->now_us = 0;
 	leat_arena_unref(arena);
+	leat_fault("bury-after");
 	return status == LEAT_OK;
 }
 
@@ -405,6 +422,7 @@ static void note_delivered(struct leat_sink *sink, size_t n)
 	struct leat_epochs *epochs = sink->pipeline->epochs;
 	bool is_last = sink->n_refusals > 0;
 
+	leat_fault("acknowledge-before");
 	pthread_mutex_lock(&sink->lock);
 	sink->delivered = LEAT_BUG("outbox-deleted-early") ? sink->head : sink->target;
 	sink->is_delivered_new = true;
@@ -420,6 +438,7 @@ static void note_delivered(struct leat_sink *sink, size_t n)
 	leat_epochs_nudge(epochs);
 	if (is_last)
 		wait_until_noted(sink);
+	leat_fault("acknowledge-after");
 }
 
 static void *work(void *opaque)

@@ -142,9 +142,12 @@ enum leat_status leat_epochs_create(struct leat_pipeline *p, struct leat_epochs 
 	status = leat_store_open(folder, p->description->name, &e->store, err);
 	if (status == LEAT_OK)
 		set_disk_low(e);
-	leat_fault("store-open-after");
+	if (status == LEAT_OK)
+		status = leat_fault_error("store-open-after", err);
 	if (status == LEAT_OK)
 		status = leat_match_plan(p->plan, e->store, p->options.drop, e->node, err);
+	if (status == LEAT_OK)
+		status = leat_fault_error("store-match-after", err);
 	/* E4 */
 	if (status == LEAT_OK)
 		status = leat_store_set_incarnation(e->store, leat_store_incarnation(e->store) + !LEAT_BUG("incarnation-not-raised"), err);
@@ -168,6 +171,7 @@ void leat_epochs_destroy(struct leat_epochs *e)
 	leat_check(!e->is_started);
 	leat_fault("store-close-before");
 	leat_store_close(e->store);
+	leat_fault("store-close-after");
 	for (uint32_t i = 0; i < e->pipeline->description->n_nodes; i++)
 		free(e->node[i].number);
 	free(e->node);
@@ -264,9 +268,11 @@ bool leat_epochs_pass(struct leat_epochs *e, struct leat_shard *shard)
 {
 	if (shard->round == leat_epochs_round(e) || shard->n_at_barrier < shard->n_inputs)
 		return false;
+	leat_fault("shard-pass-before");
 	take_state(e, shard);
 	leat_shard_send_barrier(shard);
 	shard->round++;
+	leat_fault("shard-pass-after");
 	if (atomic_fetch_sub(&e->n_behind, 1) == 1)
 		leat_epochs_wake(e);
 	return true;
@@ -355,12 +361,11 @@ static void write_epoch(struct leat_epochs *e, uint64_t round)
 		leat_letters_release(p->letters);
 		return;
 	}
-	leat_fault("store-write-before");
 	leat_counter_add(&e->n_bytes, leat_store_batch_bytes(e->store));
 	start_us = leat_clock_monotonic_us();
-	if (leat_store_commit(e->store, before + n_numbers, &err) != LEAT_OK)
+	if (leat_fault_error("store-write-before", &err) != LEAT_OK || leat_store_commit(e->store, before + n_numbers, &err) != LEAT_OK ||
+	    leat_fault_error("store-write-after", &err) != LEAT_OK)
 		die(e, &err);
-	leat_fault("store-write-after");
 	leat_counter_add(&e->write_us, (uint64_t)(leat_clock_monotonic_us() - start_us));
 	leat_letters_release(p->letters);
 	leat_counter_add(&e->n_epochs, n_numbers > 0);
@@ -485,6 +490,10 @@ void leat_epochs_finish(struct leat_epochs *e)
 	for (size_t i = 0; i < e->pipeline->n_shards; i++)
 		if (e->pipeline->shard[i]->reader != NULL)
 			leat_reader_put_note(e->pipeline->shard[i]->reader, e->store);
-	if (leat_store_has_changes(e->store) && leat_store_commit(e->store, leat_store_epoch(e->store), &err) != LEAT_OK)
+	if (!leat_store_has_changes(e->store))
+		return;
+	if (leat_fault_error("finish-write-before", &err) != LEAT_OK ||
+	    leat_store_commit(e->store, leat_store_epoch(e->store), &err) != LEAT_OK ||
+	    leat_fault_error("finish-write-after", &err) != LEAT_OK)
 		die(e, &err);
 }

@@ -9,8 +9,11 @@
 #include <inttypes.h>
 
 #include "base/bug.h"
+#include "base/clock.h"
 #include "run/epoch.h"
 #include "run/sink.h"
+
+enum { BEHIND_US = 60000000 };
 
 static bool is_at(const struct leat_fence *a, const struct leat_fence *b)
 {
@@ -98,6 +101,20 @@ static enum leat_status go_back(struct leat_sink *sink, const struct leat_fence 
 	return status;
 }
 
+/* What was delivered is missing in the sink: its system has just started, say, and has not read everything back. Nothing that
+ * comes back by itself stays away for long. */
+static enum leat_status judge_behind(struct leat_sink *sink, const struct leat_fence *found, struct leat_error *err)
+{
+	int64_t now_us = leat_clock_monotonic_us();
+
+	if (sink->behind_us == 0)
+		sink->behind_us = now_us;
+	return leat_error_set(err, now_us - sink->behind_us < BEHIND_US ? LEAT_RETRY : LEAT_FATAL, 0,
+	                      "its fence is behind: it has epoch %" PRIu64 ", and %" PRIu64
+	                      " was delivered to it; its system has lost that, or has not read it back yet",
+	                      found->epoch, sink->fence.epoch);
+}
+
 static enum leat_status judge_first(struct leat_sink *sink, const struct leat_fence *found, struct leat_error *err)
 {
 	const struct leat_store *store = leat_epochs_store(sink->pipeline->epochs);
@@ -134,10 +151,14 @@ static enum leat_status judge_again(struct leat_sink *sink, const struct leat_fe
 	if (found->incarnation > sink->incarnation)
 		return leat_error_set(err, LEAT_FATAL, 0, "another instance owns it: incarnation %" PRIu64 ", ours is %" PRIu64, found->incarnation,
 		                      sink->incarnation);
-	if (is_at(found, &sink->fence) || (sink->taken != NULL && is_at(found, &sink->target)))
+	if (is_at(found, &sink->fence) || (sink->taken != NULL && is_at(found, &sink->target))) {
+		sink->behind_us = 0;
 		return LEAT_OK;
+	}
 	if (sink->retention_us > 0 && found->epoch > 0 && found->epoch < sink->fence.epoch)
 		return go_back(sink, found, err);
+	if (found->epoch < sink->fence.epoch)
+		return judge_behind(sink, found, err);
 	return leat_error_set(err, LEAT_FATAL, 0,
 	                      "its fence was changed by somebody else: epoch %" PRIu64 " and digest %016" PRIx64 ", expected %" PRIu64
 	                      " and %016" PRIx64,

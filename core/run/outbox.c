@@ -110,10 +110,10 @@ size_t leat_sink_put_epoch(struct leat_sink *sink, struct leat_store *store, uin
 
 void leat_sink_release(struct leat_sink *sink)
 {
-	leat_fault("release-before");
 	/* An epoch that is nothing to this sink does not wake its thread. */
 	if (sink->closed.first == NULL && sink->noted_epoch == sink->noting_epoch)
 		return;
+	leat_fault("release-before");
 	pthread_mutex_lock(&sink->lock);
 	sink->noted_epoch = sink->noting_epoch;
 	sink->noted_n = sink->noting_n;
@@ -123,6 +123,7 @@ void leat_sink_release(struct leat_sink *sink)
 	leat_group_list_splice(&sink->queue, &sink->closed);
 	pthread_cond_signal(&sink->changed);
 	pthread_mutex_unlock(&sink->lock);
+	leat_fault("release-after");
 }
 
 bool leat_sink_is_busy(const struct leat_sink *sink)
@@ -214,13 +215,13 @@ static void drop(struct recovery *r)
 enum leat_status leat_sink_recover(struct leat_sink *sink, uint64_t after, struct leat_error *err)
 {
 	struct recovery r = { .sink = sink, .until = sink->start_head.epoch };
-	enum leat_status status;
+	enum leat_status status = leat_fault_error("recover-before", err);
 
-	leat_fault("recover-before");
 	leat_group_list_init(&r.list);
 	if (LEAT_BUG("outbox-skipped"))
 		after = sink->start_head.epoch;
-	status = leat_store_outbox(leat_epochs_store(sink->pipeline->epochs), sink->number, after, take_back, &r, err);
+	if (status == LEAT_OK)
+		status = leat_store_outbox(leat_epochs_store(sink->pipeline->epochs), sink->number, after, take_back, &r, err);
 	/* What has become durable since the start is behind it. */
 	pthread_mutex_lock(&sink->lock);
 	if (!LEAT_BUG("recovered-behind-new"))
@@ -228,8 +229,7 @@ enum leat_status leat_sink_recover(struct leat_sink *sink, uint64_t after, struc
 	leat_group_list_splice(&sink->queue, &r.list);
 	atomic_fetch_add(&sink->n_durable, r.n_epochs);
 	pthread_mutex_unlock(&sink->lock);
-	leat_fault("recover-after");
-	return status;
+	return status == LEAT_OK ? leat_fault_error("recover-after", err) : status;
 }
 
 /* In front of the queue: what was lost, then what is in hand. Deliveries are noted from there on. */

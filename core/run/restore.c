@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/fault.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "run/match.h"
@@ -74,7 +75,12 @@ static bool restore_timer(void *opaque, const struct leat_delta_op *op)
 static enum leat_status begin_instance(struct leat_restore *r, struct floor *f, struct leat_memory *memory, struct leat_error *err)
 {
 	struct leat_instance *instance = f->instance;
-	enum leat_status status = leat_store_rows(r->store, f->tables->timers, r->shard, restore_timer, instance, err);
+	enum leat_status status = leat_fault_error("restore-timers-before", err);
+
+	if (status == LEAT_OK)
+		status = leat_store_rows(r->store, f->tables->timers, r->shard, restore_timer, instance, err);
+	if (status == LEAT_OK)
+		status = leat_fault_error("restore-timers-after", err);
 
 	if (instance->tables != NULL) {
 		leat_tables_track(instance->tables);
@@ -91,7 +97,7 @@ static enum leat_status load(struct leat_restore *r, size_t rows, struct leat_er
 enum leat_status leat_restore_begin(struct leat_epochs *epochs, struct leat_shard *shard, struct leat_restore **out, struct leat_error *err)
 {
 	struct leat_restore *r = leat_allocate_zeroed(1, sizeof *r);
-	enum leat_status status = LEAT_OK;
+	enum leat_status status = leat_fault_error("restore-before", err);
 
 	r->pipeline = shard->pipeline;
 	r->store = leat_epochs_store(epochs);
@@ -108,7 +114,7 @@ enum leat_status leat_restore_begin(struct leat_epochs *epochs, struct leat_shar
 	if (status == LEAT_OK)
 		status = load(r, ROWS_AT_START, err);
 	*out = r;
-	return status;
+	return status == LEAT_OK ? leat_fault_error("restore-after", err) : status;
 }
 
 /* ---- ahead of being asked for --------------------------------------------------------------------------------------- */

@@ -49,6 +49,7 @@ struct leat_sink {
 	struct leat_fence start_head;   /* end of the chain as the store had it at the start */
 	struct leat_fence fence;        /* in the sink, as far as we know; its thread's */
 	int64_t fence_us;               /* when it was written last; its thread's */
+	int64_t behind_us;              /* since when it tells of an older one; 0: it does not; its thread's */
 	struct leat_group_list open[2]; /* effects of epochs that are not durable, by round; under the lock */
 	struct leat_cap cap;            /* of what is in them */
 	struct leat_group_list closed;  /* of the epoch that is being written; the coordinator's */

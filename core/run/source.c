@@ -5,6 +5,7 @@
 
 #include "base/bug.h"
 #include "base/clock.h"
+#include "base/fault.h"
 #include "base/memory.h"
 #include "run/epoch.h"
 #include "run/shard.h"
@@ -75,8 +76,12 @@ enum leat_status leat_reader_open(struct leat_reader_state *reader, struct leat_
 
 	memcpy(reader->note, reader->position.note, sizeof reader->note);
 	leat_error_clear(err);
-	status = instance->node->plugin->source->open(instance->self, reader->partition, is_stored ? &reader->position : NULL, &reader->reader,
-	                                              &instance->context, err);
+	status = leat_fault_error("source-open-before", err);
+	if (status == LEAT_OK)
+		status = instance->node->plugin->source->open(instance->self, reader->partition, is_stored ? &reader->position : NULL,
+		                                              &reader->reader, &instance->context, err);
+	if (status == LEAT_OK)
+		status = leat_fault_error("source-open-after", err);
 	status = leat_instance_judge(instance, status, LEAT_MAY_WAIT | 1u << LEAT_AGAIN, "open", err);
 	if (status == LEAT_OK && p->epochs != NULL && !is_stored)
 		take_begin(reader);
@@ -181,7 +186,11 @@ void leat_reader_commit(struct leat_reader_state *reader, struct leat_pipeline *
 	if (LEAT_BUG("acknowledged-early"))
 		position.offset = reader->instance->next;
 	leat_error_clear(&err);
-	status = ops->commit(instance->self, reader->reader, &position, &instance->context, &err);
+	status = leat_fault_error("source-commit-before", &err);
+	if (status == LEAT_OK)
+		status = ops->commit(instance->self, reader->reader, &position, &instance->context, &err);
+	if (status == LEAT_OK)
+		status = leat_fault_error("source-commit-after", &err);
 	status = leat_instance_judge(instance, status, LEAT_MAY_WAIT, "commit", &err);
 	/* One that does not work is tried again, even if no record ever follows: `start: stored` goes by it. */
 	if (status != LEAT_OK) {

@@ -7,6 +7,7 @@
 #include "base/bug.h"
 #include "base/clock.h"
 #include "base/condition.h"
+#include "base/fault.h"
 #include "base/log.h"
 #include "plugin/setup.h"
 #include "run/epoch.h"
@@ -233,6 +234,7 @@ static void drain(struct leat_pipeline *p, bool sources_ended)
 	uint32_t i;
 	size_t k;
 
+	leat_fault("drain-before");
 	set_state(p, LEAT_RUN_DRAINING);
 	atomic_store(&p->is_draining, true);
 	/* When every worker has come round, no poll is under way that began before. */
@@ -244,11 +246,13 @@ static void drain(struct leat_pipeline *p, bool sources_ended)
 		end_stages(p);
 	if (atomic_load(&p->is_stopping))
 		return;
+	leat_fault("drain-empty-after");
 	for (i = 0; i < p->n_workers; i++)
 		leat_worker_stop(&p->worker[i]);
 	for (k = 0; k < p->n_shards; k++)
 		if (p->shard[k]->reader != NULL)
 			leat_reader_commit(p->shard[k]->reader, p, true);
+	leat_fault("drain-after");
 }
 
 static void work(struct leat_pipeline *p)

@@ -269,11 +269,12 @@ uint64_t leat_store_epoch(const struct leat_store *store)
 
 enum leat_status leat_store_set_incarnation(struct leat_store *store, uint64_t incarnation, struct leat_error *err)
 {
-	enum leat_status status = LEAT_OK;
+	enum leat_status status = leat_fault_error("incarnation-before", err);
 	char text[24];
 	char *said = NULL;
 
-	leat_fault("incarnation-before");
+	if (status != LEAT_OK)
+		return status;
 	pthread_mutex_lock(&store->lock_incarnation);
 	if (incarnation > atomic_load(&store->incarnation)) {
 		(void)snprintf(text, sizeof text, "%" PRIu64, incarnation);
@@ -285,8 +286,7 @@ enum leat_status leat_store_set_incarnation(struct leat_store *store, uint64_t i
 			atomic_store(&store->incarnation, incarnation);
 	}
 	pthread_mutex_unlock(&store->lock_incarnation);
-	leat_fault("incarnation-after");
-	return status;
+	return status == LEAT_OK ? leat_fault_error("incarnation-after", err) : status;
 }
 
 /* ---- one epoch ------------------------------------------------------------------------------------------------------ */

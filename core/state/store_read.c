@@ -16,6 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/fault.h"
 #include "base/memory.h"
 #include "state/store_internal.h"
 
@@ -288,9 +289,15 @@ enum leat_status leat_store_copy(const struct leat_store *store, const char *fol
 	else if (mkdir(part, 0700) != 0)
 		status = leat_error_set(err, LEAT_FATAL, errno, "could not make folder \"%s\": %s", part, strerror(errno));
 	if (status == LEAT_OK)
+		status = leat_fault_error("backup-copy-before", err);
+	if (status == LEAT_OK)
 		status = fill(store, part, err);
+	if (status == LEAT_OK)
+		status = leat_fault_error("backup-copy-after", err);
 	if (status == LEAT_OK && rename(part, folder) != 0)
 		status = leat_error_set(err, LEAT_FATAL, errno, "could not rename \"%s\" to \"%s\": %s", part, folder, strerror(errno));
+	if (status == LEAT_OK)
+		status = leat_fault_error("backup-rename-after", err);
 	if (status == LEAT_OK)
 		status = sync_folder_of(folder, err);
 	free(part);

@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "../shared/fault.h"
 #include "fence.h"
 
 enum { LINE = 1024, HASH_N = 17 }; /* a blank and 16 digits */
@@ -231,12 +232,22 @@ static enum leat_status write_new(const char *name, const char *line, size_t n, 
 enum leat_status file_fence_write(const struct file_fence *self, const struct file_mark *mark, struct leat_error *err)
 {
 	char *name = file_beside(self->path, ".fence"), *new_name = file_beside(name, ".new"), line[LINE];
-	enum leat_status status = write_new(new_name, line, print_line(line, mark, self->owner), err);
+	enum leat_status status = LEAT_OK;
 
+	if (fault_fails("file-fence-before"))
+		status = file_fault(err, ENOSPC, "could not write to", new_name);
+	if (status == LEAT_OK)
+		status = write_new(new_name, line, print_line(line, mark, self->owner), err);
+	if (status == LEAT_OK && fault_fails("file-rename-before"))
+		status = file_fault(err, ENOSPC, "could not rename", new_name);
 	if (status == LEAT_OK && rename(new_name, name) != 0)
 		status = file_fault(err, errno, "could not rename", new_name);
+	else if (status == LEAT_OK && fault_fails("file-rename-after"))
+		status = sync_failed(err, self->path);
 	else if (status == LEAT_OK)
 		status = file_sync_folder(self->path, err);
+	if (status == LEAT_OK && fault_fails("file-fence-after"))
+		status = sync_failed(err, self->path);
 	free(new_name);
 	free(name);
 	return status;

@@ -32,6 +32,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "../shared/fault.h"
 #include "sink.h"
 
 enum { TAIL = 1024 };
@@ -57,7 +58,7 @@ static enum leat_status refuse_length(const char *path, int64_t found, int64_t e
 
 static enum leat_status sync_data(const struct file_sink *self, struct leat_error *err)
 {
-	if (fdatasync(self->fd) == 0)
+	if (!fault_fails("file-sync-before") && fdatasync(self->fd) == 0 && !fault_fails("file-sync-after"))
 		return LEAT_OK;
 	return leat_error_set(err, LEAT_FATAL, errno, "cannot sync file \"%s\": %s", self->path, strerror(errno)); /* E8 */
 }
@@ -98,6 +99,8 @@ static enum leat_status finish_rotation(struct file_sink *self, struct file_mark
 
 	file_output_close(self);
 	status = move_away(self, mark, err);
+	if (status == LEAT_OK && fault_fails("file-rotate-moved"))
+		status = file_fault(err, ENOSPC, "could not open file", self->path);
 	if (status == LEAT_OK)
 		status = file_output_open(self, O_CREAT, ctx, err);
 	if (status == LEAT_OK)
@@ -115,9 +118,17 @@ static enum leat_status rotate(struct file_sink *self, struct file_mark *mark, s
 {
 	enum leat_status status;
 
+	if (fault_fails("file-rotate-before"))
+		return file_fault(err, ENOSPC, "could not rotate file", self->path);
 	mark->phase = self->rotate_keep == 0 ? FILE_REMOVING : FILE_ROTATING;
 	status = LEAT_BUG("file-rotation-not-marked") ? LEAT_OK : file_fence_write(&self->fence, mark, err);
-	return status != LEAT_OK ? status : finish_rotation(self, mark, ctx, err);
+	if (status == LEAT_OK && fault_fails("file-rotate-marked"))
+		status = file_fault(err, ENOSPC, "could not rename file", self->path);
+	if (status == LEAT_OK)
+		status = finish_rotation(self, mark, ctx, err);
+	if (status == LEAT_OK && fault_fails("file-rotate-after"))
+		status = file_fault(err, ENOSPC, "could not write to file", self->path);
+	return status;
 }
 
 /* ---- the file as the fence has it -------------------------------------------------------------------------------- */
@@ -138,8 +149,12 @@ static enum leat_status cut(struct file_sink *self, const struct file_mark *mark
 		                      self->path, mark->length);
 	if (self->size == mark->length || LEAT_BUG("file-rest-not-cut"))
 		return LEAT_OK;
+	if (fault_fails("file-cut-before"))
+		return file_fault(err, ENOSPC, "could not cut file", self->path);
 	if (ftruncate(self->fd, (off_t)mark->length) != 0)
 		return file_fault(err, errno, "could not cut file", self->path);
+	if (fault_fails("file-cut-after"))
+		return file_fault(err, ENOSPC, "could not cut file", self->path);
 	leat_log(ctx, LEAT_WARNING, "cut %" PRId64 " bytes off file \"%s\", they were never committed", self->size - mark->length, self->path);
 	self->size = mark->length;
 	return LEAT_OK;
@@ -258,8 +273,12 @@ static enum leat_status append_lines(struct file_sink *self, struct file_mark *m
 {
 	enum leat_status status;
 
+	if (fault_fails("file-effect-before"))
+		return file_fault(err, ENOSPC, "could not write to file", self->path);
 	if (file_write_all(self->fd, self->lines.data, self->lines.n) != LEAT_OK)
 		return file_fault(err, errno, "could not write to file", self->path);
+	if (fault_fails("file-effect-after"))
+		return file_fault(err, ENOSPC, "could not write to file", self->path);
 	status = LEAT_BUG("file-not-synced") ? LEAT_OK : sync_data(self, err);
 	mark->length += (int64_t)self->lines.n;
 	return status != LEAT_OK ? status : hash_tail(self, mark->length, &mark->tail, err);

@@ -13,6 +13,7 @@
 
 #include <inttypes.h>
 
+#include "../shared/fault.h"
 #include "kafka.h"
 
 enum {
@@ -51,13 +52,24 @@ static enum leat_status tell_error(struct kafka_producer *p, rd_kafka_error_t *e
 	return tell(p, code, what, err);
 }
 
+/* What librdkafka would say at a fault point. */
+static rd_kafka_error_t *lose(void)
+{
+	return rd_kafka_error_new(RD_KAFKA_RESP_ERR__TRANSPORT, "%s", "fault point");
+}
+
 /* ---- a transaction ----------------------------------------------------------------------------------------------------- */
 
 static enum leat_status begin(struct kafka_producer *p, struct leat_error *err)
 {
+	rd_kafka_error_t *error;
+
 	atomic_store(&p->client.n_ends, 0);
 	atomic_store(&p->client.n_offsets, 0);
-	return tell_error(p, rd_kafka_begin_transaction(p->client.rk), "begin a transaction", err);
+	error = fault_fails("kafka-begin-before") ? lose() : rd_kafka_begin_transaction(p->client.rk);
+	if (error == NULL && fault_fails("kafka-begin-after"))
+		error = lose();
+	return tell_error(p, error, "begin a transaction", err);
 }
 
 /* Whether a request that ends the transaction, or changes the fence, may still be under way: it was sent more than once. */
@@ -71,8 +83,11 @@ static enum leat_status doubt(struct kafka_producer *p, struct leat_error *err)
 
 static enum leat_status commit(struct kafka_producer *p, struct leat_error *err)
 {
-	rd_kafka_error_t *error = rd_kafka_commit_transaction(p->client.rk, COMMIT_MS);
+	rd_kafka_error_t *error =
+		fault_fails("kafka-commit-before") ? lose() : rd_kafka_commit_transaction(p->client.rk, COMMIT_MS);
 
+	if (error == NULL && fault_fails("kafka-commit-after"))
+		error = lose();
 	if (tell_error(p, error, "commit a transaction", err) != LEAT_OK)
 		return LEAT_UNKNOWN;
 	return doubt(p, err);
@@ -93,7 +108,11 @@ static enum leat_status abort_transaction(struct kafka_producer *p, struct leat_
 static enum leat_status put_fence(const struct kafka_sink *s, struct kafka_producer *p, const struct kafka_fence *fence,
                                   struct leat_error *err)
 {
-	return tell_error(p, kafka_fence_put(s, p, fence), "write the fence", err);
+	rd_kafka_error_t *error = fault_fails("kafka-fence-before") ? lose() : kafka_fence_put(s, p, fence);
+
+	if (error == NULL && fault_fails("kafka-fence-after"))
+		error = lose();
+	return tell_error(p, error, "write the fence", err);
 }
 
 /* ---- claim ------------------------------------------------------------------------------------------------------------- */
@@ -157,7 +176,12 @@ static enum leat_status open_producer(const struct kafka_sink *s, struct kafka_p
 
 static enum leat_status take_over(struct kafka_producer *p, struct leat_error *err)
 {
-	return tell_error(p, rd_kafka_init_transactions(p->client.rk, INIT_MS), "take over transactions", err);
+	rd_kafka_error_t *error =
+		fault_fails("kafka-takeover-before") ? lose() : rd_kafka_init_transactions(p->client.rk, INIT_MS);
+
+	if (error == NULL && fault_fails("kafka-takeover-after"))
+		error = lose();
+	return tell_error(p, error, "take over transactions", err);
 }
 
 /* When both are through, nothing of a former owner is under way any more, and it can begin nothing. */
@@ -221,6 +245,29 @@ static enum leat_status own(struct kafka_sink *s, const struct kafka_fence *fenc
 	return status;
 }
 
+static bool is_younger(const struct kafka_fence *found, const struct leat_claim *claim)
+{
+	return found->is.incarnation > claim->incarnation;
+}
+
+/* One from before what was delivered is left as it is: a broker that has crashed may serve a group of which it has read a part,
+ * and our own fence would be written over the one that is in its log. */
+static bool is_behind(const struct kafka_fence *found, const struct leat_claim *claim)
+{
+	return found->is.epoch < claim->delivered.epoch;
+}
+
+/* Such a broker notices when it writes to the group, and reads it again; until then it goes on so. What is written is taken back. */
+static void nudge(struct kafka_sink *s, const struct kafka_fence *found)
+{
+	struct kafka_producer *p = &s->producer[0];
+
+	if (begin(p, NULL) == LEAT_OK) {
+		(void)put_fence(s, p, found, NULL);
+		(void)abort_transaction(p, NULL);
+	}
+}
+
 enum leat_status kafka_fenced_claim(struct kafka_sink *s, const struct leat_claim *claim, struct leat_fence *found,
                                     struct leat_error *err)
 {
@@ -235,16 +282,20 @@ enum leat_status kafka_fenced_claim(struct kafka_sink *s, const struct leat_clai
 		(void)snprintf(s->id, sizeof s->id, "leat-%s-%s-%" PRIu64, claim->pipeline, claim->sink, claim->incarnation);
 	(void)snprintf(s->group, sizeof s->group, "leat-fence-%s-%s", claim->pipeline, claim->sink);
 	status = survey(s, &before, err);
-	if (status == LEAT_OK && (before.is.incarnation <= claim->incarnation || LEAT_BUG("kafka-owner-disturbed"))) {
+	if (status == LEAT_OK && (!is_younger(&before, claim) || LEAT_BUG("kafka-owner-disturbed"))) {
 		status = fence_out(s, err);
 		if (status == LEAT_OK)
 			status = read_stable(s, &before, err);
 	}
+	if (status == LEAT_OK && fault_fails("kafka-own-before"))
+		status = leat_error_set(err, LEAT_RETRY, 0, "could not own topic \"%s\": fault point", s->common.topic);
 	s->fence = before;
-	if (status == LEAT_OK && before.is.incarnation <= claim->incarnation) {
+	if (status == LEAT_OK && !is_younger(&before, claim) && !is_behind(&before, claim)) {
 		s->fence.is.incarnation = claim->incarnation;
 		status = own(s, &s->fence, err);
 	} else {
+		if (status == LEAT_OK && !is_younger(&before, claim))
+			nudge(s, &before);
 		close_producers(s);
 	}
 	if (status != LEAT_OK) {
@@ -288,6 +339,8 @@ static enum leat_status deliver_all(struct kafka_sink *s, struct kafka_producer 
 {
 	enum leat_status status = begin(p, err), written;
 
+	if (status == LEAT_OK && fault_fails("kafka-effect-before"))
+		status = tell_error(p, lose(), "write messages", err);
 	if (status != LEAT_OK)
 		return status;
 	kafka_producer_put(p, d->effect, 0, d->n);
@@ -295,6 +348,8 @@ static enum leat_status deliver_all(struct kafka_sink *s, struct kafka_producer 
 	written = settle(p, 0, d->n, status == LEAT_OK ? PATIENCE_MS : CAUSE_MS, err);
 	if (status == LEAT_OK || written >= LEAT_REJECT) /* which is the cause of the other */
 		status = written;
+	if (status == LEAT_OK && fault_fails("kafka-effect-after"))
+		status = tell_error(p, lose(), "write messages", err);
 	if (status == LEAT_REJECT)
 		return abort_transaction(p, err) == LEAT_OK ? LEAT_REJECT : LEAT_UNKNOWN;
 	return status == LEAT_OK ? commit(p, err) : status;

@@ -12,6 +12,9 @@
  * A fenced delivery moves the fence right behind each BEGIN, never inside a savepoint, so whatever rows survive commit with it.
  * What is refused is set with the fence, and once more in front of COMMIT when rows were among it.
  */
+#include <sys/socket.h>
+
+#include "../shared/fault.h"
 #include "sink.h"
 
 enum { STATEMENT_BYTES = 8 << 20, COPY_BYTES = 64 << 10 };
@@ -236,11 +239,49 @@ static enum leat_status read_answers(struct work *w, const struct group *g, size
 	return postgres_lost(&w->sink->pg, g->commits && !LEAT_BUG("postgres-unknown-taken-as-failed"), err);
 }
 
+/* Before a fault point: a process that dies there leaves to the server what it has sent. */
+static void flush(const struct work *w)
+{
+	if (HAS_FAULTS)
+		(void)PQflush(w->sink->pg.conn);
+}
+
+static void cut(const struct work *w)
+{
+	(void)shutdown(PQsocket(w->sink->pg.conn), SHUT_RDWR);
+}
+
+static bool send_group(struct work *w, const struct group *g, size_t *n_sent)
+{
+	if (fault_fails("postgres-begin-before"))
+		cut(w);
+	if (!send_plain(w, g->before, n_sent))
+		return false;
+	flush(w);
+	if (fault_fails("postgres-begin-after"))
+		cut(w);
+	if (!send_fence(w, g, n_sent))
+		return false;
+	flush(w);
+	if (fault_fails("postgres-fence-after"))
+		cut(w);
+	if (!send_runs(w, g, n_sent))
+		return false;
+	flush(w);
+	if (fault_fails("postgres-commit-before"))
+		cut(w);
+	if (!send_plain(w, g->after, n_sent) || !PQpipelineSync(w->sink->pg.conn))
+		return false;
+	flush(w);
+	if (fault_fails("postgres-commit-sent"))
+		cut(w);
+	return true;
+}
+
 static enum leat_status insert_group(struct work *w, const struct group *g, struct leat_error *err)
 {
 	PGconn *conn = w->sink->pg.conn;
 	size_t n_sent = 0;
-	bool is_sent;
 	enum leat_status status = prepare_shapes(w, g->from, g->until, err);
 
 	if (status != LEAT_OK)
@@ -248,11 +289,11 @@ static enum leat_status insert_group(struct work *w, const struct group *g, stru
 	if (!PQenterPipelineMode(conn))
 		return postgres_lost(&w->sink->pg, false, err);
 	/* The server commits when it sees COMMIT, sync or not, and nobody knows how much of this has gone out. */
-	is_sent = send_plain(w, g->before, &n_sent) && send_fence(w, g, &n_sent) && send_runs(w, g, &n_sent) &&
-		send_plain(w, g->after, &n_sent) && PQpipelineSync(conn);
-	if (!is_sent)
+	if (!send_group(w, g, &n_sent))
 		return postgres_lost(&w->sink->pg, g->commits, err);
 	status = read_answers(w, g, n_sent, err);
+	if (status == LEAT_OK && fault_fails("postgres-commit-after"))
+		return postgres_lost(&w->sink->pg, g->commits, err);
 	if (w->sink->pg.conn != NULL)
 		(void)PQexitPipelineMode(conn);
 	return status;
@@ -380,17 +421,26 @@ static enum leat_status do_range(struct work *w, size_t from, size_t until, stru
 /* Constraints that would wait for the commit are checked at once here, or no row could be found guilty. */
 static enum leat_status deliver_apart(struct work *w, struct leat_error *err)
 {
-	enum leat_status status = begin(w, err);
+	enum leat_status status;
 
+	if (fault_fails("postgres-apart-before"))
+		cut(w);
+	status = begin(w, err);
 	if (status == LEAT_OK)
 		status = command(w, "SET CONSTRAINTS ALL IMMEDIATE", err);
 	if (status == LEAT_OK)
 		status = do_range(w, 0, w->rows.n, err);
+	if (status == LEAT_OK && fault_fails("postgres-keep-before"))
+		cut(w);
 	if (status == LEAT_OK && w->delivery->is_fenced && w->refused.n > 0)
 		status = fence_keep(w->sink, w->delivery, &w->refused, err);
+	if (status == LEAT_OK && fault_fails("postgres-keep-after"))
+		cut(w);
 	if (status != LEAT_OK)
 		return status;
 	status = command(w, "COMMIT", err);
+	if (status == LEAT_OK && fault_fails("postgres-apart-after"))
+		return postgres_lost(&w->sink->pg, true, err);
 	if (status == LEAT_RETRY && w->sink->pg.conn == NULL)
 		return leat_error_set(err, LEAT_UNKNOWN, 0, "could not learn the outcome of a transaction from postgres at %s",
 		                      w->sink->pg.at);

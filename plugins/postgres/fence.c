@@ -14,6 +14,7 @@
  */
 #include <inttypes.h>
 
+#include "../shared/fault.h"
 #include "../shared/text.h"
 #include "sink.h"
 
@@ -203,6 +204,12 @@ static enum leat_status make_table(struct sink *sink, struct leat_error *err)
 	                      sink->connection.schema, table_name, fault.text);
 }
 
+/* For fault points. */
+static enum leat_status lose(struct sink *sink, struct leat_error *err)
+{
+	return postgres_lost(&sink->pg, false, err);
+}
+
 /* Half of what a statement may take, so that the reason given is the lock. */
 static enum leat_status begin(struct sink *sink, struct leat_error *err)
 {
@@ -252,7 +259,11 @@ static enum leat_status take_row(struct sink *sink, const struct leat_claim *cla
 		return status;
 	sink->fence_claims = PQntuples(result) == 1 ? number_at(result, 0) : 0;
 	PQclear(result);
+	if (fault_fails("postgres-claim-taken"))
+		return lose(sink, err);
 	status = command(sink, "COMMIT", err);
+	if (status == LEAT_OK && fault_fails("postgres-claim-after"))
+		return lose(sink, err);
 	return status == LEAT_OK ? fence_prepare(sink, err) : status;
 }
 
@@ -273,10 +284,14 @@ enum leat_status fence_claim(struct sink *sink, const struct leat_claim *claim, 
 
 	take_names(sink, claim);
 	status = make_table(sink, err);
+	if (status == LEAT_OK && fault_fails("postgres-claim-before"))
+		status = lose(sink, err);
 	if (status == LEAT_OK)
 		status = begin(sink, err);
 	if (status == LEAT_OK)
 		status = lock_row(sink, &before, err);
+	if (status == LEAT_OK && fault_fails("postgres-claim-locked"))
+		status = lose(sink, err);
 	if (status == LEAT_OK)
 		status = before.incarnation > claim->incarnation ? command(sink, "ROLLBACK", err) : take_row(sink, claim, err);
 	if (status == LEAT_OK)

@@ -12,7 +12,9 @@
 #include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
+#include <sys/socket.h>
 
+#include "../shared/fault.h"
 #include "../shared/text.h"
 #include "sink.h"
 
@@ -202,6 +204,12 @@ static enum leat_status load_script(struct sink *sink, struct leat_error *err)
 	return status;
 }
 
+/* For fault points. */
+static void lose(const struct sink *sink)
+{
+	(void)shutdown(sink->redis.conn->fd, SHUT_RDWR);
+}
+
 static enum leat_status take_fence(struct sink *sink, uint64_t incarnation, struct leat_fence *found, struct leat_error *err)
 {
 	struct leat_buffer request = { 0 };
@@ -215,6 +223,8 @@ static enum leat_status take_fence(struct sink *sink, uint64_t incarnation, stru
 	request_text(&request, "1");
 	request_argument(&request, sink->fence_key.data, sink->fence_key.n);
 	request_number(&request, incarnation);
+	if (fault_fails("redis-claim-before"))
+		lose(sink);
 	status = ask(sink, &request, "claim the fence in", &reply, err);
 	leat_buffer_finish(&request);
 	if (status == LEAT_OK && (!read_fence(reply, &fence) || reply->elements != 4))
@@ -224,6 +234,8 @@ static enum leat_status take_fence(struct sink *sink, uint64_t incarnation, stru
 		*found = fence;
 	}
 	freeReplyObject(reply);
+	if (status == LEAT_OK && fault_fails("redis-claim-after"))
+		return leat_error_set(err, LEAT_RETRY, 0, "could not claim the fence in redis at %s: fault point", sink->redis.at);
 	return status;
 }
 
@@ -366,9 +378,15 @@ static redisReply *call_script(struct sink *sink, const struct leat_delivery *d,
 	request_fence(&head, &d->expected);
 	request_fence(&head, &d->next);
 	request_text(&head, claims);
-	is_sent = redis_write(&sink->redis, head.data, head.n, redis_clock_us() + sink->connection.timeout_us) &&
-	          redis_write(&sink->redis, sink->chunk.data, sink->chunk.n, redis_clock_us() + sink->connection.timeout_us);
+	if (fault_fails("redis-script-before"))
+		lose(sink);
+	is_sent = redis_write(&sink->redis, head.data, head.n, redis_clock_us() + sink->connection.timeout_us);
+	if (fault_fails("redis-script-half"))
+		lose(sink);
+	is_sent = is_sent && redis_write(&sink->redis, sink->chunk.data, sink->chunk.n, redis_clock_us() + sink->connection.timeout_us);
 	leat_buffer_finish(&head);
+	if (fault_fails("redis-script-sent"))
+		lose(sink);
 	return is_sent ? redis_read(&sink->redis, redis_clock_us() + sink->connection.timeout_us) : NULL;
 }
 
@@ -468,6 +486,10 @@ enum leat_status fence_deliver(struct sink *sink, const struct leat_delivery *d,
 	if (is_script_unknown(reply)) {
 		freeReplyObject(reply);
 		reply = call_script(sink, d, true, n_arguments);
+	}
+	if (fault_fails("redis-script-after")) {
+		freeReplyObject(reply);
+		reply = NULL;
 	}
 	status = read_outcome(sink, d, reply, ctx, err);
 	freeReplyObject(reply);

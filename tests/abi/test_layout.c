@@ -253,11 +253,12 @@ static const struct layout layouts[] = {
 	AT(leat_fence, epoch, 8),
 	AT(leat_fence, digest, 16),
 
-	SIZE(leat_claim, 32),
+	SIZE(leat_claim, 56),
 	AT(leat_claim, pipeline, 0),
 	AT(leat_claim, sink, 8),
 	AT(leat_claim, is_fenced, 16),
 	AT(leat_claim, incarnation, 24),
+	AT(leat_claim, delivered, 32),
 
 	SIZE(leat_delivery, 72),
 	AT(leat_delivery, is_fenced, 0),

@@ -10,6 +10,7 @@ import psycopg
 import redis
 from confluent_kafka import IsolationLevel, TopicPartition
 from confluent_kafka.admin import OffsetSpec
+from workload import LINES
 
 # How many differences of a kind are told.
 TOLD = 3
@@ -35,9 +36,13 @@ class Expected:
     def __init__(self, events):
         self.steps = collections.defaultdict(list)     # key: (seq, value, n, total, mix, last), in order
         self.postings = collections.defaultdict(list)  # account: (id, amount), sorted
+        self.odd = []                                  # those that are taken
+        self.refused = []
         for event in events:
             if event["kind"] == "step":
                 self.add_step(event["key"], event["seq"], event["value"])
+            elif event["kind"] == "odd":
+                (self.odd if event["id"] % 10 else self.refused).append(event["id"])
             else:
                 self.postings[event["from"]].append((event["id"], -event["amount"]))
                 self.postings[event["to"]].append((event["id"], event["amount"]))
@@ -60,6 +65,7 @@ class Found:
     def __init__(self, kafka, postgres_url, redis_client, topic, steps, postings, prefix):
         self.kafka, self.postgres_url, self.redis = kafka, postgres_url, redis_client
         self.topic, self.steps, self.postings, self.prefix = topic, steps, postings, prefix
+        self.folder, self.odd_table = None, None  # of the pipeline, for the sink `file`; of the odd ones
 
     def count(self, system):
         """How many different steps and postings have come there. (Redis cannot tell which.)"""
@@ -90,10 +96,22 @@ class Found:
 
     def messages(self):
         """Steps and postings of the topic, each key in the order of its partition."""
-        steps, postings = collections.defaultdict(list), collections.defaultdict(list)
+        events = []
         for message in self.kafka.read(self.topic):
-            event = json.loads(message.value())
-            assert message.key().decode() == event["key"]
+            events.append(json.loads(message.value()))
+            assert message.key().decode() == events[-1]["key"]
+        return self.sort(events)
+
+    def lines(self):
+        """Those of the files, the oldest first."""
+        old = sorted(self.folder.glob(LINES + ".[0-9]*"), key=lambda file: -int(file.suffix[1:]))
+        files = [file for file in [*old, self.folder / LINES] if file.exists()]
+        return self.sort(json.loads(line) for file in files for line in file.read_text().splitlines())
+
+    @staticmethod
+    def sort(events):
+        steps, postings = collections.defaultdict(list), collections.defaultdict(list)
+        for event in events:
             if event["kind"] == "step":
                 steps[event["key"]].append(tuple(event[name] for name in ("seq", "value", "n", "total", "mix", "last")))
             else:
@@ -103,16 +121,36 @@ class Found:
     def counters(self, name):
         return {key: int(value) for key, value in self.redis.hgetall(self.prefix + name).items()}
 
+    def odd_rows(self):
+        return [row[0] for row in self.query(f"select id from {self.odd_table}")]
+
+    def odd_counts(self):
+        """Each as often as it was counted."""
+        counts = [pair for digit in range(1, 10) for pair in self.counters(f"odd{digit}").items()]
+        return [int(key) for key, n in counts for _ in range(n)]
+
+    def dead_letters(self):
+        """By node, in this run's folder."""
+        letters = collections.defaultdict(list)
+        for file in (self.folder / "state").glob("*.dead.jsonl"):
+            for line in file.read_text().splitlines():
+                letter = json.loads(line)
+                letters[letter["node"]].append(letter)
+        return letters
+
     def open_transactions(self):
-        """Of the output topic: partitions whose last stable offset is not the high watermark."""
-        partitions = self.kafka.admin.list_topics(self.topic, timeout=30).topics[self.topic].partitions
-        ask = {TopicPartition(self.topic, partition): OffsetSpec.latest() for partition in partitions}
+        return [f"partition {p} is stable up to {stable} of {high}" for p, (stable, high) in self.unstable(self.topic).items()]
+
+    def unstable(self, topic):
+        """Partitions whose last stable offset is not the high watermark, with both."""
+        partitions = self.kafka.admin.list_topics(topic, timeout=30).topics[topic].partitions
+        ask = {TopicPartition(topic, partition): OffsetSpec.latest() for partition in partitions}
 
         def ends(level):
             return {at.partition: end.result().offset for at, end in self.kafka.admin.list_offsets(ask, isolation_level=level).items()}
 
         stable, high = ends(IsolationLevel.READ_COMMITTED), ends(IsolationLevel.READ_UNCOMMITTED)
-        return [f"partition {p} is stable up to {stable[p]} of {high[p]}" for p in high if stable[p] != high[p]]
+        return {p: (stable[p], high[p]) for p in high if stable[p] != high[p]}
 
 
 def check_balances(what, found, wanted):
@@ -137,6 +175,11 @@ def check_kafka(found, expected):
     ]
 
 
+def check_file(found, expected):
+    steps, postings = found.lines()
+    return [*differences("files, steps", steps, expected.steps), *check_balances("files, postings", postings, expected.postings)]
+
+
 def check_postgres(found, expected):
     return [
         *differences("PostgreSQL, steps", found.step_rows(), expected.steps),
@@ -155,10 +198,26 @@ def check_redis(found, expected):
     ]
 
 
+def check_odd(found, expected):
+    """Of dead letters that were told once more after a restart, there is no payload any more: only their number is sure."""
+    letters, faults = found.dead_letters(), []
+    for node, ids in {"odd_rows": found.odd_rows(), "odd_counts": found.odd_counts()}.items():
+        faults += differences(f"odd ones of {node}", collections.Counter(ids), collections.Counter(expected.odd))
+        dead = letters.pop(node, [])
+        told = collections.Counter(letter["payload"]["id"] for letter in dead if letter.get("payload"))
+        if len(dead) != len(expected.refused) or any(n > 1 or one not in expected.refused for one, n in told.items()):
+            twice = [one for one, n in told.items() if n > 1]
+            faults.append(f"dead letters of {node}: {len(dead)}, refused {len(expected.refused)}; {len(told)} with payload, twice {twice[:TOLD]}")
+    return faults + [f"dead letters of {node}: {ones[:TOLD]}" for node, ones in letters.items()]
+
+
 def check(found, expected, systems):
     """All that is wrong, as texts."""
-    checks = {"kafka": check_kafka, "postgres": check_postgres, "redis": check_redis}
-    return [fault for system in systems for fault in checks[system](found, expected)]
+    checks = {"kafka": check_kafka, "postgres": check_postgres, "redis": check_redis, "file": check_file}
+    faults = [fault for system in systems for fault in checks[system](found, expected)]
+    if found.odd_table:
+        return faults + check_odd(found, expected)
+    return faults + [f"dead letters of {node}: {ones[:TOLD]}" for node, ones in found.dead_letters().items()]
 
 
 class Watcher:

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Fixtures of the crash tests: those of the scenarios, and a trial, which is one workload with one pipeline to be killed.
 
-LEAT_CRASH_RUNS    how often each test is run, each time with a seed of its own (1)
-LEAT_CRASH_SEED    the first of the seeds; chosen at random when it is not set, and part of the test's name
+LEAT_CRASH_RUNS      how often each test is run, each time with a seed of its own (1)
+LEAT_CRASH_SEED      the first of the seeds; chosen at random when it is not set, told at the end, and part of the test's name
+LEAT_CRASH_FULL      test_fault_points.py: all cases, so many times
+LEAT_CRASH_RESULTS   test_fault_points.py: a file to which the results are added; those that are in it are not run again
 """
 
 import importlib.util
@@ -33,16 +35,21 @@ redis_client, redis_prefix = scenario.redis_client, scenario.redis_prefix
 leat, pipeline = scenario.leat, scenario.pipeline
 
 from checker import Expected, Found, Watcher, check  # noqa: E402
+from matrix import FULL, Results  # noqa: E402
 from pipeline import PATIENCE  # noqa: E402
-from workload import PARTITIONS, POSTINGS, SCRIPTS, STEPS, SYSTEMS, Feeder, describe  # noqa: E402
+from workload import ODD, PARTITIONS, POSTINGS, SCRIPTS, STEPS, SYSTEMS, Feeder, describe  # noqa: E402
 
 RUNS = int(os.environ.get("LEAT_CRASH_RUNS", "1"))
-SEED = int(os.environ.get("LEAT_CRASH_SEED") or random.randrange(1, 1_000_000))
+SEED = int(os.environ.get("LEAT_CRASH_SEED") or (FULL and Results().seed()) or random.randrange(1, 1_000_000))
 
 
 def pytest_generate_tests(metafunc):
     if "seed" in metafunc.fixturenames:
         metafunc.parametrize("seed", range(SEED, SEED + RUNS), ids=lambda seed: f"seed{seed}")
+
+
+def pytest_terminal_summary(terminalreporter):
+    terminalreporter.write_line(f"LEAT_CRASH_SEED={SEED} makes the same choices again")
 
 
 class Trial:
@@ -83,6 +90,7 @@ class Trial:
         assert run.stop() == 0
         self.watcher.stop()
         print(f"{expected.n} steps and postings, {self.watcher.n} snapshots")
+        self.found.folder = run.folder
         faults = check(self.found, expected, self.systems) + self.watcher.faults[:3]
         if faults:
             pytest.fail("\n".join([f"seed {self.seed}:", *faults]), pytrace=False)
@@ -100,22 +108,31 @@ def systems():
 
 
 @pytest.fixture
-def trial(seed, systems, kafka, topic, table, redis_client, redis_prefix, pipeline, where):
+def odd_share():
+    """How many of the events are odd ones, of which some are refused."""
+    return 0.0
+
+
+@pytest.fixture
+def trial(seed, systems, odd_share, kafka, topic, table, redis_client, redis_prefix, pipeline, where):
     """Fed from now on."""
     name = scenario.unique("crash")
     source, sink = topic("events", partitions=PARTITIONS), topic("messages", partitions=PARTITIONS)
     steps, postings = table("steps", STEPS), table("postings", POSTINGS)
+    odd = table("odd", ODD) if odd_share else None
+    redis_client.set(redis_prefix + "odd0", "no hash")
 
     def make_run():
         """One more folder for the same pipeline."""
-        run = pipeline(describe(name, source, sink, steps, postings, redis_prefix, systems))
+        run = pipeline(describe(name, source, sink, steps, postings, redis_prefix, systems, odd))
         for file, text in SCRIPTS.items():
             (run.folder / file).write_text(text)
         return run
 
     found = Found(kafka, where["POSTGRES_URL"], redis_client, sink, steps, postings, redis_prefix)
+    found.odd_table = odd
     watcher = Watcher(where["POSTGRES_URL"], where["REDIS_URL"], postings, redis_prefix, seed)
-    trial = Trial(name, seed, systems, make_run, Feeder(kafka, source, seed), found, watcher)
+    trial = Trial(name, seed, systems, make_run, Feeder(kafka, source, seed, odd_share), found, watcher)
     yield trial
     trial.close()
     fences = list(redis_client.scan_iter(f"leat:fence:{name}:*"))

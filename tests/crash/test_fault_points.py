@@ -1,58 +1,149 @@
 # SPDX-License-Identifier: Apache-2.0
-"""leat dies at every fault point of core/base/fault.c: when it passes there first, and at a later time chosen by the seed.
+"""leat dies, or a step of it fails, at the fault points of core/base/fault.c: one after the other, so in the recovery from the last.
 
-Only builds with --enable-developer have fault points.
+Only builds with --enable-developer have fault points. matrix.py has what is tried.
 """
 
 import re
 import signal
+import subprocess
+import time
 
 import pytest
-from services import SOURCE
+from conftest import SEED
+from matrix import AFTER, AT_THE_END, BACKUP, FULL, POINTS, RECOVERY, Case, Results, actions, chains, passing
+from workload import ALL_SYSTEMS
 
-POINTS = re.findall(r'^\t"([a-z-]+)",$', (SOURCE / "core" / "base" / "fault.c").read_text(), re.MULTILINE)
-
-# Passed once in the life of a process, or once for each sink. All others are passed with every epoch.
-ONCE = {"incarnation-before", "incarnation-after", "store-open-after", "store-close-before"}
-BY_SINK = {"claim-before", "claim-after", "recover-before", "recover-after"}
-
-
-def later_time(point, chance):
-    """Which passing besides the first."""
-    if point in ONCE:
-        return 1
-    return chance.randint(2, 5 if point in BY_SINK else 40)
+# In a full run: until all sinks have had something, after the second death.
+PAUSE_S = 60
 
 
-@pytest.fixture(scope="module")
+def pytest_generate_tests(metafunc):
+    if "chain" in metafunc.fixturenames:
+        done = Results().done(SEED) if FULL else set()
+        metafunc.parametrize("chain", [i for i in range(len(chains(SEED))) if i not in done], ids=lambda i: f"chain{i}")
+
+
+@pytest.fixture
+def systems():
+    return ALL_SYSTEMS
+
+
+@pytest.fixture
+def odd_share():
+    return 0.02
+
+
+@pytest.fixture(scope="module", autouse=True)
 def developer_build(leat):
-    names = set(re.findall(rb"[a-z-]+", leat.read_bytes()))
-    if not all(point.encode() in names for point in POINTS):
+    if b"LEAT_FAULT" not in leat.read_bytes():
         pytest.skip(f"{leat} was not built with --enable-developer")
 
 
-def die_at(run, point, n):
-    run.environment["LEAT_FAULT"] = f"{point}:kill:{n}"
-    run.start()
-    if point == "store-close-before":
-        run.wait_log(r"incarnation \d+")
-        run.process.send_signal(signal.SIGTERM)
-    assert run.wait_exit() == -signal.SIGKILL, f"leat did not die at {point}, passing {n}\n{run.log}"
-    del run.environment["LEAT_FAULT"]
+def kill_soon(trial):
+    time.sleep(trial.chance.uniform(0, 0.3))
+    trial.run.kill()
 
 
-def test_there_are_fault_points():
-    assert len(POINTS) >= 10 and POINTS == sorted(POINTS)
+def end_after_error(trial, point):
+    """An error of the store or of a sync ends the process. All others are got over, and it dies of something else."""
+    if POINTS[point] == "FATAL":
+        assert trial.run.wait_exit() == 1, trial.run.log
+        return
+    trial.run.wait_log(r": works again$")
+    kill_soon(trial)
 
 
-@pytest.mark.parametrize("point", POINTS)
-@pytest.mark.usefixtures("developer_build")
-def test_death_at_a_fault_point_changes_nothing(trial, point):
+def live(trial, case):
+    """One life of leat, with the case at its end. Returns what LEAT_FAULT was."""
+    fault = f"{case.point}:{case.action}:{passing(case, trial.chance)}"
+    print(f"{time.monotonic():.3f} {fault}", flush=True)
+    trial.run.environment["LEAT_FAULT"] = fault
+    trial.run.start()
+    if case.point in AT_THE_END:
+        trial.wait_for_more(n=1)
+        trial.run.process.send_signal(signal.SIGTERM)
+    if case.action == "kill":
+        assert trial.run.wait_exit() == -signal.SIGKILL, f"leat did not die of {fault}\n{trial.run.log}"
+    else:
+        trial.run.wait_fault(case.point)
+        end_after_error(trial, case.point)
+    del trial.run.environment["LEAT_FAULT"]
+    return fault
+
+
+def die_again(trial):
+    """In the recovery from the last death."""
+    return live(trial, Case(trial.chance.choice(RECOVERY), "kill", "random"))
+
+
+def has_delivered(run):
+    """Each sink of this process, but for that of dead letters, of which there are none."""
+    is_sink = re.compile(r'leat_records_out_total\{.*node="(?!dead_letters).*role="sink"')
+    delivered = [n for series, n in run.metrics().items() if is_sink.match(series)]
+    return len(delivered) > 0 and all(delivered)
+
+
+def seconds_until_more(trial):
+    """From nothing to the first delivery of the slowest sink, without a fault."""
+    begin = time.monotonic()
+    trial.run.start()
+    trial.run.wait_until(lambda: has_delivered(trial.run), "a delivery of each sink", PAUSE_S)
+    pause_s = time.monotonic() - begin
+    trial.run.kill()
+    return pause_s
+
+
+def go_through(trial, cases, lines):
     trial.run.start()
     trial.wait_for_more()
     trial.run.kill()
-    die_at(trial.run, point, 1)
-    die_at(trial.run, point, later_time(point, trial.chance))
+    for case in cases:
+        if case.point in AFTER:
+            live(trial, Case(AFTER[case.point], "kill", "first"))
+        line = {"fault": live(trial, case), **case._asdict()}
+        if FULL:
+            line["second"] = die_again(trial)
+            line["pause_s"] = round(seconds_until_more(trial), 3)
+        lines.append(line)
     trial.run.start()
+    trial.wait_for_more()
+    trial.finish()
+
+
+def test_faults_change_nothing(trial, seed, chain):
+    lines, violation = [], ""
+    try:
+        go_through(trial, chains(seed)[chain], lines)
+    except (AssertionError, pytest.fail.Exception) as failure:
+        violation = str(failure)[:2000]
+        raise
+    finally:
+        Results().append({"seed": seed, "chain": chain, "violation": violation, **line} for line in lines)
+
+
+def backup(run, to, fault):
+    command = [run.leat, "state", "backup", run.file, to, "--state-dir", run.folder / "state"]
+    command += ["--plugin-path", run.plugins] if run.plugins else []
+    return subprocess.run(command, env={**run.environment, "LEAT_FAULT": fault}, capture_output=True, text=True, timeout=60)
+
+
+def is_state(run, folder):
+    return subprocess.run([run.leat, "state", "list", folder], env=run.environment, capture_output=True, timeout=60).returncode == 0
+
+
+@pytest.mark.parametrize("systems", [("postgres",)], ids=["postgres"])
+def test_a_backup_that_is_broken_off_is_none_and_holds_nobody_up(trial, tmp_path):
+    trial.run.start()
+    trial.wait_for_more()
+    for point in BACKUP:
+        for action in actions(point):
+            to = tmp_path / f"{point}-{action}"
+            status = backup(trial.run, to, f"{point}:{action}").returncode
+            assert status == (-signal.SIGKILL if action == "kill" else 1), point
+            # Once it has its name it is whole.
+            assert to.exists() == (point == "backup-rename-after") and to.exists() == is_state(trial.run, to), point
+    to = tmp_path / "whole"
+    assert backup(trial.run, to, "").returncode == 0 and is_state(trial.run, to)
     trial.wait_for_more()
     trial.finish()

@@ -10,6 +10,8 @@ import pytest
 CUTTING_S = 6
 # Longer than a delivery to Kafka waits for an answer before it gives its producer up.
 STANDSTILL_S = 15
+# Longer than the brokers let a transaction of leat's be open.
+TRANSACTION_S = 20
 
 
 def cut_for_a_while(trial, cut):
@@ -43,15 +45,36 @@ def test_cut_connections_to_redis_change_nothing(trial, redis_client):
     trial.finish()
 
 
+def expect_no_open_offsets(trial):
+    """A broker that has crashed may forget to end a transaction in its topic of offsets. Whoever reads that group then waits until
+    somebody ends it by hand (plugins/kafka/README.md). That is no fault of leat's, and nothing else can be seen of it."""
+    before = trial.found.unstable("__consumer_offsets")
+    time.sleep(TRANSACTION_S)
+    after = trial.found.unstable("__consumer_offsets")
+    hanging = [p for p in before if p in after and before[p][0] == after[p][0]]
+    if hanging and "or it is still being changed" in trial.run.log:
+        pytest.xfail(f"the broker has left a transaction open in partitions {hanging} of __consumer_offsets")
+
+
+def wait_for_more(trial, system):
+    try:
+        trial.wait_for_more()
+    except AssertionError:
+        if system == "kafka":
+            expect_no_open_offsets(trial)
+        raise
+
+
 @pytest.mark.parametrize("systems", [("postgres",), ("redis",), ("kafka",)], ids=lambda systems: systems[0])
 def test_a_server_that_crashes_changes_nothing(trial, systems, services):
     trial.run.start()
     for _ in range(2):
-        trial.wait_for_more()
+        wait_for_more(trial, systems[0])
         time.sleep(trial.chance.random())
         services.crash(systems[0])
         time.sleep(trial.chance.uniform(0, 2))
         services.start(systems[0])
+    wait_for_more(trial, systems[0])
     trial.finish()
 
 

@@ -6,6 +6,8 @@ step that is lost, doubled or out of order shows in all that follow.
 
 Transfers: an amount from one account to another. A script makes two postings of it, which two shards of the next script add
 to the balances. Both belong to one event, so to one epoch, so no reader may ever see one without the other.
+
+Odd ones, where a test wants them: one in ten is refused by PostgreSQL and by Redis, and has to become a dead letter of each, once.
 """
 
 import json
@@ -19,11 +21,13 @@ KEYS, ACCOUNTS = 200, 100
 # Beside the pipeline file, by name.
 SCRIPTS = {
     "split.lua": """
-ports = {"steps", "postings"}
+ports = {"steps", "postings", "odd"}
 
 function process(event)
   if event.kind == "step" then
     emit("steps", event)
+  elseif event.kind == "odd" then
+    emit("odd", {id = event.id, digit = event.id % 10})
   else
     emit("postings", {kind = "posting", id = event.id, key = event.from, amount = -event.amount})
     emit("postings", {kind = "posting", id = event.id, key = event.to, amount = event.amount})
@@ -50,17 +54,31 @@ end
 
 STEPS = "key text, seq bigint, value bigint, n bigint, total bigint, mix bigint, last bigint"
 POSTINGS = "key text, n bigint, id bigint, amount bigint, balance bigint"
+ODD = "id bigint check (id % 10 <> 0), digit bigint"
 
 
 SYSTEMS = ("postgres", "redis", "kafka")
+ALL_SYSTEMS = (*SYSTEMS, "file")
+
+# Of the sink `file`, in the pipeline's folder; it begins another one about every second.
+LINES, LINES_BYTES = "lines.jsonl", 256 << 10
 
 
-def describe(name, source, topic, steps, postings, prefix, systems=SYSTEMS):
+def describe_odd(postgres, redis, table, prefix):
+    """Sinks by name. A test has to put a text under prefix + "odd0", which is then no hash."""
+    return {
+        "odd_rows": {**postgres, "input": "split.odd", "table": table},
+        "odd_counts": {**redis, "input": "split.odd", "key": prefix + "odd{digit}", "field": "{id}"},
+    }
+
+
+def describe(name, source, topic, steps, postings, prefix, systems=SYSTEMS, odd=None):
     """The pipeline file, with sinks in these systems. No effect is the same twice as once: messages, rows without a key, increments."""
     kafka = {"type": "kafka", "brokers": "${KAFKA_BROKERS}"}
     postgres = {"type": "postgres", "url": "${POSTGRES_URL}", "schema": steps.split(".")[0]}
     redis = {"type": "redis", "host": "${REDIS_HOST}", "port": "${REDIS_PORT}", "command": "incrby", "field": "{key}"}
     sinks = {
+        "lines": {"type": "file", "input": ["counted", "balanced"], "path": LINES, "rotate_size": LINES_BYTES, "rotate_keep": 1000},
         "messages": {**kafka, "input": ["counted", "balanced"], "topic": topic, "key": "{key}"},
         "steps": {**postgres, "input": "counted", "table": steps},
         "postings": {**postgres, "input": "balanced", "table": postings},
@@ -68,6 +86,9 @@ def describe(name, source, topic, steps, postings, prefix, systems=SYSTEMS):
         "totals": {**redis, "input": "counted", "key": prefix + "totals", "by": "value"},
         "balances": {**redis, "input": "balanced", "key": prefix + "balances", "by": "amount"},
     }
+    sinks = {sink: options for sink, options in sinks.items() if options["type"] in systems}
+    if odd:
+        sinks.update(describe_odd(postgres, redis, odd, prefix))
     return {
         "pipeline": name,
         "delivery": "exactly-once",
@@ -77,16 +98,19 @@ def describe(name, source, topic, steps, postings, prefix, systems=SYSTEMS):
             "counted": {"type": "lua", "input": "split.steps", "key": "key", "script": "count.lua", "shards": 5},
             "balanced": {"type": "lua", "input": "split.postings", "key": "key", "script": "balance.lua", "shards": 3},
         },
-        "sinks": {sink: options for sink, options in sinks.items() if options["type"] in systems},
+        "sinks": sinks,
     }
 
 
-def generate(seed):
+def generate(seed, odd_share=0.0):
     """Endless (key, event), the same for the same seed."""
     chance, seq = random.Random(seed), [0] * KEYS
-    transfer = 0
+    transfer = odd = 0
     while True:
-        if chance.random() < 0.7:
+        if chance.random() < odd_share:
+            odd += 1
+            yield f"k{chance.randrange(KEYS)}", {"kind": "odd", "id": odd}
+        elif chance.random() < 0.7:
             i = chance.randrange(KEYS)
             seq[i] += 1
             yield f"k{i}", {"kind": "step", "key": f"k{i}", "seq": seq[i], "value": chance.randrange(1, 1 << 40)}
@@ -101,10 +125,10 @@ class Feeder:
 
     EVERY_S = 0.01
 
-    def __init__(self, kafka, topic, seed, rate=1500):
+    def __init__(self, kafka, topic, seed, odd_share=0.0, rate=1500):
         self.kafka = kafka
         self.producer = kafka.producer(**{"enable.idempotence": True, "partitioner": "murmur2_random"})
-        self.topic, self.events, self.rate, self.refused = topic, generate(seed), rate, []
+        self.topic, self.events, self.rate, self.refused = topic, generate(seed, odd_share), rate, []
         self.is_over, self.is_paused = threading.Event(), threading.Event()
         self.thread = threading.Thread(target=self.work)
         self.thread.start()

@@ -104,6 +104,27 @@ START_TEST(the_first_claim_finds_nothing)
 }
 END_TEST
 
+/* A broker that has crashed may tell of an empty group until it has read it back. */
+START_TEST(a_fence_that_is_behind_what_was_delivered_is_left_as_it_is)
+{
+	const char *topic = new_topic("behind");
+	struct leat_claim of = { .pipeline = topic, .sink = "node", .is_fenced = true, .incarnation = 2, .delivered = FENCE(1, 4) };
+	struct host *h = sink_of(topic);
+	struct leat_fence found;
+
+	(void)claim(h, topic, 1);
+	for (uint64_t epoch = 1; epoch <= 3; epoch++)
+		expect_ok(h, deliver(h, 1, epoch));
+	expect_ok(h, plugin()->sink->claim(h->self, &of, &found, &h->context, &h->err));
+	expect_fence(&found, 1, 3, FENCE(1, 3).digest);
+	ck_assert_int_eq(deliver(h, 1, 4), LEAT_FATAL);
+	found = claim(h, topic, 2);
+	expect_fence(&found, 1, 3, FENCE(1, 3).digest);
+	host_destroy(h);
+	topic_delete(topic);
+}
+END_TEST
+
 START_TEST(a_claim_finds_what_was_delivered)
 {
 	const char *topic = new_topic("found");
@@ -732,6 +753,7 @@ int main(void)
 	}
 	return leat_test_main("kafka_fenced", (const TTest *[]){
 		the_first_claim_finds_nothing,
+		a_fence_that_is_behind_what_was_delivered_is_left_as_it_is,
 		a_claim_finds_what_was_delivered,
 		a_delivery_that_is_repeated_is_made_once,
 		a_delivery_that_does_not_follow_is_refused,

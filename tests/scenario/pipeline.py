@@ -90,6 +90,13 @@ class Pipeline:
     def wait_log(self, pattern, timeout=PATIENCE):
         return self.wait_until(lambda: re.search(pattern, self.log, re.MULTILINE), f"log line /{pattern}/", timeout)
 
+    def wait_fault(self, point):
+        """Until a fault point (LEAT_FAULT) has acted, be it that leat ended by it."""
+        deadline = time.monotonic() + PATIENCE
+        while f"fault point {point}: " not in self.log:
+            assert time.monotonic() < deadline, f"fault point {point} was not passed in {PATIENCE:g} s\n{self.log}"
+            time.sleep(0.05)
+
     def wait_exit(self, timeout=PATIENCE):
         """For a pipeline that ends by itself. Returns the exit status, negative for a signal."""
         try:

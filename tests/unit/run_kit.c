@@ -360,7 +360,7 @@ static const struct leat_plugin relay_plugin = {
 /* ---- ledger ---- */
 
 struct book {
-	int64_t retention_us, slow_us, jitter_us, away, lose_every, refuse_every;
+	int64_t retention_us, slow_us, jitter_us, away, lose_every, refuse_every, forget;
 	bool is_dead, refuses_twice, refuses_encode;
 	const char *at;
 	bool is_in_doubt; /* the last outcome is unknown, and it was not claimed since */
@@ -380,6 +380,7 @@ static const struct leat_option ledger_options[] = {
 	LEAT_OPTION(INTEGER, struct book, lose_every, "lose_every", "Every so many deliveries the outcome is unknown.", .preset = "0"),
 	LEAT_OPTION(INTEGER, struct book, refuse_every, "refuse_every", "Refuses effects whose i divides by it.", .preset = "0"),
 	LEAT_OPTION(TEXT, struct book, at, "at", "Where the fence is; one for each such place.", .preset = ""),
+	LEAT_OPTION(INTEGER, struct book, forget, "forget", "claim() finds no fence so many times when there has to be one.", .preset = "0"),
 	LEAT_OPTION(BOOL, struct book, is_dead, "dead", "Counts dead letters instead of records.", .preset = "false"),
 	{ 0 },
 };
@@ -445,6 +446,11 @@ static enum leat_status ledger_claim(void *self, const struct leat_claim *claim,
 		return LEAT_OK;
 	if (book->retention_us > 0) /* it may have to begin earlier */
 		memset(book->last, 0xff, sizeof book->last);
+	if (claim->delivered.epoch > 0 && book->forget-- > 0) {
+		ledger.n_forgotten++;
+		*found = (struct leat_fence){ 0 };
+		return LEAT_OK;
+	}
 	pthread_mutex_lock(&ledger.lock);
 	(void)snprintf(name, sizeof name, "%s%s", claim->sink, book->at);
 	book->fence = run_kit_fence(name);

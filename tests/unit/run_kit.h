@@ -32,6 +32,7 @@ struct ledger {
 	_Atomic uint64_t n_fired; /* timers of relays */
 	_Atomic uint64_t longest_slice; /* of timers that one batch has fired in a relay */
 	_Atomic uint64_t n_ticks; /* delivered emissions of timers */
+	_Atomic uint64_t n_forgotten; /* claims that were told of no fence */
 	_Atomic uint64_t n_clashes; /* create() of a relay while its worker was in process() of another */
 	_Atomic uint64_t n_polls;
 	struct leat_fence fence[LEDGER_FENCES]; /* of each sink, as its system would keep them: a restart does not touch them */

@@ -778,6 +778,25 @@ START_TEST(a_sink_that_another_instance_has_claimed_is_left_to_it)
 }
 END_TEST
 
+/* A broker that has crashed tells of an empty group until it has read it back. */
+START_TEST(a_fence_that_is_behind_for_a_while_is_waited_for)
+{
+	static const char text[] = "pipeline: p\nsources: {in: {type: numbers, count: 3000, per_poll: 7}}\n"
+	                           "sinks: {out: {type: ledger, input: in, slow: 1ms, lose_every: 5, forget: 2}}\n";
+	const struct leat_run_options options = options_of(1);
+	struct run_kit kit;
+
+	make_folder();
+	run_kit_start(&kit, text, &options);
+	run_kit_expect_done(&kit);
+	run_kit_finish(&kit);
+	run_kit_expect_all(1, 3000, 1);
+	ck_assert_uint_eq(ledger.n_forgotten, 2);
+	ck_assert_uint_eq(ledger.out_of_order, 0);
+	remove_folder();
+}
+END_TEST
+
 START_TEST(who_has_the_wrong_state_leaves_the_owner_alone)
 {
 	const struct leat_run_options options = options_of(1);
@@ -1378,6 +1397,7 @@ int main(void)
 		a_start_claims_with_a_larger_incarnation_than_any_before,
 		a_start_outbids_a_copy_with_the_same_incarnation,
 		a_sink_that_another_instance_has_claimed_is_left_to_it,
+		a_fence_that_is_behind_for_a_while_is_waited_for,
 		who_has_the_wrong_state_leaves_the_owner_alone,
 		state_has_one_user_and_one_pipeline,
 		state_of_a_node_that_is_gone_is_dropped_only_when_told,
