@@ -303,7 +303,7 @@ static const struct leat_plugin relay_plugin = {
 /* ---- ledger ---- */
 
 struct book {
-	int64_t retention_us, slow_us, jitter_us, away, lose_every, refuse_every;
+	int64_t retention_us, encode_us, slow_us, jitter_us, away, lose_every, refuse_every;
 	bool is_dead, refuses_twice, refuses_encode;
 	leat_symbol i, p;
 	int64_t n_refusals, n_calls;
@@ -313,6 +313,7 @@ struct book {
 
 static const struct leat_option ledger_options[] = {
 	LEAT_OPTION(DURATION, struct book, retention_us, "retention", "What was delivered is kept so long.", .preset = "0us"),
+	LEAT_OPTION(DURATION, struct book, encode_us, "encode", "To encode a record takes so long.", .preset = "0us"),
 	LEAT_OPTION(DURATION, struct book, slow_us, "slow", "A delivery takes so long.", .preset = "0us"),
 	LEAT_OPTION(DURATION, struct book, jitter_us, "jitter", "A delivery takes up to so much longer.", .preset = "0us"),
 	LEAT_OPTION(BOOL, struct book, refuses_twice, "twice", "Refuses each of them twice.", .preset = "false"),
@@ -357,6 +358,7 @@ static enum leat_status ledger_encode(const void *self, const struct leat_record
 	struct entry entry = { -1, 0, 0 };
 
 	(void)ctx;
+	sleep_us(book->encode_us);
 	if (book->refuses_encode)
 		return leat_error_set(err, LEAT_REJECT, 0, "not here");
 	(void)leat_as_integer(leat_map_get(&record->value, book->i), &entry.i);
