@@ -303,7 +303,7 @@ static const struct leat_plugin relay_plugin = {
 /* ---- ledger ---- */
 
 struct book {
-	int64_t retention_us, encode_us, slow_us, jitter_us, away, lose_every, refuse_every;
+	int64_t retention_us, encode_us, slow_us, jitter_us, away, lose_every, refuse_every, large_every;
 	bool is_dead, refuses_twice, refuses_encode;
 	leat_symbol i, p;
 	int64_t n_refusals, n_calls;
@@ -321,6 +321,7 @@ static const struct leat_option ledger_options[] = {
 	LEAT_OPTION(INTEGER, struct book, away, "away", "claim() says so many times that the system is away.", .preset = "0"),
 	LEAT_OPTION(INTEGER, struct book, lose_every, "lose_every", "Every so many deliveries the outcome is unknown.", .preset = "0"),
 	LEAT_OPTION(INTEGER, struct book, refuse_every, "refuse_every", "Refuses effects whose i divides by it.", .preset = "0"),
+	LEAT_OPTION(INTEGER, struct book, large_every, "large_every", "Effects whose i divides by it have 100 bytes more.", .preset = "0"),
 	LEAT_OPTION(BOOL, struct book, is_dead, "dead", "Counts dead letters instead of records.", .preset = "false"),
 	{ 0 },
 };
@@ -366,6 +367,8 @@ static enum leat_status ledger_encode(const void *self, const struct leat_record
 	if (record->key.type == LEAT_TEXT)
 		entry.k = key_number(&record->key);
 	leat_buffer_append(effect, &entry, sizeof entry);
+	if (book->large_every > 0 && entry.i % book->large_every == 0)
+		leat_buffer_append(effect, (const char[100]){ 0 }, 100);
 	return LEAT_OK;
 }
 
