@@ -415,11 +415,10 @@ static void wait_until_noted(struct leat_sink *sink)
 	pthread_mutex_unlock(&sink->lock);
 }
 
-/* A delivery is over. It is the last one until the store knows of it, when it had refusals, as sinks keep those of the last one
- * only (E7), or when too much for one step would be repeated after a restart (E12). */
-static void note_delivered(struct leat_sink *sink, size_t n)
+/* A delivery is over, for the next epoch to tell the store. True: it is the last one until the store knows of it, as it had
+ * refusals, and sinks keep those of the last one only (E7), or as too much for one step would be repeated after a restart (E12). */
+static bool note_delivered(struct leat_sink *sink, size_t n)
 {
-	struct leat_epochs *epochs = sink->pipeline->epochs;
 	bool is_last = sink->n_refusals > 0;
 
 	leat_fault("acknowledge-before");
@@ -429,9 +428,34 @@ static void note_delivered(struct leat_sink *sink, size_t n)
 	sink->delivered_n += n;
 	sink->delivered_bytes += sink->bytes_in_hand;
 	if (sink->n_refusals > 0)
-		sink->delivered_round = leat_epochs_round(epochs);
+		sink->delivered_round = leat_epochs_round(sink->pipeline->epochs);
 	is_last = is_last || !leat_sink_is_one_step(sink, sink->delivered_n - sink->noted_n, sink->delivered_bytes - sink->noted_bytes);
 	pthread_mutex_unlock(&sink->lock);
+	return is_last;
+}
+
+/* Dead letters of what was refused, and that it is delivered, have to be of one epoch (E7): a restart between two would have
+ * the sink tell again what is a dead letter already. False: what was delivered must not be acknowledged. */
+static bool conclude(struct leat_sink *sink, size_t n, int64_t now_us, bool *is_last)
+{
+	struct leat_epochs *epochs = sink->pipeline->epochs;
+	bool is_pinned = epochs != NULL && sink->n_refusals > 0, is_well;
+
+	if (is_pinned)
+		leat_epochs_pin(epochs);
+	is_well = sink->n_refusals == 0 || bury_refused(sink, now_us);
+	if (is_well && epochs != NULL)
+		*is_last = note_delivered(sink, n);
+	if (is_pinned)
+		leat_epochs_unpin(epochs);
+	return is_well;
+}
+
+/* Lets the next one have its turn. */
+static void tell_delivered(struct leat_sink *sink, bool is_last)
+{
+	struct leat_epochs *epochs = sink->pipeline->epochs;
+
 	atomic_fetch_sub(&sink->n_durable, sink->n_epochs);
 	if (is_last)
 		leat_epochs_note(epochs);
@@ -446,6 +470,7 @@ static void *work(void *opaque)
 	struct leat_sink *sink = opaque;
 	struct leat_instance *instance = sink->encoder.instance;
 	int64_t now_us, busy_us;
+	bool is_last = false;
 	size_t n;
 
 	if (!claim(sink))
@@ -466,12 +491,12 @@ static void *work(void *opaque)
 		leat_counter_add(&instance->counters.busy_ns, (uint64_t)(leat_clock_monotonic_us() - busy_us) * 1000);
 		count_latency(sink, n, now_us);
 		leat_counter_add(&instance->counters.records_out, n - sink->n_refusals);
-		if (sink->n_refusals > 0 && !bury_refused(sink, now_us))
+		if (!conclude(sink, n, now_us, &is_last))
 			break;
 		let_go(sink, sink->taken);
 		sink->taken = NULL;
 		if (sink->pipeline->epochs != NULL)
-			note_delivered(sink, n);
+			tell_delivered(sink, is_last);
 	}
 	return NULL;
 }

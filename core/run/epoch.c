@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The coordinator. Its lock order: layout, then lock; it holds layout for a whole round. */
+/* The coordinator. Its lock order: layout, then pin, then lock; it holds layout for a whole round. */
 #include "run/epoch.h"
 
 #include <inttypes.h>
@@ -45,6 +45,7 @@ struct leat_epochs {
 	struct leat_cap cap;     /* of what is read and fired */
 	_Atomic bool is_full[2]; /* by round, as in cap.h */
 	pthread_mutex_t layout;
+	pthread_mutex_t pin; /* held where a round begins */
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
 	bool is_in_round;      /* under the lock, as all below */
@@ -137,6 +138,7 @@ enum leat_status leat_epochs_create(struct leat_pipeline *p, struct leat_epochs 
 	e->node = leat_allocate_zeroed(p->description->n_nodes + 1, sizeof *e->node);
 	e->memory.limit = p->options.state_bytes;
 	pthread_mutex_init(&e->layout, NULL);
+	pthread_mutex_init(&e->pin, NULL);
 	pthread_mutex_init(&e->lock, NULL);
 	leat_condition_init(&e->changed);
 	status = leat_store_open(folder, p->description->name, &e->store, err);
@@ -178,6 +180,7 @@ void leat_epochs_destroy(struct leat_epochs *e)
 	leat_buffer_finish(&e->scratch);
 	pthread_cond_destroy(&e->changed);
 	pthread_mutex_destroy(&e->lock);
+	pthread_mutex_destroy(&e->pin);
 	pthread_mutex_destroy(&e->layout);
 	free(e);
 }
@@ -210,6 +213,16 @@ void leat_epochs_count(struct leat_epochs *e, uint64_t round, uint64_t records, 
 bool leat_epochs_is_full(const struct leat_epochs *e, uint64_t round)
 {
 	return atomic_load(&e->is_full[round & 1]);
+}
+
+void leat_epochs_pin(struct leat_epochs *e)
+{
+	pthread_mutex_lock(&e->pin);
+}
+
+void leat_epochs_unpin(struct leat_epochs *e)
+{
+	pthread_mutex_unlock(&e->pin);
 }
 
 void leat_epochs_nudge(struct leat_epochs *e)
@@ -435,7 +448,9 @@ static void run_round(struct leat_epochs *e)
 	atomic_store(&e->n_behind, p->n_shards);
 	leat_cap_open(&e->cap, leat_epochs_round(e) + 1);
 	atomic_store(&e->is_full[(leat_epochs_round(e) + 1) & 1], false);
+	leat_epochs_pin(e);
 	round = atomic_fetch_add(&e->round, 1);
+	leat_epochs_unpin(e);
 	for (uint32_t i = 0; i < p->n_workers; i++)
 		leat_worker_wake(&p->worker[i]);
 	pthread_mutex_lock(&e->lock);

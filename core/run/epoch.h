@@ -49,6 +49,10 @@ void leat_epochs_fill(struct leat_epochs *epochs, uint64_t round);
 bool leat_epochs_is_full(const struct leat_epochs *epochs, uint64_t round);
 /* The pipeline stops: whoever waits in here comes out. Any thread. */
 void leat_epochs_wake(struct leat_epochs *epochs);
+/* Between the two no round begins, so that what a sink's thread does is of one. Short; leat_epochs_note() and the like may be
+ * called. */
+void leat_epochs_pin(struct leat_epochs *epochs);
+void leat_epochs_unpin(struct leat_epochs *epochs);
 /* A sink has delivered: the coordinator may have waited for that. */
 void leat_epochs_nudge(struct leat_epochs *epochs);
 /* Nothing is left that is not durable. */

@@ -117,6 +117,8 @@ static void take_presets(struct leat_run_options *options)
 		options->ring_capacity = 64;
 	if (options->batch_bytes == 0)
 		options->batch_bytes = 64 << 10;
+	if (options->effect_bytes == 0)
+		options->effect_bytes = 512 << 20;
 	if (options->fence_age_us == 0)
 		options->fence_age_us = INT64_C(86400) * 1000000;
 	if (options->epoch_records == 0)

@@ -22,6 +22,7 @@ struct leat_run_options {
 	size_t batch_bytes;     /* read from a partition at once; 0: 64 KiB */
 	size_t epoch_records;   /* an epoch ends when so many were read, fired or encoded for one sink; 0: 65536 */
 	size_t epoch_bytes;     /* or so many bytes of them; 0: 8 MiB */
+	size_t effect_bytes;    /* one effect has no more; 0: 512 MiB */
 	int64_t fence_age_us;   /* a fence in a sink is written again when it is so old; 0: a day */
 	uint64_t disk_low;      /* reading stops when the store's disk has less left; 0: 256 MiB, or a share of a small one */
 	const char *state_dir;  /* where the store's folder is, PIPELINE.state; NULL: "." */

@@ -201,18 +201,18 @@ void leat_encoder_finish(struct leat_encoder *encoder)
 	leat_buffer_finish(&encoder->scratch);
 }
 
-/* What one group has at most, but for its last effect's bytes; what one effect may have. */
-enum { GROUP_EFFECTS = 4096, GROUP_BYTES = 1 << 20, EFFECT_BYTES_MAX = 512 << 20 };
+/* What one group has at most, but for its last effect's bytes. */
+enum { GROUP_EFFECTS = 4096, GROUP_BYTES = 1 << 20 };
 
 static enum leat_status encode_one(const struct leat_encoder *encoder, const struct leat_record *record, struct leat_buffer *effect,
                                    struct leat_error *err)
 {
 	struct leat_instance *instance = encoder->instance;
-	size_t start = effect->n;
+	size_t start = effect->n, most = encoder->pipeline->options.effect_bytes;
 	enum leat_status status = instance->node->plugin->sink->encode(instance->self, record, effect, &instance->context, err);
 
-	if (status == LEAT_OK && instance->breach == NULL && effect->n - start > EFFECT_BYTES_MAX)
-		return leat_error_set(err, LEAT_REJECT, 0, "cannot deliver %zu bytes as one effect, %d at most", effect->n - start, EFFECT_BYTES_MAX);
+	if (status == LEAT_OK && instance->breach == NULL && effect->n - start > most)
+		return leat_error_set(err, LEAT_REJECT, 0, "cannot deliver an effect of %zu bytes, %zu at most", effect->n - start, most);
 	return status;
 }
 

@@ -360,7 +360,7 @@ static const struct leat_plugin relay_plugin = {
 /* ---- ledger ---- */
 
 struct book {
-	int64_t retention_us, slow_us, jitter_us, away, lose_every, refuse_every, forget;
+	int64_t retention_us, encode_us, slow_us, jitter_us, away, lose_every, refuse_every, large_every, forget;
 	bool is_dead, refuses_twice, refuses_encode;
 	const char *at;
 	bool is_in_doubt; /* the last outcome is unknown, and it was not claimed since */
@@ -372,6 +372,7 @@ struct book {
 
 static const struct leat_option ledger_options[] = {
 	LEAT_OPTION(DURATION, struct book, retention_us, "retention", "What was delivered is kept so long.", .preset = "0us"),
+	LEAT_OPTION(DURATION, struct book, encode_us, "encode", "To encode a record takes so long.", .preset = "0us"),
 	LEAT_OPTION(DURATION, struct book, slow_us, "slow", "A delivery takes so long.", .preset = "0us"),
 	LEAT_OPTION(DURATION, struct book, jitter_us, "jitter", "A delivery takes up to so much longer.", .preset = "0us"),
 	LEAT_OPTION(BOOL, struct book, refuses_twice, "twice", "Refuses each of them twice.", .preset = "false"),
@@ -381,6 +382,7 @@ static const struct leat_option ledger_options[] = {
 	LEAT_OPTION(INTEGER, struct book, refuse_every, "refuse_every", "Refuses effects whose i divides by it.", .preset = "0"),
 	LEAT_OPTION(TEXT, struct book, at, "at", "Where the fence is; one for each such place.", .preset = ""),
 	LEAT_OPTION(INTEGER, struct book, forget, "forget", "claim() finds no fence so many times when there has to be one.", .preset = "0"),
+	LEAT_OPTION(INTEGER, struct book, large_every, "large_every", "Effects whose i divides by it have 100 bytes more.", .preset = "0"),
 	LEAT_OPTION(BOOL, struct book, is_dead, "dead", "Counts dead letters instead of records.", .preset = "false"),
 	{ 0 },
 };
@@ -418,6 +420,7 @@ static enum leat_status ledger_encode(const void *self, const struct leat_record
 	struct entry entry = { -1, 0, 0 };
 
 	(void)ctx;
+	sleep_us(book->encode_us);
 	if (book->refuses_encode)
 		return leat_error_set(err, LEAT_REJECT, 0, "not here");
 	(void)leat_as_integer(leat_map_get(&record->value, book->i), &entry.i);
@@ -426,6 +429,8 @@ static enum leat_status ledger_encode(const void *self, const struct leat_record
 		entry.k = key_number(&record->key);
 	(void)leat_as_integer(&record->value, &entry.k); /* a tick */
 	leat_buffer_append(effect, &entry, sizeof entry);
+	if (book->large_every > 0 && entry.i % book->large_every == 0)
+		leat_buffer_append(effect, (const char[100]){ 0 }, 100);
 	return LEAT_OK;
 }
 

@@ -346,7 +346,8 @@ START_TEST(what_a_sink_refuses_is_one_dead_letter_wherever_it_is_ended)
 		"sources: {in: {type: numbers, partitions: 2, count: 3000, per_poll: 7, endless: true}}\n"
 		"sinks:\n"
 		"  out: {type: ledger, input: in, slow: 1ms, jitter: 3ms, lose_every: 6, refuse_every: 10}\n"
-		"  dead: {type: ledger, input: out.dead, dead: true, jitter: 2ms, lose_every: 9}\n";
+		"  dead: {type: ledger, input: out.dead, dead: true, jitter: 2ms, lose_every: 9}\n"
+		"  late: {type: ledger, input: out.dead, dead: true, encode: 1ms}\n";
 	const struct leat_run_options options = options_of(2);
 	struct run_kit kit;
 
@@ -359,11 +360,11 @@ START_TEST(what_a_sink_refuses_is_one_dead_letter_wherever_it_is_ended)
 		run_kit_finish(&kit);
 		run_kit_restart(&kit, refusing, &options);
 	}
-	await_counter(&kit, &ledger.n_dead, 600);
+	await_counter(&kit, &ledger.n_dead, 1200);
 	leat_pipeline_drain(kit.pipeline);
 	run_kit_expect_done(&kit);
 	run_kit_finish(&kit);
-	ck_assert_uint_eq(ledger.n_dead, 600);
+	ck_assert_uint_eq(ledger.n_dead, 1200);
 	ck_assert_uint_eq(ledger.n_effects, 5400);
 	remove_folder();
 }

@@ -488,6 +488,25 @@ START_TEST(dead_letters_that_are_refused_in_turn_go_on_to_the_next_sink)
 }
 END_TEST
 
+START_TEST(an_effect_that_is_too_large_is_a_dead_letter)
+{
+	const struct leat_run_options options = { .effect_bytes = 100 };
+	struct run_kit kit;
+
+	run_kit_start(&kit,
+	              "pipeline: p\ndelivery: at-least-once\n"
+	              "sources: {in: {type: numbers, count: 1000}}\n"
+	              "sinks:\n"
+	              "  out: {type: ledger, input: in, large_every: 4}\n"
+	              "  dead: {type: ledger, input: out.dead, dead: true}\n",
+	              &options);
+	run_kit_expect_done(&kit);
+	ck_assert_uint_eq(ledger.n_effects, 750);
+	ck_assert_uint_eq(ledger.n_dead, 250);
+	run_kit_finish(&kit);
+}
+END_TEST
+
 START_TEST(a_dead_letter_that_cannot_be_kept_is_not_acknowledged)
 {
 	struct leat_error err;
@@ -845,6 +864,7 @@ int main(void)
 					     nothing_is_acknowledged_before_it_is_delivered,
 					     an_effect_refused_twice_is_one_dead_letter,
 					     dead_letters_that_are_refused_in_turn_go_on_to_the_next_sink,
+					     an_effect_that_is_too_large_is_a_dead_letter,
 					     a_dead_letter_that_cannot_be_kept_is_not_acknowledged,
 					     a_drain_that_waits_for_a_system_ends_when_it_is_aborted,
 					     any_inputs_in_any_stage_get_every_record,
