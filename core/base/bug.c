@@ -8,6 +8,7 @@ const char *const leat_bug_names[] = {
 	"acknowledged-early",
 	"barrier-in-a-batch",
 	"barrier-overtaken",
+	"budget-ignored",
 	"change-not-stored",
 	"digest-not-chained",
 	"digest-not-compared",

@@ -426,6 +426,25 @@ START_TEST(a_key_finds_its_state_in_the_next_process)
 }
 END_TEST
 
+START_TEST(a_slow_sink_holds_up_the_reading)
+{
+	static const char slow[] = "pipeline: p\nsources: {in: {type: numbers, partitions: 5, count: 4000, per_poll: 40}}\n"
+	                           "operators: {hop: {type: relay, input: in, key: k, shards: 3}}\n"
+	                           "sinks: {out: {type: ledger, input: hop, slow: 30ms}}\n";
+	const struct leat_run_options options = options_of(2);
+	struct run_kit kit;
+
+	make_folder();
+	run_kit_start(&kit, slow, &options);
+	run_kit_expect_done(&kit);
+	run_kit_finish(&kit);
+	run_kit_expect_all(5, 4000, 1);
+	/* The budget is 256 KiB, and 360 records were seen to be in flight; without it some 8000 of the 20,000. */
+	ck_assert_uint_lt(ledger.max_in_flight, 3000);
+	remove_folder();
+}
+END_TEST
+
 /* Without effects nothing else waits for the last epoch. */
 START_TEST(a_drain_makes_state_durable_that_has_no_effects)
 {
@@ -1387,6 +1406,7 @@ int main(void)
 		what_a_sink_refuses_is_one_dead_letter_wherever_it_is_ended,
 		state_goes_on_counting_after_a_drain,
 		a_key_finds_its_state_in_the_next_process,
+		a_slow_sink_holds_up_the_reading,
 		a_drain_makes_state_durable_that_has_no_effects,
 		a_time_without_events_makes_no_epochs,
 		a_sink_that_is_not_where_the_store_has_it_is_told,
