@@ -42,8 +42,8 @@ def pytest_generate_tests(metafunc):
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item):
     report = yield
-    if report.when == "call" and not report.skipped:
-        item.stash[has_failed] = report.failed
+    if report.when == "call" and (not report.skipped or hasattr(report, "wasxfail")):
+        item.stash[has_failed] = not report.passed
     return report
 
 

@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A disk that keeps what was synced and nothing else, and one on which syncs fail: syncs.c, and what its journal says."""
+
+import os
+import pathlib
+import shutil
+import subprocess
+
+HERE = pathlib.Path(__file__).resolve().parent
+PAGE = 4096
+
+
+def build(folder):
+    """Compiles syncs.c, returns the library's path."""
+    library = folder / "syncs.so"
+    compiler = os.environ.get("CC", "cc").split()
+    warnings = ["-std=c11", "-Wall", "-Wextra", "-Werror"]
+    subprocess.run([*compiler, *warnings, "-O1", "-g", "-shared", "-fPIC", "-o", library, HERE / "syncs.c", "-ldl"], check=True)
+    return library
+
+
+class Disk:
+    """Of the state folder of one pipeline. `chance` decides what becomes of bytes that were written and not synced."""
+
+    def __init__(self, library, run, chance):
+        self.folder = (run.folder / "state").resolve()
+        self.aside = run.folder.resolve() / "syncs"
+        self.journal, self.links, self.trouble = self.aside / "journal", self.aside / "links", self.aside / "trouble"
+        self.chance = chance
+        self.folder.mkdir()
+        self.aside.mkdir()
+        self.forget()
+        run.environment.update({
+            "LD_PRELOAD": str(library),
+            "LEAT_SYNCS_FOLDER": str(self.folder),
+            "LEAT_SYNCS_JOURNAL": str(self.aside),
+            "LEAT_SYNCS_TROUBLE": str(self.trouble),
+        })
+
+    def fail_syncs(self, ending):
+        """Of files whose path ends so, with EIO, until heal()."""
+        self.trouble.write_text(f"fail {ending}")
+
+    def die_at_sync(self, ending):
+        """What was written and is about to be synced is the last that leat did."""
+        self.trouble.write_text(f"kill {ending}")
+
+    def heal(self):
+        self.trouble.unlink()
+
+    def forget(self):
+        """What is in the folder now is durable."""
+        shutil.rmtree(self.links, ignore_errors=True)
+        self.links.mkdir()
+        lines = []
+        for path, _, names in os.walk(self.folder):
+            lines.append("folder " + path.removeprefix(str(self.folder)))
+            for name in names:
+                inode = os.stat(os.path.join(path, name)).st_ino
+                os.link(os.path.join(path, name), self.links / str(inode))
+                lines.append(f"entry {inode} {name}")
+            lines.append("end")
+            lines += [f"file {os.stat(os.path.join(path, name)).st_ino} {os.stat(os.path.join(path, name)).st_size}" for name in names]
+        self.journal.write_text("".join(line + "\n" for line in lines))
+
+    def read_journal(self):
+        """What is durable: {inode: size} of files, {path: {name: inode}} of folders."""
+        sizes, folders, entries = {}, {}, {}
+        for line in self.journal.read_text().splitlines():
+            word, *rest = line.split(" ", 1)
+            if word == "folder":
+                path, entries = rest[0], {}
+            elif word == "entry":
+                inode, name = rest[0].split(" ", 1)
+                entries[name] = int(inode)
+            elif word == "end":
+                folders[path] = entries
+            else:
+                inode, size = map(int, rest[0].split(" "))
+                sizes[inode] = max(size, sizes.get(inode, 0))
+        return sizes, folders
+
+    def cut_short(self, data, size):
+        """What is left of bytes that were not synced: the first ones."""
+        return data[:self.chance.randint(size, len(data))]
+
+    def with_holes(self, data, size):
+        """Pages are written in any order: one that was not is as it was, with nothing but zeros behind what was synced."""
+        left = bytearray(data)
+        for page in range(size // PAGE * PAGE, len(data), PAGE):
+            if self.chance.random() < 0.5:
+                begin, end = max(page, size), min(page + PAGE, len(data))
+                left[begin:end] = bytes(end - begin)
+        return bytes(left)
+
+    def durable_bytes(self, inode, size, tear):
+        data = (self.links / str(inode)).read_bytes()
+        assert len(data) >= size, f"syncs.c counts on files that grow, {inode} had {size} bytes and has {len(data)}"
+        return tear(data, size)
+
+    def lose_what_was_not_synced(self, tear=None):
+        """As a power cut, when the process is dead. Returns how many bytes of the store's log were not synced."""
+        sizes, folders = self.read_journal()
+        left, n_lost = self.aside / "left", 0
+        shutil.rmtree(left, ignore_errors=True)
+        # A folder's own name is taken for durable, see README.md.
+        for path, _, _ in os.walk(self.folder):
+            inside = path.removeprefix(str(self.folder))
+            to = left / inside.removeprefix("/")
+            to.mkdir(mode=0o700)
+            for name, inode in folders.get(inside, {}).items():
+                data = self.durable_bytes(inode, sizes.get(inode, 0), tear or self.cut_short)
+                (to / name).write_bytes(data)
+                n_lost += (self.links / str(inode)).stat().st_size - sizes.get(inode, 0) if name.endswith(".log") else 0
+        shutil.rmtree(self.folder)
+        left.rename(self.folder)
+        self.forget()
+        return n_lost
