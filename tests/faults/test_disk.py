@@ -1,12 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """The disk of the state folder: full, broken, and with nothing on it but what was synced."""
 
+import os
 import re
 import signal
+import subprocess
 import time
 
+import psycopg
 import pytest
+from crash_fixtures import scenario
 from disk import Disk, build
+from looks import is_read
 
 # Whether each is between a write and its sync. At any other moment there is mostly nothing that is not synced.
 POWER_CUTS = [False, True, True, False, True]
@@ -64,6 +69,76 @@ def test_a_sync_that_fails_ends_leat_and_changes_nothing(trial, disk):
     assert re.search(said, trial.run.log), trial.run.log
     disk.heal()
     disk.lose_what_was_not_synced()
+    trial.run.start()
+    trial.wait_for_more()
+    trial.finish()
+
+
+class SmallDisk:
+    """A file system of its own for the state folder. What leat needs of it is a small part; the rest is taken by one large file."""
+
+    SIZE = 256 << 20
+    LOW = SIZE // 20  # where leat stops reading
+
+    def __init__(self, folder):
+        self.folder, self.ballast = folder, folder / "ballast"
+        folder.mkdir()
+        subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={self.SIZE}", "leat-test", folder], check=True)
+
+    def left(self):
+        disk = os.statvfs(self.folder)
+        return disk.f_bavail * disk.f_frsize
+
+    def fill(self, left):
+        """Up to so many bytes."""
+        with open(self.ballast, "ab") as file:
+            os.posix_fallocate(file.fileno(), 0, max(1, file.tell() + self.left() - left))
+
+    def make_room(self):
+        self.ballast.unlink()
+
+    def close(self):
+        subprocess.run(["umount", self.folder], check=True)
+
+
+@pytest.fixture
+def small_disk(trial):
+    if os.geteuid() != 0:
+        scenario.unavailable("only root may mount a file system")
+    disk = SmallDisk(trial.run.folder / "state")
+    yield disk
+    trial.run.kill()
+    disk.close()
+
+
+def test_a_disk_that_gets_full_stops_the_reading_and_not_the_delivery(trial, small_disk, where):
+    trial.run.start()
+    trial.wait_for_more()
+    with psycopg.connect(where["POSTGRES_URL"]) as rival:
+        rival.execute(f"lock table {trial.found.steps}")  # PostgreSQL takes nothing until it is free again
+        time.sleep(trial.chance.uniform(0.5, 1.5))
+        small_disk.fill(SmallDisk.LOW // 2)
+        trial.run.wait_log("sources are not read: the disk of")
+        assert not is_read(trial.run)
+        behind = rival.execute(f"select count(*) from {trial.found.steps}").fetchone()[0]
+    trial.run.wait_until(lambda: trial.count() > behind, "what had been read")
+    assert not is_read(trial.run)
+    small_disk.make_room()
+    trial.run.wait_log("sources are read again: the disk of")
+    trial.wait_for_more()
+    trial.finish()
+
+
+def test_a_disk_that_is_full_changes_nothing(trial, small_disk):
+    trial.run.start()
+    trial.wait_for_more()
+    small_disk.fill(0)
+    trial.run.wait_log("sources are not read: the disk of")
+    trial.run.kill()
+    trial.run.start()
+    # 1 and a reason is what it should be; Debian's RocksDB may abort by an assertion of its own.
+    assert trial.run.wait_exit() in (1, -signal.SIGABRT)
+    small_disk.make_room()
     trial.run.start()
     trial.wait_for_more()
     trial.finish()
