@@ -10,7 +10,7 @@ import random
 import time
 
 import pytest
-from checker import differences
+from checker import differences, open_transactions
 
 ROUNDS, EVENTS = 5, 2000
 KEYS = 50
@@ -150,6 +150,7 @@ def test_poison_among_events_becomes_dead_letters_once_each(
         *differences("Kafka", in_topic, expected.taken["messages"]),
         *differences("PostgreSQL", in_table, expected.taken["rows"]),
         *differences("Redis", counts, +expected.buckets),
+        *(one for written in (messages, dead) for one in open_transactions(kafka, written)),
     ]
     if outcome.violations:
         pytest.fail("\n".join([f"seed {seed}:", *outcome.violations]), pytrace=False)
