@@ -53,8 +53,9 @@ class Disk:
         shutil.rmtree(self.links, ignore_errors=True)
         self.links.mkdir()
         lines = []
-        for path, _, names in os.walk(self.folder):
+        for path, inner, names in os.walk(self.folder):
             lines.append("folder " + path.removeprefix(str(self.folder)))
+            lines += [f"inner {name}" for name in inner]
             for name in names:
                 inode = os.stat(os.path.join(path, name)).st_ino
                 os.link(os.path.join(path, name), self.links / str(inode))
@@ -64,7 +65,7 @@ class Disk:
         self.journal.write_text("".join(line + "\n" for line in lines))
 
     def read_journal(self):
-        """What is durable: {inode: size} of files, {path: {name: inode}} of folders."""
+        """What is durable: {inode: size} of files, {path: {name: inode, or None for a folder}} of folders."""
         sizes, folders, entries = {}, {}, {}
         for line in self.journal.read_text().splitlines():
             word, *rest = line.split(" ", 1)
@@ -73,6 +74,8 @@ class Disk:
             elif word == "entry":
                 inode, name = rest[0].split(" ", 1)
                 entries[name] = int(inode)
+            elif word == "inner":
+                entries[rest[0]] = None
             elif word == "end":
                 folders[path] = entries
             else:
@@ -98,21 +101,27 @@ class Disk:
         assert len(data) >= size, f"syncs.c counts on files that grow, {inode} had {size} bytes and has {len(data)}"
         return tear(data, size)
 
-    def lose_what_was_not_synced(self, tear=None):
-        """As a power cut, when the process is dead. Returns how many bytes of the store's log were not synced."""
+    def lose_what_was_not_synced(self, tear=None, keeps_folders=True):
+        """As a power cut, when the process is dead. Returns how many bytes of the store's log were not synced.
+
+        `keeps_folders`: a folder is durable as soon as it is made, though it may be so without what is in it.
+        """
         sizes, folders = self.read_journal()
-        left, n_lost = self.aside / "left", 0
+        left, n_unsynced = self.aside / "left", 0
         shutil.rmtree(left, ignore_errors=True)
-        # A folder's own name is taken for durable, see README.md.
-        for path, _, _ in os.walk(self.folder):
+        for path, inner, _ in os.walk(self.folder):
             inside = path.removeprefix(str(self.folder))
+            entries = folders.get(inside, {})
+            if not keeps_folders:
+                inner[:] = [name for name in inner if name in entries]
             to = left / inside.removeprefix("/")
             to.mkdir(mode=0o700)
-            for name, inode in folders.get(inside, {}).items():
-                data = self.durable_bytes(inode, sizes.get(inode, 0), tear or self.cut_short)
-                (to / name).write_bytes(data)
-                n_lost += (self.links / str(inode)).stat().st_size - sizes.get(inode, 0) if name.endswith(".log") else 0
+            for name, inode in entries.items():
+                if inode is not None:
+                    size = sizes.get(inode, 0)
+                    (to / name).write_bytes(self.durable_bytes(inode, size, tear or self.cut_short))
+                    n_unsynced += (self.links / str(inode)).stat().st_size - size if name.endswith(".log") else 0
         shutil.rmtree(self.folder)
         left.rename(self.folder)
         self.forget()
-        return n_lost
+        return n_unsynced

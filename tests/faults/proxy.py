@@ -62,6 +62,7 @@ class Proxy:
         self.is_open = asyncio.Event()
         self.is_open.set()
         self.is_holding, self.held, self.late_answer = False, None, None
+        self.is_losing, self.n_lost = False, 0
         self.tasks = set()
         self.thread = threading.Thread(target=self.loop.run_forever)
         self.thread.start()
@@ -83,6 +84,10 @@ class Proxy:
     def hold_end_of_transaction(self):
         """The next one. When its client has closed the connection, it goes in during the same producer's next transaction."""
         self.held, self.late_answer, self.is_holding = None, None, True
+
+    def lose_answer_to_end_of_transaction(self):
+        """The next one: the broker has done it, and the connection is gone before its client hears of it."""
+        self.is_losing = True
 
     async def _serve(self, reader, writer):
         task = asyncio.current_task()
@@ -117,7 +122,7 @@ class Connection:
         self.reader, self.writer, self.up_reader, self.up_writer = reader, writer, up_reader, up_writer
         self.own = HOST.encode() + struct.pack(">i", proxy.broker[1])
         self.shown = HOST.encode() + struct.pack(">i", proxy.port)
-        self.is_held = False
+        self.is_held, self.lost = False, None
 
     async def serve(self):
         """Until one side has closed. The broker's side of a connection with a held request stays open."""
@@ -140,6 +145,8 @@ class Connection:
                 self.proxy.held = Held(request, self.up_reader, self.up_writer)
             if self.is_held:
                 continue  # what comes behind it waits as well, and is never sent
+            if self.proxy.is_losing and kind_of(request) == END_TRANSACTION:
+                self.proxy.is_losing, self.lost = False, request[8:12]
             self.up_writer.write(request)
             await self.up_writer.drain()
             if self.begins_transaction_of_held(request):
@@ -163,7 +170,11 @@ class Connection:
             while True:
                 answer = await read_frame(self.up_reader)
                 await self.proxy.is_open.wait()
+                if answer[4:8] == self.lost:
+                    self.proxy.n_lost += 1
+                    break
                 self.writer.write(answer.replace(self.own, self.shown))
                 await self.writer.drain()
         except (OSError, asyncio.IncompleteReadError):
-            self.writer.close()
+            pass
+        self.writer.close()

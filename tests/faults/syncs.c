@@ -9,7 +9,7 @@
  *                       "kill ENDING" the process dies (SIGKILL) at the first of them, which does not take place
  *
  * The journal has a line for each sync that has succeeded: "file INODE SIZE", or "folder PATH", behind that "entry INODE NAME"
- * for each file in it, and "end". What is durable of a file is as many bytes as it had when its sync began: the
+ * for each file in it, "inner NAME" for each folder, and "end". What is durable of a file is as many bytes as it had when its sync began: the
  * files that are watched only ever grow at their end. A hard link in `links` keeps each file that is named in the journal, because
  * a number of an inode that is gone would come again for another file, and a removal that is not durable has to be undone.
  */
@@ -110,7 +110,11 @@ static void note_folder(const char *path, const char *inside, struct text *text)
 		give_up("read", path);
 	add(text, "folder %s\n", inside);
 	while ((entry = readdir(folder)) != NULL) {
-		if (fstatat(dirfd(folder), entry->d_name, &file, AT_SYMLINK_NOFOLLOW) != 0 || !S_ISREG(file.st_mode))
+		if (fstatat(dirfd(folder), entry->d_name, &file, AT_SYMLINK_NOFOLLOW) != 0 || entry->d_name[0] == '.')
+			continue;
+		if (S_ISDIR(file.st_mode))
+			add(text, "inner %s\n", entry->d_name);
+		if (!S_ISREG(file.st_mode))
 			continue;
 		keep_link(dirfd(folder), entry->d_name, 0, file.st_ino);
 		add(text, "entry %ju %s\n", (uintmax_t)file.st_ino, entry->d_name);

@@ -9,6 +9,8 @@ from proxy import Proxy
 # The brokers abort a transaction of leat's that is open for longer than 15 s, TRANSACTION_MS in plugins/kafka/producer.c.
 UNREACHABLE_S = 20
 
+LOST_ANSWERS = 10
+
 # What a broker says to a producer that has been taken over.
 INVALID_PRODUCER_EPOCH, PRODUCER_FENCED = 47, 90
 
@@ -51,4 +53,15 @@ def test_the_end_of_a_transaction_that_comes_during_the_next_one_changes_nothing
         proxy.hold_end_of_transaction()
         trial.run.wait_until(lambda: proxy.late_answer is not None, "the next transaction of the producer whose end is held")
         assert proxy.late_answer in (INVALID_PRODUCER_EPOCH, PRODUCER_FENCED), f"the broker has ended another transaction: {proxy.late_answer}"
+    trial.finish()
+
+
+def test_commits_whose_answers_are_lost_change_nothing(trial, proxy):
+    trial.run.start()
+    trial.wait_for_more()
+    for n in range(LOST_ANSWERS):
+        proxy.lose_answer_to_end_of_transaction()
+        trial.run.wait_until(lambda: proxy.n_lost > n, "a commit")
+        time.sleep(trial.chance.uniform(0, 0.3))
+    trial.wait_for_more()
     trial.finish()
