@@ -39,11 +39,16 @@ class Disk:
 
     def fail_syncs(self, ending):
         """Of files whose path ends so, with EIO, until heal()."""
-        self.trouble.write_text(f"fail {ending}")
+        self.make_trouble(f"fail {ending} 0")
 
-    def die_at_sync(self, ending):
-        """What was written and is about to be synced is the last that leat did."""
-        self.trouble.write_text(f"kill {ending}")
+    def die_at_sync(self, ending, least=0):
+        """What was written and is about to be synced is the last that leat did. At least so many bytes."""
+        self.make_trouble(f"kill {ending} {least}")
+
+    def make_trouble(self, text):
+        new = self.aside / "new"
+        new.write_text(text)
+        new.rename(self.trouble)
 
     def heal(self):
         self.trouble.unlink()
@@ -88,12 +93,13 @@ class Disk:
         return data[:self.chance.randint(size, len(data))]
 
     def with_holes(self, data, size):
-        """Pages are written in any order: one that was not is as it was, with nothing but zeros behind what was synced."""
-        left = bytearray(data)
-        for page in range(size // PAGE * PAGE, len(data), PAGE):
-            if self.chance.random() < 0.5:
-                begin, end = max(page, size), min(page + PAGE, len(data))
-                left[begin:end] = bytes(end - begin)
+        """Pages are written in any order: one that was not is as it was, with nothing but zeros behind what was synced.
+
+        Of three or more the first and the last have been written and one between them has not, or a hole might be no hole.
+        """
+        left, pages = bytearray(data), range(size // PAGE * PAGE, len(data), PAGE)
+        for page in self.chance.sample(pages[1:-1], self.chance.randint(1, len(pages) - 2)) if len(pages) > 2 else ():
+            left[page:page + PAGE] = bytes(PAGE)
         return bytes(left)
 
     def durable_bytes(self, inode, size, tear):

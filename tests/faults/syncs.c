@@ -5,8 +5,9 @@
  *
  *   LEAT_SYNCS_FOLDER   the folder, an absolute path without symbolic links; without it nothing is done
  *   LEAT_SYNCS_JOURNAL  another folder on the same file system, with a file `journal` and a folder `links` in it
- *   LEAT_SYNCS_TROUBLE  a file; while there is "fail ENDING" in it, syncs of files whose path ends so fail with EIO; with
- *                       "kill ENDING" the process dies (SIGKILL) at the first of them, which does not take place
+ *   LEAT_SYNCS_TROUBLE  a file; while there is "fail ENDING BYTES" in it, syncs of files whose path ends so fail with EIO; with
+ *                       "kill ENDING BYTES" the process dies (SIGKILL) at the first of them, which does not take place. Spared
+ *                       are syncs of fewer bytes than that, as far as they are known: since the last sync, if it was of this file
  *
  * The journal has a line for each sync that has succeeded: "file INODE SIZE", or "folder PATH", behind that "entry INODE NAME"
  * for each file in it, "inner NAME" for each folder, and "end". What is durable of a file is as many bytes as it had when its sync began: the
@@ -38,6 +39,12 @@ struct text {
 };
 
 static pthread_mutex_t one_at_a_time = PTHREAD_MUTEX_INITIALIZER;
+
+/* The last file that was synced, under the lock. */
+static struct {
+	ino_t inode;
+	off_t size;
+} last;
 
 /* A shim that goes on without having noted something would have a test find a loss that is none. */
 static _Noreturn void give_up(const char *what, const char *path)
@@ -139,19 +146,22 @@ static const char *path_inside(int fd, char path[PATH_MAX])
 }
 
 /* Whether the sync has to fail. */
-static bool meet_trouble(const char *path)
+static bool meet_trouble(const char *path, const struct stat *status)
 {
 	const char *file = getenv("LEAT_SYNCS_TROUBLE");
 	int fd = file == NULL ? -1 : open(file, O_RDONLY | O_CLOEXEC);
 	char what[5] = "", said[64] = "", end[64] = "";
+	long long least = 0;
 	size_t n = strlen(path);
 
 	if (fd < 0)
 		return false;
-	if (read(fd, said, sizeof said - 1) < 0 || sscanf(said, "%4s %63s", what, end) != 2)
+	if (read(fd, said, sizeof said - 1) < 0 || sscanf(said, "%4s %63s %lld", what, end, &least) != 3)
 		what[0] = '\0'; /* it is being written */
 	(void)close(fd);
 	if (what[0] == '\0' || strlen(end) > n || strcmp(path + n - strlen(end), end) != 0)
+		return false;
+	if (least > 0 && (status->st_ino != last.inode || status->st_size - last.size < least))
 		return false;
 	if (strcmp(what, "kill") == 0)
 		(void)raise(SIGKILL);
@@ -159,24 +169,21 @@ static bool meet_trouble(const char *path)
 }
 
 /* What the sync is about to make durable is looked at before, what is written meanwhile may be so or not. */
-static int note_sync(int fd, const char *path, const char *inside, sync_function *sync)
+static int note_sync(int fd, const struct stat *status, const char *path, const char *inside, sync_function *sync)
 {
 	struct text text = { 0 };
-	struct stat file;
 	int result;
 
-	pthread_mutex_lock(&one_at_a_time);
-	if (fstat(fd, &file) != 0)
-		give_up("look at", path);
-	if (S_ISDIR(file.st_mode))
+	if (S_ISDIR(status->st_mode))
 		note_folder(path, inside, &text);
 	else
-		note_file(fd, &file, &text);
+		note_file(fd, status, &text);
 	result = sync(fd);
 	if (result == 0)
 		append_to_journal(&text);
 	free(text.data);
-	pthread_mutex_unlock(&one_at_a_time);
+	last.inode = status->st_ino;
+	last.size = status->st_size;
 	return result;
 }
 
@@ -185,15 +192,21 @@ static int watch(int fd, const char *name)
 	sync_function *sync;
 	char path[PATH_MAX];
 	const char *inside = path_inside(fd, path);
+	struct stat status;
+	int result = -1;
 
 	*(void **)&sync = dlsym(RTLD_NEXT, name);
-	if (inside == NULL)
+	if (inside == NULL || getenv("LEAT_SYNCS_JOURNAL") == NULL)
 		return sync(fd);
-	if (meet_trouble(path)) {
+	pthread_mutex_lock(&one_at_a_time);
+	if (fstat(fd, &status) != 0)
+		give_up("look at", path);
+	if (meet_trouble(path, &status))
 		errno = EIO;
-		return -1;
-	}
-	return getenv("LEAT_SYNCS_JOURNAL") == NULL ? sync(fd) : note_sync(fd, path, inside, sync);
+	else
+		result = note_sync(fd, &status, path, inside, sync);
+	pthread_mutex_unlock(&one_at_a_time);
+	return result;
 }
 
 int fsync(int fd)
