@@ -103,17 +103,16 @@ class Found:
     def counters(self, name):
         return {key: int(value) for key, value in self.redis.hgetall(self.prefix + name).items()}
 
+    def open_transactions(self):
+        """Of the output topic: partitions whose last stable offset is not the high watermark."""
+        partitions = self.kafka.admin.list_topics(self.topic, timeout=30).topics[self.topic].partitions
+        ask = {TopicPartition(self.topic, partition): OffsetSpec.latest() for partition in partitions}
 
-def open_transactions(kafka, topic):
-    """Partitions whose last stable offset is not the high watermark."""
-    partitions = kafka.admin.list_topics(topic, timeout=30).topics[topic].partitions
-    ask = {TopicPartition(topic, partition): OffsetSpec.latest() for partition in partitions}
+        def ends(level):
+            return {at.partition: end.result().offset for at, end in self.kafka.admin.list_offsets(ask, isolation_level=level).items()}
 
-    def ends(level):
-        return {at.partition: end.result().offset for at, end in kafka.admin.list_offsets(ask, isolation_level=level).items()}
-
-    stable, high = ends(IsolationLevel.READ_COMMITTED), ends(IsolationLevel.READ_UNCOMMITTED)
-    return [f"Kafka, transactions: partition {p} of {topic} is stable up to {stable[p]} of {high[p]}" for p in high if stable[p] != high[p]]
+        stable, high = ends(IsolationLevel.READ_COMMITTED), ends(IsolationLevel.READ_UNCOMMITTED)
+        return [f"partition {p} is stable up to {stable[p]} of {high[p]}" for p in high if stable[p] != high[p]]
 
 
 def check_balances(what, found, wanted):
@@ -134,7 +133,7 @@ def check_kafka(found, expected):
     return [
         *differences("Kafka, steps", steps, expected.steps),
         *check_balances("Kafka, postings", postings, expected.postings),
-        *open_transactions(found.kafka, found.topic),
+        *(f"Kafka, transactions: {one}" for one in found.open_transactions()),
     ]
 
 

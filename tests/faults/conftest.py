@@ -21,9 +21,8 @@ sys.path.insert(0, str(CRASH))
 spec = importlib.util.spec_from_file_location("crash_fixtures", CRASH / "conftest.py")
 crash = sys.modules["crash_fixtures"] = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(crash)
-where, services, kafka, topic, postgres, table = crash.where, crash.services, crash.kafka, crash.topic, crash.postgres, crash.table
-redis_client, redis_prefix, leat, pipeline = crash.redis_client, crash.redis_prefix, crash.leat, crash.pipeline
-systems, crash_trial = crash.systems, crash.trial
+# Its fixtures under their own names, but for the trial, which is another one here.
+globals().update({("crash_" if name == "trial" else "") + name: one for name, one in vars(crash).items() if isinstance(one, type(crash.trial))})
 
 from pauses import Pauses  # noqa: E402
 

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What leat does at the moment, seen from outside."""
+"""What leat does at the moment, and what it has left open, seen from outside."""
 
 import re
 import time
+
+from checker import Found
 
 
 def n_read(run, source="events"):
@@ -22,3 +24,8 @@ def memory(run, figure="VmRSS"):
     """In bytes. VmHWM is the most that there has been."""
     with open(f"/proc/{run.process.pid}/status") as file:
         return int(re.search(rf"{figure}:\s+(\d+) kB", file.read())[1]) << 10
+
+
+def open_transactions(kafka, topic):
+    """As of the trial's topic."""
+    return Found(kafka, None, None, topic, None, None, None).open_transactions()

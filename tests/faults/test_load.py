@@ -11,8 +11,7 @@ import time
 
 import psycopg
 import yaml
-from checker import open_transactions
-from looks import is_read, memory
+from looks import is_read, memory, open_transactions
 from pipeline import PATIENCE
 
 MIB = 1 << 20

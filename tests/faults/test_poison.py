@@ -10,7 +10,8 @@ import random
 import time
 
 import pytest
-from checker import differences, open_transactions
+from checker import differences
+from looks import open_transactions
 
 ROUNDS, EVENTS = 5, 2000
 KEYS = 50
