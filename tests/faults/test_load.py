@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Too much at once: a sink that takes nothing while everything is read, and all timers due in the same moment.
 
-LEAT_FAULTS_TIMERS  how many (300,000); ten million take some 5 GB
+LEAT_FAULTS_TIMERS  how many (300,000)
 """
 
 import json
@@ -55,8 +55,8 @@ def test_a_sink_that_stands_still_takes_no_memory(trial, where):
 
 N_TIMERS = int(os.environ.get("LEAT_FAULTS_TIMERS", "300000"))
 
-# Until all of them are due: they are set and restored before.
-DUE_S = 10 + N_TIMERS / 30000
+# Until all of them are due: they are set and restored before. PATIENCE is 30, stretched where the machine is slow.
+DUE_S = (10 + N_TIMERS / 30000) * PATIENCE / 30
 
 SCRIPT = """
 function process(event, state)
