@@ -58,7 +58,7 @@ class Trial:
     def __init__(self, name, seed, systems, make_run, feeder, found, watcher):
         self.name, self.seed, self.systems = name, seed, systems
         self.feeder, self.found, self.watcher = feeder, found, watcher
-        self.chance = random.Random(seed)
+        self.chance, self.faults = random.Random(seed), []
         self.make_run = make_run
         self.run = make_run()
 
@@ -91,9 +91,9 @@ class Trial:
         self.watcher.stop()
         print(f"{expected.n} steps and postings, {self.watcher.n} snapshots")
         self.found.folder = run.folder
-        faults = check(self.found, expected, self.systems) + self.watcher.faults[:3]
-        if faults:
-            pytest.fail("\n".join([f"seed {self.seed}:", *faults]), pytrace=False)
+        self.faults = check(self.found, expected, self.systems) + self.watcher.faults[:3]
+        if self.faults:
+            pytest.fail("\n".join([f"seed {self.seed}:", *self.faults]), pytrace=False)
         assert self.watcher.n > 0 or self.systems == ("kafka",), "nobody has looked at the ledger while leat ran"
 
     def close(self):

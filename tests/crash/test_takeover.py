@@ -18,10 +18,8 @@ def copy_state(run, to):
     shutil.copytree(run.folder / "state", to, dirs_exist_ok=True)
 
 
-# At work it is most likely in the middle of a delivery. At rest it has nothing open that a server could end after a time.
-@pytest.mark.parametrize("is_at_rest", [False, True], ids=["at_work", "at_rest"])
-@pytest.mark.parametrize("systems", [("postgres",), ("redis",), ("kafka",)], ids=lambda systems: systems[0])
-def test_who_was_stopped_while_a_copy_took_over_is_refused(trial, is_at_rest):
+def take_over(trial, stopped_s, is_at_rest=False):
+    """The pipeline stands still for so long while a second one goes on with a copy of its state."""
     first, second = trial.run, trial.make_run()
     first.start()
     trial.wait_for_more()
@@ -35,12 +33,19 @@ def test_who_was_stopped_while_a_copy_took_over_is_refused(trial, is_at_rest):
     copy_state(first, second.folder / "state")
     second.start()
     trial.wait_for_more(second)
-    time.sleep(max(0, begin + STOPPED_S - time.monotonic()))
+    time.sleep(max(0, begin + stopped_s - time.monotonic()))
     first.process.send_signal(signal.SIGCONT)
     assert first.wait_exit() == 1
     assert re.search(r'sink "\w+": .*another instance owns', first.log), first.log
     trial.wait_for_more(second)
     trial.finish(second)
+
+
+# At work it is most likely in the middle of a delivery. At rest it has nothing open that a server could end after a time.
+@pytest.mark.parametrize("is_at_rest", [False, True], ids=["at_work", "at_rest"])
+@pytest.mark.parametrize("systems", [("postgres",), ("redis",), ("kafka",)], ids=lambda systems: systems[0])
+def test_who_was_stopped_while_a_copy_took_over_is_refused(trial, is_at_rest):
+    take_over(trial, STOPPED_S, is_at_rest)
 
 
 def test_an_old_copy_of_the_state_is_refused_and_the_last_one_goes_on(trial, tmp_path):

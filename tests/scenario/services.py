@@ -115,9 +115,9 @@ class Kafka:
         left = producer.flush(60)
         assert not left and not refused, f"{left} records not delivered, refused: {refused[:3]}"
 
-    def read(self, topic, **config):
-        """All committed messages that are in the topic now, ordered within each partition."""
-        consumer, messages = self.consumer(**config), []
+    def each(self, topic, **config):
+        """All committed messages that are in the topic now, one after another, ordered within each partition."""
+        consumer = self.consumer(**config)
         try:
             partitions = consumer.list_topics(topic, timeout=30).topics[topic].partitions
             consumer.assign([TopicPartition(topic, partition, 0) for partition in partitions])
@@ -126,14 +126,16 @@ class Kafka:
                 message = consumer.poll(30)
                 assert message is not None, f"the end of {topic} was not reached, unread: {unread}"
                 if message.error() is None:
-                    messages.append(message)
+                    yield message
                 elif message.error().code() == KafkaError._PARTITION_EOF:
                     unread.discard(message.partition())
                 else:
                     raise KafkaException(message.error())
         finally:
             consumer.close()
-        return messages
+
+    def read(self, topic, **config):
+        return list(self.each(topic, **config))
 
     def lag(self, topic, group):
         """As a tool of Kafka's computes it: the ends of the partitions minus what the group has committed."""
