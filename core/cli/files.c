@@ -60,24 +60,3 @@ void leat_files_finish(struct leat_files *files)
 	free(files->path);
 	memset(files, 0, sizeof *files);
 }
-
-enum leat_status leat_folder_make(const char *path, struct leat_error *err)
-{
-	char *copy = leat_copy_text(path);
-	struct stat s;
-
-	for (char *p = copy + 1; *copy != '\0' && *p != '\0'; p++)
-		if (*p == '/') {
-			*p = '\0';
-			(void)mkdir(copy, 0755); /* one that is there, or cannot be made, shows below */
-			*p = '/';
-		}
-	free(copy);
-	if (mkdir(path, 0750) == 0)
-		return LEAT_OK;
-	if (errno != EEXIST)
-		return leat_error_set(err, LEAT_RETRY, errno, "could not make folder \"%s\": %s", path, strerror(errno));
-	if (stat(path, &s) != 0 || !S_ISDIR(s.st_mode))
-		return leat_error_set(err, LEAT_FATAL, ENOTDIR, "cannot use \"%s\" as a folder: it is a file", path);
-	return LEAT_OK;
-}

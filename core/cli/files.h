@@ -14,7 +14,4 @@ struct leat_files {
 enum leat_status leat_files_add(struct leat_files *files, const char *path, struct leat_error *err);
 void leat_files_finish(struct leat_files *files);
 
-/* Makes a folder and those above it where they are missing. */
-enum leat_status leat_folder_make(const char *path, struct leat_error *err);
-
 #endif

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Opening, and the one batch that an epoch is. RocksDB's log is what makes a batch durable: it is written and synced before
- * rocksdb_write() returns. A record that is torn at its end was never acknowledged and is dropped; damage before the end is
- * refused, as what comes after it was acknowledged (recovery mode 0).
+ * rocksdb_write() returns. A record that is torn at its end, or has holes where a power cut has left pages unwritten, was never
+ * acknowledged: the log is read up to it (recovery mode 2). That is a whole epoch, with its positions, so damage before the end
+ * means that a later start reads again; where something of what is cut off was delivered, the sink is ahead and refuses (E5).
  */
 #include "state/store.h"
 
@@ -23,6 +24,7 @@
 #include "base/bug.h"
 #include "base/check.h"
 #include "base/fault.h"
+#include "base/folder.h"
 #include "base/memory.h"
 #include "state/store_internal.h"
 
@@ -31,7 +33,7 @@
 #define FORMAT "3"
 
 /* The log is read at a start, so it is kept short: most of it is effects that were delivered long ago. */
-enum { TOLERATE_TORN_TAIL = 0, WAL_LIMIT = 64 << 20, WRITE_BUFFER = 16 << 20, BLOCK_CACHE = 32 << 20, BLOOM_BITS = 10 };
+enum { POINT_IN_TIME = 2, WAL_LIMIT = 64 << 20, WRITE_BUFFER = 16 << 20, BLOCK_CACHE = 32 << 20, BLOOM_BITS = 10 };
 
 const char *const leat_store_families[STORE_FAMILIES] = { "default", "rows", "ranges", "outbox", "letters" };
 
@@ -98,7 +100,7 @@ rocksdb_options_t *leat_store_make_options(int family, char **said)
 	rocksdb_options_set_create_if_missing(options, 1);
 	rocksdb_options_set_create_missing_column_families(options, 1);
 	rocksdb_options_set_paranoid_checks(options, 1);
-	rocksdb_options_set_wal_recovery_mode(options, TOLERATE_TORN_TAIL);
+	rocksdb_options_set_wal_recovery_mode(options, POINT_IN_TIME);
 	rocksdb_options_set_write_buffer_size(options, WRITE_BUFFER);
 	rocksdb_options_set_allow_concurrent_memtable_write(options, 0); /* skip lists only, and one thread commits */
 	rocksdb_options_set_max_total_wal_size(options, WAL_LIMIT);
@@ -194,6 +196,16 @@ char *leat_store_folder_in(const char *state_dir, const char *pipeline)
 	return leat_format_text("%s/%s.state", state_dir, pipeline);
 }
 
+/* What is synced in a folder whose name is not is lost with the name. */
+static enum leat_status sync_names(const char *folder, struct leat_error *err)
+{
+	char *db = leat_format_text("%s/db", folder);
+	enum leat_status status = leat_folder_sync_name(db, err);
+
+	free(db);
+	return status == LEAT_OK ? leat_folder_sync_name(folder, err) : status;
+}
+
 enum leat_status leat_store_open(const char *folder, const char *pipeline, struct leat_store **out, struct leat_error *err)
 {
 	struct leat_store *store = leat_store_make(folder);
@@ -201,6 +213,8 @@ enum leat_status leat_store_open(const char *folder, const char *pipeline, struc
 
 	if (status == LEAT_OK)
 		status = leat_store_open_db(store, err);
+	if (status == LEAT_OK)
+		status = sync_names(folder, err);
 	return leat_store_hand_out(store, status, pipeline, out, err);
 }
 

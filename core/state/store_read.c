@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "base/fault.h"
+#include "base/folder.h"
 #include "base/memory.h"
 #include "state/store_internal.h"
 
@@ -252,21 +253,6 @@ static enum leat_status copy_families(const struct leat_store *from, struct leat
 	return status == LEAT_OK ? write_batch(to, to->synced, err) : status;
 }
 
-static enum leat_status sync_folder_of(const char *path, struct leat_error *err)
-{
-	const char *slash = strrchr(path, '/');
-	char *folder = slash == NULL ? leat_copy_text(".") : leat_copy_bytes_as_text(path, (size_t)(slash - path) + 1);
-	int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	enum leat_status status = LEAT_OK;
-
-	if (fd < 0 || fsync(fd) != 0)
-		status = leat_error_set(err, LEAT_FATAL, errno, "could not sync folder \"%s\": %s", folder, strerror(errno));
-	if (fd >= 0)
-		(void)close(fd);
-	free(folder);
-	return status;
-}
-
 static enum leat_status fill(const struct leat_store *from, const char *folder, struct leat_error *err)
 {
 	struct leat_store *to = leat_store_make(folder);
@@ -299,7 +285,7 @@ enum leat_status leat_store_copy(const struct leat_store *store, const char *fol
 	if (status == LEAT_OK)
 		status = leat_fault_error("backup-rename-after", err);
 	if (status == LEAT_OK)
-		status = sync_folder_of(folder, err);
+		status = leat_folder_sync_name(folder, err);
 	free(part);
 	return status;
 }

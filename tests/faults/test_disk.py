@@ -54,7 +54,6 @@ def test_power_cuts_that_leave_what_was_synced_change_nothing(trial, disk):
     trial.finish()
 
 
-@pytest.mark.xfail(strict=True, reason="the store's log is refused when its last record, which was not synced, has a hole")
 def test_power_cuts_that_leave_some_of_the_pages_change_nothing(trial, disk):
     for _ in range(3):
         trial.run.start()
@@ -66,7 +65,6 @@ def test_power_cuts_that_leave_some_of_the_pages_change_nothing(trial, disk):
     trial.finish()
 
 
-@pytest.mark.xfail(strict=True, reason="leat does not sync the folder in which it has made its state folder")
 def test_a_power_cut_that_takes_new_folders_changes_nothing(trial, disk):
     trial.run.start()
     trial.wait_for_more()
