@@ -109,6 +109,8 @@ static void put_node(struct leat_buffer *out, const struct leat_node *node, cons
 	put_number(out, "retries", f->retries);
 	put_number(out, "state_entries", f->state_entries);
 	put_number(out, "state_bytes", f->state_bytes);
+	put_number(out, "state_fetched", f->state_fetched);
+	put_number(out, "state_evicted", f->state_evicted);
 	leat_format_put(out, ",\"busy_seconds\":%.6f}", (double)f->busy_ns / 1e9);
 }
 

@@ -25,7 +25,7 @@ static inline uint64_t leat_counter_get(const leat_counter *c)
 
 struct leat_counters {
 	leat_counter records_in, records_out, bytes_in, bytes_out, errors, dead_letters, retries, busy_ns;
-	leat_counter state_entries, state_bytes;
+	leat_counter state_entries, state_bytes, state_fetched, state_evicted;
 };
 
 #endif

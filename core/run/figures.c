@@ -25,6 +25,8 @@ static void add_instance(struct leat_pipeline_figures *f, const struct leat_inst
 	node->busy_ns += leat_counter_get(&c->busy_ns);
 	node->state_entries += leat_counter_get(&c->state_entries);
 	node->state_bytes += leat_counter_get(&c->state_bytes);
+	node->state_fetched += leat_counter_get(&c->state_fetched);
+	node->state_evicted += leat_counter_get(&c->state_evicted);
 	for (i = 0; i < instance->n_out; i++)
 		if (instance->out[i].is_alert)
 			f->alerts += leat_counter_get(&instance->out[i].records);

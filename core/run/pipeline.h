@@ -60,7 +60,8 @@ uint64_t leat_latency_bound(unsigned bucket);
 struct leat_node_figures {
 	uint64_t records_in, records_out, bytes_in, bytes_out, errors, dead_letters, retries;
 	uint64_t busy_ns;          /* CPU or wall time inside the node's calls */
-	size_t state_entries, state_bytes;
+	size_t state_entries, state_bytes; /* in memory */
+	uint64_t state_fetched, state_evicted;
 	uint64_t queue_bytes;      /* sinks: encoded and not yet delivered */
 	uint64_t queue_bytes_limit;
 	int64_t lag;               /* sources: -1 unknown */

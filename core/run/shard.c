@@ -211,6 +211,8 @@ static void close_batch(struct leat_shard *shard)
 		if (instance->tables != NULL) {
 			leat_counter_set(&instance->counters.state_entries, leat_tables_entries(instance->tables));
 			leat_counter_set(&instance->counters.state_bytes, leat_tables_bytes(instance->tables));
+			leat_counter_set(&instance->counters.state_fetched, leat_tables_fetched(instance->tables));
+			leat_counter_set(&instance->counters.state_evicted, leat_tables_evicted(instance->tables));
 		}
 	}
 	leat_flow_settle(shard->ticket, shard->arena);

@@ -56,6 +56,8 @@ FIGURE(node, retries, f->retries)
 FIGURE(node, busy, (double)f->busy_ns / 1e9)
 FIGURE(node, state_entries, f->state_entries)
 FIGURE(node, state_bytes, f->state_bytes)
+FIGURE(node, state_fetched, f->state_fetched)
+FIGURE(node, state_evicted, f->state_evicted)
 FIGURE(node, is_ready, f->is_ready ? 1 : 0)
 FIGURE(node, lag, f->lag)
 FIGURE(node, partitions, f->partitions)
@@ -115,8 +117,11 @@ static const struct node_family node_families[] = {
 	{{"leat_retries_total", "counter", "Calls that were made again after an error."}, node_retries, ON_ALL},
 	{{"leat_busy_seconds_total", "counter", "Time spent inside a node's plugin."}, node_busy, ON_ALL},
 	{{"leat_ready", "gauge", "1 when a source is open or a sink is claimed."}, node_is_ready, ON_ALL},
-	{{"leat_state_entries", "gauge", "Entries in an operator's state tables."}, node_state_entries, ON_OPERATOR},
-	{{"leat_state_bytes", "gauge", "Bytes of an operator's state tables."}, node_state_bytes, ON_OPERATOR},
+	{{"leat_state_entries", "gauge", "Entries in an operator's state tables that are in memory."}, node_state_entries, ON_OPERATOR},
+	{{"leat_state_bytes", "gauge", "Bytes of an operator's state tables in memory."}, node_state_bytes, ON_OPERATOR},
+	{{"leat_state_fetched_total", "counter", "Entries that were read from the store when they were asked for."}, node_state_fetched,
+     ON_OPERATOR},
+	{{"leat_state_evicted_total", "counter", "Entries that left memory for the store."}, node_state_evicted, ON_OPERATOR},
 	{{"leat_source_lag_records", "gauge", "Records not read yet; absent when unknown."}, node_lag, ON_SOURCE},
 	{{"leat_source_partitions", "gauge", "Partitions of a source."}, node_partitions, ON_SOURCE},
 	{{"leat_sink_queue_bytes", "gauge", "Bytes that are encoded and not delivered yet."}, node_queue_bytes, ON_SINK},

@@ -142,6 +142,16 @@ void leat_cold_measure(struct leat_tables *t)
 	cold->is_over = used > cold->memory->limit && bytes > cold->memory->limit / atomic_load(&cold->memory->n_users);
 }
 
+uint64_t leat_tables_fetched(const struct leat_tables *t)
+{
+	return t->cold == NULL ? 0 : t->cold->n_fetched;
+}
+
+uint64_t leat_tables_evicted(const struct leat_tables *t)
+{
+	return t->cold == NULL ? 0 : t->cold->n_evicted;
+}
+
 bool leat_tables_has_room(const struct leat_tables *t)
 {
 	return !t->cold->is_over;

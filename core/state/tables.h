@@ -88,6 +88,9 @@ void leat_tables_durable(struct leat_tables *tables, uint64_t row_bytes);
 void leat_tables_prefetch(struct leat_tables *tables, const struct leat_record *record, size_t n);
 
 size_t leat_tables_entries(const struct leat_tables *tables); /* in memory; from any thread, a snapshot */
+/* Entries that came from the store when somebody asked for them, and that left for it. One thread, as all else. */
+uint64_t leat_tables_fetched(const struct leat_tables *tables);
+uint64_t leat_tables_evicted(const struct leat_tables *tables);
 size_t leat_tables_bytes(const struct leat_tables *tables);
 
 #endif

@@ -345,6 +345,41 @@ START_TEST(random_damage_never_breaks_the_reader)
 }
 END_TEST
 
+/* Which has to be so if and only if they are equal. */
+static bool has_same_key(const char *left, const char *right)
+{
+	struct leat_value a = read_json(left), b = read_json(right), back;
+	struct leat_buffer of_a = { 0 }, of_b = { 0 };
+	bool is_same;
+
+	leat_pack_key(&a, &of_a);
+	leat_pack_key(&b, &of_b);
+	is_same = of_a.n == of_b.n && memcmp(of_a.data, of_b.data, of_a.n) == 0;
+	ck_assert_int_eq(is_same, leat_value_equals(&a, &b));
+	ck_assert(leat_unpack_value(arena, symbols, of_a.data, of_a.n, &back));
+	ck_assert(leat_value_equals(&a, &back));
+	leat_buffer_finish(&of_a);
+	leat_buffer_finish(&of_b);
+	return is_same;
+}
+
+START_TEST(keys_that_are_equal_are_the_same_bytes)
+{
+	static const char *const equal[][2] = {
+		{ "1", "1.0" }, { "0", "-0.0" }, { "1e2", "100" }, { "0.50", "0.5" }, { "[1, 2.0]", "[1.0,2]" },
+		{ "{\"a\": 1, \"b\": 2}", "{\"b\":2.0,\"a\":1}" }, { "{\"a\": 1, \"a\": 3}", "{\"a\":3}" },
+	};
+	static const char *const other[][2] = { { "1", "\"1\"" }, { "1", "1.5" }, { "[1]", "1" }, { "[1, 2]", "[2, 1]" }, { "{}", "[]" } };
+
+	open_all();
+	for (size_t i = 0; i < sizeof equal / sizeof *equal; i++)
+		ck_assert_msg(has_same_key(equal[i][0], equal[i][1]), "%s, %s", equal[i][0], equal[i][1]);
+	for (size_t i = 0; i < sizeof other / sizeof *other; i++)
+		ck_assert_msg(!has_same_key(other[i][0], other[i][1]), "%s, %s", other[i][0], other[i][1]);
+	close_all();
+}
+END_TEST
+
 int main(void)
 {
 	return leat_test_main("pack", (const TTest *[]){
@@ -359,6 +394,7 @@ int main(void)
 		what_is_cut_short_or_goes_on_is_damaged,
 		bytes_that_were_not_packed_by_us_are_damaged,
 		random_damage_never_breaks_the_reader,
+		keys_that_are_equal_are_the_same_bytes,
 		NULL,
 	});
 }
