@@ -5,7 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/check.h"
 #include "base/report.h"
+#include "cli/arguments.h"
 
 const struct leat_verb *const leat_verbs[] = {
 	&leat_verb_run, &leat_verb_check, &leat_verb_inspect, &leat_verb_graph, &leat_verb_plan, &leat_verb_state, &leat_verb_dlq,
@@ -28,6 +30,36 @@ const struct leat_verb *leat_verb_find(const char *name)
 	else
 		(void)fprintf(stderr, "leat: unknown command \"%s\"; \"leat --help\" lists them\n", name);
 	return NULL;
+}
+
+static const char *last_word(const struct leat_verb *verb)
+{
+	return strrchr(verb->name, ' ') + 1;
+}
+
+enum leat_exit leat_verb_run_one_of(const struct leat_verb *verb, const struct leat_verb *const *verbs, int argc, char **argv)
+{
+	const char *names[16] = { NULL };
+	const char *nearest;
+
+	if (argc < 2) {
+		(void)fputs(verb->help, stderr);
+		return LEAT_EXIT_USAGE;
+	}
+	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
+		(void)fputs(verb->help, stdout);
+		return LEAT_EXIT_OK;
+	}
+	for (size_t i = 0; verbs[i] != NULL; i++) {
+		leat_check(i + 1 < sizeof names / sizeof *names);
+		names[i] = last_word(verbs[i]);
+		if (strcmp(argv[1], names[i]) == 0)
+			return verbs[i]->run(verbs[i], argc - 1, argv + 1);
+	}
+	nearest = leat_nearest(argv[1], names);
+	if (nearest != NULL)
+		return leat_usage_error(verb, "unknown command \"%s\"; did you mean \"%s\"?", argv[1], nearest);
+	return leat_usage_error(verb, "unknown command \"%s\"", argv[1]);
 }
 
 static enum leat_exit run_verb(int argc, char **argv)

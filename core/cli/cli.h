@@ -42,6 +42,9 @@ void leat_version_print(void);
 /* The verb of that name; else says so, with the nearest one, and returns NULL. */
 const struct leat_verb *leat_verb_find(const char *name);
 
+/* A verb of several, such as "state list": calls the one that argv[1] names. `verbs` ends with NULL; 15 at most. */
+enum leat_exit leat_verb_run_one_of(const struct leat_verb *verb, const struct leat_verb *const *verbs, int argc, char **argv);
+
 /* Built-in plugins and those of the folders: `plugin_path`, else LEAT_PLUGIN_PATH, else where they are installed. */
 struct leat_registry *leat_cli_registry(const char *plugin_path);
 

@@ -37,7 +37,6 @@ static const char help[] =
 	"    78  the pipeline file has errors\n";
 
 static const struct leat_verb *const verbs[] = { &leat_verb_dlq_list, &leat_verb_dlq_show, &leat_verb_dlq_replay, &leat_verb_dlq_drop, NULL };
-enum { N_VERBS = sizeof verbs / sizeof *verbs };
 
 /* ---- what the commands share ----------------------------------------------------------------------------------------- */
 
@@ -91,33 +90,9 @@ bool leat_dlq_range(const char *text, uint64_t *from, uint64_t *until)
 
 /* ---- the verb -------------------------------------------------------------------------------------------------------- */
 
-static const char *last_word(const struct leat_verb *verb)
-{
-	return strrchr(verb->name, ' ') + 1;
-}
-
 static enum leat_exit run(const struct leat_verb *verb, int argc, char **argv)
 {
-	const char *names[N_VERBS] = { NULL };
-	const char *nearest;
-
-	if (argc < 2) {
-		(void)fputs(help, stderr);
-		return LEAT_EXIT_USAGE;
-	}
-	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
-		(void)fputs(help, stdout);
-		return LEAT_EXIT_OK;
-	}
-	for (size_t i = 0; verbs[i] != NULL; i++) {
-		names[i] = last_word(verbs[i]);
-		if (strcmp(argv[1], names[i]) == 0)
-			return verbs[i]->run(verbs[i], argc - 1, argv + 1);
-	}
-	nearest = leat_nearest(argv[1], names);
-	if (nearest != NULL)
-		return leat_usage_error(verb, "unknown command \"%s\"; did you mean \"%s\"?", argv[1], nearest);
-	return leat_usage_error(verb, "unknown command \"%s\"", argv[1]);
+	return leat_verb_run_one_of(verb, verbs, argc, argv);
 }
 
 const struct leat_verb leat_verb_dlq = {
