@@ -65,7 +65,7 @@ class Found:
     def __init__(self, kafka, postgres_url, redis_client, topic, steps, postings, prefix):
         self.kafka, self.postgres_url, self.redis = kafka, postgres_url, redis_client
         self.topic, self.steps, self.postings, self.prefix = topic, steps, postings, prefix
-        self.folder, self.odd_table = None, None  # of the pipeline, for the sink `file`; of the odd ones
+        self.run, self.folder, self.odd_table = None, None, None  # the pipeline, for its letters; for the sink `file`; of the odd ones
 
     def count(self, system):
         """How many different steps and postings have come there. (Redis cannot tell which.)"""
@@ -130,12 +130,11 @@ class Found:
         return [int(key) for key, n in counts for _ in range(n)]
 
     def dead_letters(self):
-        """By node, in this run's folder."""
+        """By node, in the queue of this run."""
         letters = collections.defaultdict(list)
-        for file in (self.folder / "state").glob("*.dead.jsonl"):
-            for line in file.read_text().splitlines():
-                letter = json.loads(line)
-                letters[letter["node"]].append(letter)
+        for line in self.run.call("dlq", "list", self.run.file, "--json").splitlines():
+            letter = json.loads(line)
+            letters[letter["node"]].append(letter)
         return letters
 
     def open_transactions(self):
@@ -199,15 +198,15 @@ def check_redis(found, expected):
 
 
 def check_odd(found, expected):
-    """Of dead letters that were told once more after a restart, there is no payload any more: only their number is sure."""
+    """Of dead letters that were told once more after a restart, the event is gone: only their number is sure."""
     letters, faults = found.dead_letters(), []
     for node, ids in {"odd_rows": found.odd_rows(), "odd_counts": found.odd_counts()}.items():
         faults += differences(f"odd ones of {node}", collections.Counter(ids), collections.Counter(expected.odd))
         dead = letters.pop(node, [])
-        told = collections.Counter(letter["payload"]["id"] for letter in dead if letter.get("payload"))
+        told = collections.Counter(letter["payload"]["id"] for letter in dead if letter["failed"] == "event")
         if len(dead) != len(expected.refused) or any(n > 1 or one not in expected.refused for one, n in told.items()):
             twice = [one for one, n in told.items() if n > 1]
-            faults.append(f"dead letters of {node}: {len(dead)}, refused {len(expected.refused)}; {len(told)} with payload, twice {twice[:TOLD]}")
+            faults.append(f"dead letters of {node}: {len(dead)}, refused {len(expected.refused)}; {len(told)} with their event, twice {twice[:TOLD]}")
     return faults + [f"dead letters of {node}: {ones[:TOLD]}" for node, ones in letters.items()]
 
 

@@ -90,7 +90,7 @@ class Trial:
         assert run.stop() == 0
         self.watcher.stop()
         print(f"{expected.n} steps and postings, {self.watcher.n} snapshots")
-        self.found.folder = run.folder
+        self.found.folder, self.found.run = run.folder, run
         self.faults = check(self.found, expected, self.systems) + self.watcher.faults[:3]
         if self.faults:
             pytest.fail("\n".join([f"seed {self.seed}:", *self.faults]), pytrace=False)

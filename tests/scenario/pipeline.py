@@ -75,6 +75,12 @@ class Pipeline:
         command = [self.leat, "check", self.file, *options] + (["--plugin-path", self.plugins] if self.plugins else [])
         return subprocess.run(command, capture_output=True, text=True, env=self.environment, timeout=60)
 
+    def call(self, *words):
+        """What another command says of the state, which has to work."""
+        command = [str(word) for word in (self.leat, *words, "--state-dir", self.folder / "state")]
+        command += ["--plugin-path", str(self.plugins)] if self.plugins else []
+        return subprocess.run(command, capture_output=True, text=True, env=self.environment, timeout=60, check=True).stdout
+
     def wait_until(self, condition, what="the condition", timeout=PATIENCE):
         """Call `condition` until it returns something true, and return that."""
         deadline = time.monotonic() + timeout
