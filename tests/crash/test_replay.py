@@ -61,7 +61,7 @@ def test_death_in_a_replay_neither_loses_a_letter_nor_doubles_it(leat, pipeline,
     run.environment["LEAT_FAULT"] = f"{point}:kill:{n}"
     assert run.start().wait_exit() == -signal.SIGKILL, run.log
     del run.environment["LEAT_FAULT"]
-    assert letters_left(leat, run) > 0
+    assert n > 1 or letters_left(leat, run) > 0, "the first epoch had all of them: nothing was cut in two"
     assert run.start().wait_exit() == 0
     assert letters_left(leat, run) == 0
     events = run.lines("out.jsonl")
