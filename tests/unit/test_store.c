@@ -641,17 +641,22 @@ static void expect_sums(uint32_t number, const struct leat_table_spec *spec, con
 	"{\"node\":\"n\",\"table\":\"sum\",\"shard\":2,\"key\":\"bert\",\"value\":{\"cents\":6,\"is_closed\":true}," CHANGED
 #define SUMS_2 "{\"node\":\"n\",\"table\":\"sum\",\"shard\":1,\"key\":\"anna\",\"value\":{\"cents\":5,\"n\":1}," CHANGED
 
-static uint32_t begin_sums(void)
+static uint32_t put_sums(void)
 {
 	struct leat_store_table is = table_by(older);
 
-	begin();
 	expect_ok(leat_store_use_table(store, &is, &err));
 	put_sum(is.number, "anna", 5, false);
 	put_sum(is.number, "bert", 6, true);
 	commit();
 	reopen();
 	return is.number;
+}
+
+static uint32_t begin_sums(void)
+{
+	begin();
+	return put_sums();
 }
 
 START_TEST(rows_of_an_older_version_are_made_over_all_at_once)
@@ -678,24 +683,47 @@ START_TEST(rows_of_an_older_version_are_made_over_all_at_once)
 }
 END_TEST
 
-/* In another process, which dies in migrate(), or right before the batch is written. */
-static void die_while_migrating(int at)
+/* Another process, which dies in migrate(), or right before the batch is written, when it is told to go on. */
+struct dying {
+	pid_t pid;
+	int go;
+};
+
+static void die_while_migrating(int wait, int at)
 {
 	struct leat_store_table is = table_by(&sum_2);
+	char byte;
+
+	if (read(wait, &byte, 1) != 1)
+		_exit(0);
+	dies_at = at;
+	open_store();
+	expect_ok(leat_store_use_table(store, &is, &err));
+	_exit(99);
+}
+
+/* While there is one thread, as the thread sanitizer demands. */
+static struct dying prepare_to_die(int at)
+{
+	struct dying dying;
+	int go[2];
+
+	ck_assert_int_eq(pipe(go), 0);
+	dying = (struct dying){ .pid = fork(), .go = go[1] };
+	if (dying.pid == 0)
+		die_while_migrating(go[0], at);
+	(void)close(go[0]);
+	return dying;
+}
+
+static void have_it_die(const struct dying *dying)
+{
 	int status;
-	pid_t pid;
 
 	leat_store_close(store);
-	pid = fork();
-	ck_assert_int_ge(pid, 0);
-	if (pid == 0) {
-		n_calls = 0;
-		dies_at = at;
-		open_store();
-		expect_ok(leat_store_use_table(store, &is, &err));
-		_exit(99);
-	}
-	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	ck_assert_int_eq(write(dying->go, "", 1), 1);
+	(void)close(dying->go);
+	ck_assert_int_eq(waitpid(dying->pid, &status, 0), dying->pid);
 	ck_assert(WIFEXITED(status) && WEXITSTATUS(status) == 99);
 	open_store();
 }
@@ -703,11 +731,17 @@ static void die_while_migrating(int at)
 START_TEST(a_migration_that_dies_or_fails_leaves_all_rows_as_they_were)
 {
 	static const char *const drop[] = { "n", NULL };
-	uint32_t number = begin_sums();
-	struct leat_store_table is = table_by(&sum_2);
+	struct leat_store_table is;
+	struct dying dying[3];
+	uint32_t number;
 
-	for (int at = 1; at <= 3; at++) {
-		die_while_migrating(at);
+	make_home();
+	for (int i = 0; i < 3; i++)
+		dying[i] = prepare_to_die(i + 1);
+	open_store();
+	number = put_sums();
+	for (int i = 0; i < 3; i++) {
+		have_it_die(&dying[i]);
 		expect_sums(number, older, SUMS_1);
 	}
 	is = table_by(older);
