@@ -21,7 +21,7 @@
 #include "base/memory.h"
 #include "state/store_internal.h"
 
-enum { TRIES = 20, PAUSE_NS = 20000000, BATCH_BYTES = 1 << 20 };
+enum { TRIES = 60, PAUSE_NS = 20000000, BATCH_BYTES = 1 << 20 };
 
 /* ---- opening -------------------------------------------------------------------------------------------------------- */
 
