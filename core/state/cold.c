@@ -14,9 +14,6 @@
 #include "state/store.h"
 #include "state/table.h"
 
-/* Entries looked at per begin while there is too much, as with the sweep of what has expired. */
-enum { LOOKS = 2, LOOKS_PER_CREATED = 4 };
-
 enum {
 	MARK_BYTES = LEAT_STORE_SETTLED / (LEAT_COLD_MARKS / 2), /* of rows that share a mark */
 	/* By how much, at most, this instance's use has to change before the others are told; a share of a small budget. */
@@ -172,22 +169,17 @@ static bool has_cooled(struct leat_entry *e)
 	return !was_warm;
 }
 
-static void evict_some(struct leat_tables *t, struct leat_table *tab, size_t looks)
+static void evict_some(struct leat_tables *t, struct leat_table *tab)
 {
-	if (looks > tab->pool.n_used)
-		looks = tab->pool.n_used;
-	for (; looks > 0 && tab->index.n > 0; looks--) {
-		struct leat_entry *e;
+	for (size_t looks = leat_table_looks(t, tab); looks > 0 && tab->index.n > 0; looks--) {
+		uint32_t number = leat_table_next(tab, &tab->hand);
+		struct leat_entry *e = leat_table_entry(tab, number);
 
-		if (tab->hand >= tab->pool.n_used)
-			tab->hand = 1;
-		e = leat_table_entry(tab, tab->hand);
 		if (may_leave(t, tab, e) && has_cooled(e)) {
 			tab->is_cold = true;
-			leat_entry_drop(t, tab, tab->hand);
+			leat_entry_drop(t, tab, number);
 			t->cold->n_evicted++;
 		}
-		tab->hand++;
 	}
 }
 
@@ -195,6 +187,6 @@ void leat_cold_evict(struct leat_tables *t)
 {
 	/* C3 */
 	for (size_t i = 0; i < t->n && !t->cold->is_loading; i++)
-		evict_some(t, &t->table[i], LOOKS + LOOKS_PER_CREATED * t->n_created);
+		evict_some(t, &t->table[i]);
 	leat_tables_publish(t);
 }

@@ -4,9 +4,6 @@
 #include "base/memory.h"
 #include "state/table.h"
 
-/* Entries looked at per begin: with twice as many as were created, what is expired stays fewer than what is live. */
-enum { SWEEP = 2, SWEEP_PER_CREATED = 4 };
-
 static bool has_image(const struct leat_table *table)
 {
 	return table->kind != LEAT_TABLE_ORDERED;
@@ -146,25 +143,17 @@ void leat_entry_drop(struct leat_tables *t, struct leat_table *tab, uint32_t num
 	free_entry(t, tab, number);
 }
 
-/* A stretch of the table in order of numbers, round and round. */
 static void sweep(struct leat_tables *t, struct leat_table *tab)
 {
-	size_t budget = SWEEP + SWEEP_PER_CREATED * t->n_created;
+	for (size_t looks = leat_table_looks(t, tab); looks > 0 && tab->index.n > 0; looks--) {
+		uint32_t number = leat_table_next(tab, &tab->cursor);
+		struct leat_entry *e = leat_table_entry(tab, number);
 
-	if (budget > tab->pool.n_used)
-		budget = tab->pool.n_used;
-	for (; budget > 0 && tab->index.n > 0; budget--) {
-		struct leat_entry *e;
-
-		if (tab->cursor >= tab->pool.n_used)
-			tab->cursor = 1;
-		e = leat_table_entry(tab, tab->cursor);
 		if (e->is_live && leat_entry_is_expired(t, tab, e)) {
 			leat_track_dead(t, (uint32_t)(tab - t->table), e);
 			leat_cold_bury(t, tab, e);
-			leat_entry_drop(t, tab, tab->cursor);
+			leat_entry_drop(t, tab, number);
 		}
-		tab->cursor++;
 	}
 }
 

@@ -177,6 +177,24 @@ static inline bool leat_entry_is_expired(const struct leat_tables *t, const stru
 	return table->ttl_us > 0 && e->changed_us < t->now_us - table->ttl_us;
 }
 
+/* Entries looked at per begin, by who goes through a table little by little: with twice as many as were created, what is expired
+ * stays fewer than what is live. */
+static inline size_t leat_table_looks(const struct leat_tables *t, const struct leat_table *table)
+{
+	enum { LOOKS = 2, LOOKS_PER_CREATED = 4 };
+	size_t looks = LOOKS + LOOKS_PER_CREATED * t->n_created;
+
+	return looks < table->pool.n_used ? looks : table->pool.n_used;
+}
+
+/* The number that a cursor is at, which goes on: in order of numbers, round and round. */
+static inline uint32_t leat_table_next(const struct leat_table *table, uint32_t *cursor)
+{
+	if (*cursor >= table->pool.n_used)
+		*cursor = 1;
+	return (*cursor)++;
+}
+
 void leat_tables_publish(struct leat_tables *t); /* tables.c */
 
 /* ---- entries.c: all of it within an event and under undo, unless it says otherwise ---------------------------------- */
