@@ -1,0 +1,2 @@
+-- SPDX-License-Identifier: Apache-2.0
+select bidder, count(*) as bid_count, date_time // 10000000 * 10000000 as window_start from bid group by all
