@@ -260,6 +260,12 @@ static void no_refuse(struct leat_context *ctx, size_t effect, const struct leat
 	refuse_call(ctx, "leat_refuse");
 }
 
+static uint32_t no_input(struct leat_context *ctx)
+{
+	refuse_call(ctx, "leat_input");
+	return 0;
+}
+
 static const struct leat_api setup_api = {
 	.size = sizeof setup_api,
 	.abi = LEAT_ABI,
@@ -295,6 +301,7 @@ static const struct leat_api setup_api = {
 	.wake = no_wake,
 	.partition = partition,
 	.refuse = no_refuse,
+	.input = no_input,
 };
 
 void leat_setup_init(struct leat_setup *setup, const char *pipeline, const char *node, struct leat_symbols *symbols)

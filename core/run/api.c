@@ -133,6 +133,11 @@ static uint32_t port(struct leat_context *ctx, const char *text)
 	return LEAT_NO_PORT;
 }
 
+static uint32_t input(struct leat_context *ctx)
+{
+	return instance_of(ctx)->input;
+}
+
 /* ---- values ---- */
 
 static void *allocate(struct leat_context *ctx, size_t n)
@@ -486,4 +491,5 @@ const struct leat_api leat_instance_api = {
 	.wake = leat_waker_wake,
 	.partition = partition,
 	.refuse = refuse,
+	.input = input,
 };

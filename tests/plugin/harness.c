@@ -28,6 +28,7 @@ struct leat_harness {
 	struct leat_json *json;
 	struct leat_error err;
 	int64_t now_us;
+	uint32_t input;
 	struct queue queue[MAX_PORTS];
 	char *pulled;
 };
@@ -122,12 +123,23 @@ static const struct leat_plugin nowhere = {
 
 /* ---- making ---- */
 
-static void write_file(FILE *out, const char *type, const char *options)
+/* By every input that it has, the same source. */
+static void write_inputs(FILE *out, const struct leat_registry *registry, const char *type)
+{
+	const struct leat_loaded *loaded = leat_registry_find(registry, type);
+	const char *const *name = loaded == NULL || loaded->plugin->op == NULL ? NULL : loaded->plugin->op->inputs;
+
+	fprintf(out, "    type: %s\n    input: %s", type, name == NULL ? "in\n" : "{");
+	for (; name != NULL && *name != NULL; name++)
+		fprintf(out, "%s: in%s", *name, name[1] == NULL ? "}\n" : ", ");
+}
+
+static void write_file(FILE *out, const struct leat_registry *registry, const char *type, const char *options)
 {
 	const char *line = options, *end;
 
 	fprintf(out, "pipeline: harness\ndelivery: at-least-once\nsources:\n  in: {type: nowhere}\noperators:\n  op:\n");
-	fprintf(out, "    type: %s\n    input: in\n", type);
+	write_inputs(out, registry, type);
 	for (; line != NULL && *line != '\0'; line = *end == '\0' ? NULL : end + 1) {
 		end = strchr(line, '\n');
 		if (end == NULL)
@@ -148,7 +160,7 @@ static struct leat_description *describe(struct leat_registry *registry, const c
 	(void)snprintf(path, sizeof path, "%s/leat-harness-%d.yaml", folder != NULL ? folder : "/tmp", (int)getpid());
 	out = fopen(path, "w");
 	ck_assert_ptr_nonnull(out);
-	write_file(out, type, options);
+	write_file(out, registry, type, options);
 	ck_assert_int_eq(fclose(out), 0);
 	d = leat_description_read(registry, path, &none, report);
 	if (d == NULL)
@@ -265,14 +277,14 @@ static struct leat_record read_record(struct leat_harness *h, struct leat_arena 
 	if (leat_json_decode(h->json, arena, copy, n, &record.value, &h->err) != LEAT_OK)
 		ck_abort_msg("%s: %s", json, h->err.text);
 	if (node->n_keys > 0)
-		record.key = leat_route_key(node, arena, &record);
+		record.key = leat_route_key(node, h->input, arena, &record);
 	return record;
 }
 
 enum leat_status leat_harness_push_batch(struct leat_harness *h, const char *const *json)
 {
 	struct leat_arena *arena = leat_arena_create();
-	struct leat_item item = { .instance = h->instance };
+	struct leat_item item = { .instance = h->instance, .input = h->input };
 	enum leat_status status;
 	struct leat_record *record;
 	size_t n = 0, i;
@@ -294,6 +306,15 @@ enum leat_status leat_harness_push_batch(struct leat_harness *h, const char *con
 enum leat_status leat_harness_push(struct leat_harness *h, const char *json)
 {
 	return leat_harness_push_batch(h, (const char *const[]){ json, NULL });
+}
+
+void leat_harness_set_input(struct leat_harness *h, const char *input)
+{
+	const char *const *name = h->instance->node->plugin->op->inputs;
+
+	for (h->input = 0; name[h->input] != NULL && strcmp(name[h->input], input) != 0;)
+		h->input++;
+	ck_assert_msg(name[h->input] != NULL, "no input \"%s\"", input);
 }
 
 void leat_harness_set_time(struct leat_harness *h, int64_t now_us)

@@ -29,6 +29,8 @@ void leat_harness_destroy(struct leat_harness *h);
 
 /* leat_now() of what is pushed from here on; due timers fire at once. Microseconds; starts at 1,000,000,000,000,000. */
 void leat_harness_set_time(struct leat_harness *h, int64_t now_us);
+/* By which of the operator's named inputs comes what is pushed from here on; the first one until then. */
+void leat_harness_set_input(struct leat_harness *h, const char *input);
 /* One record in JSON; the key is taken from it by the node's `key:`, as an exchange does. What the plugin's function came to:
  * LEAT_OK, also where the record was rejected (see the port "dead"). */
 enum leat_status leat_harness_push(struct leat_harness *h, const char *json);

@@ -12,6 +12,7 @@
  *
  *   may be called from      create  check  prepare  process  timer  end  open/poll  encode  claim/deliver
  *   intern, port, table_ttl    x
+ *   input                                     x        x
  *   values, allocate                          x        x       x     x       x        x
  *   emit, tables, timers                               x       x     x
  *   peek, value, scan                         x        x       x     x
@@ -104,6 +105,7 @@ struct leat_api {
 	void (*wake)(struct leat_waker *waker);
 	void (*partition)(struct leat_context *ctx, int32_t partition);
 	void (*refuse)(struct leat_context *ctx, size_t effect, const struct leat_error *err);
+	uint32_t (*input)(struct leat_context *ctx);
 };
 
 /* The host's own struct begins with this. */
@@ -197,6 +199,13 @@ static inline struct leat_value leat_map_with(struct leat_context *ctx, const st
 }
 
 /* ---- operators --------------------------------------------------------------------------------------------------- */
+
+/* In prepare() and process(): by which of the operator's named inputs the batch or the record came, as an index into `inputs`.
+ * A batch is of one input. 0 where inputs have no names. */
+static inline uint32_t leat_input(struct leat_context *ctx)
+{
+	return ctx->api->input(ctx);
+}
 
 /* Sends a record out of a port (0 is "out"). Never fails, never blocks, and delivers after the call into the plugin has
  * returned. The record is copied; what it points to has to be in the arena, static, or part of an input. */
