@@ -157,6 +157,11 @@ static struct leat_value map_with(struct leat_context *ctx, const struct leat_va
 	return leat_value_map_with(arena_of(instance), instance->description->symbols, base, member, n);
 }
 
+static struct leat_value copy_value(struct leat_context *ctx, const struct leat_value *value)
+{
+	return leat_value_copy(arena_of(instance_of(ctx)), value);
+}
+
 /* ---- operators ---- */
 
 static void emit(struct leat_context *ctx, uint32_t to, const struct leat_record *record)
@@ -492,4 +497,5 @@ const struct leat_api leat_instance_api = {
 	.partition = partition,
 	.refuse = refuse,
 	.input = input,
+	.copy = copy_value,
 };

@@ -106,6 +106,7 @@ struct leat_api {
 	void (*partition)(struct leat_context *ctx, int32_t partition);
 	void (*refuse)(struct leat_context *ctx, size_t effect, const struct leat_error *err);
 	uint32_t (*input)(struct leat_context *ctx);
+	struct leat_value (*copy)(struct leat_context *ctx, const struct leat_value *value);
 };
 
 /* The host's own struct begins with this. */
@@ -196,6 +197,12 @@ static inline struct leat_value leat_map_with(struct leat_context *ctx, const st
                                               size_t n)
 {
 	return ctx->api->map_with(ctx, base, member, n);
+}
+
+/* A deep copy in the arena, source texts included: for what comes from a table or a timer and is emitted. */
+static inline struct leat_value leat_copy(struct leat_context *ctx, const struct leat_value *value)
+{
+	return ctx->api->copy(ctx, value);
 }
 
 /* ---- operators --------------------------------------------------------------------------------------------------- */
