@@ -34,6 +34,7 @@ struct leat_harness {
 	struct leat_error err;
 	int64_t now_us;
 	uint32_t input;
+	const char *key;
 	struct queue queue[MAX_PORTS];
 	char *pulled;
 	int64_t pulled_us;
@@ -283,6 +284,8 @@ static struct leat_record read_record(struct leat_harness *h, struct leat_arena 
 	memcpy(copy, json, n);
 	if (leat_json_decode(h->json, arena, copy, n, &record.value, &h->err) != LEAT_OK)
 		ck_abort_msg("%s: %s", json, h->err.text);
+	if (h->key != NULL)
+		record.key = leat_borrow(h->key, strlen(h->key));
 	if (node->n_keys > 0)
 		record.key = leat_route_key(node, h->input, arena, &record);
 	return record;
@@ -355,6 +358,11 @@ void leat_harness_set_input(struct leat_harness *h, const char *input)
 	ck_assert_msg(name[h->input] != NULL, "no input \"%s\"", input);
 }
 
+void leat_harness_set_key(struct leat_harness *h, const char *key)
+{
+	h->key = key;
+}
+
 void leat_harness_set_time(struct leat_harness *h, int64_t now_us)
 {
 	h->now_us = now_us;
@@ -409,4 +417,9 @@ const struct leat_error *leat_harness_error(const struct leat_harness *h)
 size_t leat_harness_state_entries(const struct leat_harness *h)
 {
 	return h->instance->tables == NULL ? 0 : leat_tables_entries(h->instance->tables);
+}
+
+size_t leat_harness_state_bytes(const struct leat_harness *h)
+{
+	return h->instance->tables == NULL ? 0 : leat_tables_bytes(h->instance->tables);
 }
