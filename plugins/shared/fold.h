@@ -40,7 +40,6 @@ struct fold {
 	uint32_t signature;
 	bool is_invertible; /* fold_subtract() can work: counts, sums and averages only */
 	bool is_fixed;      /* a state is stored as bytes, few of them */
-	leat_symbol label, value;
 };
 
 /* In create(); `aggregates` has to live as long as the instance, as options do. LEAT_FATAL: too many, or the same name twice. */
