@@ -120,7 +120,9 @@ class Run:
         if process.returncode == -signal.SIGKILL:
             return True
         assert process.returncode == 0, f"leat ended with {process.returncode}: {self.log.read_text()[-2000:]}"
-        self.read = json.loads(summary.read_text())["pipelines"][0]["events_in"]
+        done = json.loads(summary.read_text())["pipelines"][0]
+        assert done["dead_letters"] == 0, f"{done['dead_letters']} dead letters: {self.log.read_text()[:2000]}"
+        self.read = done["events_in"]
         return False
 
     def _wait(self, pid, kill_at):
@@ -179,7 +181,7 @@ def measure(asked, build, folder, events, duck, query):
             run.whole(asked.workers)
         count, verdict = compare(duck, query, run.output), "yes"
     except AssertionError as difference:
-        print(f"{query}: {difference}", file=sys.stderr)
+        print(f"{query}:", *(line[:200] for line in str(difference).splitlines()), sep="\n", file=sys.stderr)
         count, verdict = "-", "NO"
     rate = asked.events / run.seconds
     print(f"| {query} | {count} | {verdict} | {run.kills} | {rate:.0f} | {run.cpu:.2f} | {run.peak:.0f} |", flush=True)
