@@ -16,7 +16,7 @@
  * operators, `sink` under sinks; `codec` by `format: mine`.
  *
  * Journal of the interface. It is not frozen before its first release; from then on structs grow at their end only.
- *   1  the first
+ *   1  the first; leat_key_field() and leat_ordered_last() came before it was frozen
  */
 
 #include <leat/codec.h>
