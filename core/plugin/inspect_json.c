@@ -24,6 +24,7 @@ static const char *const type_names[] = {
 	[LEAT_OPTION_TEMPLATES] = "templates",
 	[LEAT_OPTION_EXPRESSION] = "expression",
 	[LEAT_OPTION_EXPRESSIONS] = "expressions",
+	[LEAT_OPTION_AGGREGATES] = "aggregates",
 };
 
 static const char *const kind_names[] = {

@@ -119,6 +119,7 @@ static void write_type(struct leat_json_writer *w, const struct leat_option *o)
 	case LEAT_OPTION_PAIRS:
 	case LEAT_OPTION_TEMPLATES:
 	case LEAT_OPTION_EXPRESSIONS:
+	case LEAT_OPTION_AGGREGATES:
 		leat_json_writer_text(w, "$ref", "#/$defs/pairs");
 		break;
 	case LEAT_OPTION_TEXT:

@@ -333,7 +333,8 @@ START_TEST(numbers_that_plugins_were_compiled_with_stay)
 	ck_assert_int_eq(LEAT_REJECT, 5);
 	ck_assert_int_eq(LEAT_FATAL, 6);
 	ck_assert_int_eq(LEAT_MAP, 8);
-	ck_assert_int_eq(LEAT_OPTION_EXPRESSIONS, 16);
+	ck_assert_int_eq(LEAT_OPTION_AGGREGATES, 17);
+	ck_assert_int_eq(LEAT_AGGREGATE_COLLECT, 13);
 	ck_assert_int_eq(LEAT_FIELD_BYTES, 5);
 	ck_assert_int_eq(LEAT_TABLE_ORDERED, 2);
 	ck_assert_int_eq(LEAT_TRANSACTIONAL, 2);
