@@ -281,6 +281,19 @@ static void no_refuse(struct leat_context *ctx, size_t effect, const struct leat
 	refuse_call(ctx, "leat_refuse");
 }
 
+static uint32_t no_input(struct leat_context *ctx)
+{
+	refuse_call(ctx, "leat_input");
+	return 0;
+}
+
+static struct leat_value no_copy(struct leat_context *ctx, const struct leat_value *value)
+{
+	(void)value;
+	refuse_call(ctx, "leat_copy");
+	return leat_null();
+}
+
 static const struct leat_api setup_api = {
 	.size = sizeof setup_api,
 	.abi = LEAT_ABI,
@@ -316,6 +329,8 @@ static const struct leat_api setup_api = {
 	.wake = no_wake,
 	.partition = partition,
 	.refuse = no_refuse,
+	.input = no_input,
+	.copy = no_copy,
 	.watermark = no_watermark,
 	.key_field = key_field,
 	.ordered_last = no_ordered_last,

@@ -140,6 +140,11 @@ static uint32_t port(struct leat_context *ctx, const char *text)
 	return LEAT_NO_PORT;
 }
 
+static uint32_t input(struct leat_context *ctx)
+{
+	return instance_of(ctx)->input;
+}
+
 /* ---- values ---- */
 
 static void *allocate(struct leat_context *ctx, size_t n)
@@ -157,6 +162,11 @@ static struct leat_value map_with(struct leat_context *ctx, const struct leat_va
 	struct leat_instance *instance = instance_of(ctx);
 
 	return leat_value_map_with(arena_of(instance), instance->description->symbols, base, member, n);
+}
+
+static struct leat_value copy_value(struct leat_context *ctx, const struct leat_value *value)
+{
+	return leat_value_copy(arena_of(instance_of(ctx)), value);
 }
 
 /* ---- operators ---- */
@@ -505,6 +515,8 @@ const struct leat_api leat_instance_api = {
 	.partition = partition,
 	.refuse = refuse,
 	.watermark = watermark,
+	.input = input,
+	.copy = copy_value,
 	.key_field = key_field,
 	.ordered_last = ordered_last,
 };

@@ -52,6 +52,7 @@ struct leat_instance {
 	struct leat_arena *arena; /* of the batch in hand; borrowed. NULL: none */
 	int64_t now_us;           /* of the batch in hand; 0: none */
 	int64_t watermark_us;     /* operators: leat_watermark() */
+	uint32_t input;           /* of the item in hand */
 	uint64_t random;
 	const char *breach; /* a contract that the plugin has broken, or NULL: fails the pipeline */
 	struct leat_arena *scratch; /* what a call that broke it was handed, so that the plugin comes back to us */
@@ -113,6 +114,7 @@ enum leat_status leat_instance_judge(struct leat_instance *instance, enum leat_s
 /* "These records into this instance": how far it has come. */
 struct leat_item {
 	struct leat_instance *instance;
+	uint32_t input; /* that they came by, see leat_input() */
 	const struct leat_record *record;
 	size_t n, next;
 	bool is_prepared;
@@ -137,9 +139,9 @@ void leat_instance_emit(struct leat_instance *instance, uint32_t port, const str
  * processed. See dead.c for the shape. */
 void leat_instance_bury(struct leat_instance *instance, const struct leat_record *record, const struct leat_value *payload,
                         const struct leat_error *err);
-/* The dead letter itself, made in `arena`. */
-struct leat_value leat_dead_letter(struct leat_arena *arena, const struct leat_description *d, const struct leat_node *node,
-                                   const struct leat_record *record, const struct leat_value *payload, const struct leat_error *err);
+/* The dead letter itself, made in the instance's arena. */
+struct leat_value leat_dead_letter(const struct leat_instance *instance, const struct leat_record *record, const struct leat_value *payload,
+                                   const struct leat_error *err);
 
 /* A source's: decodes a message that could not be decoded before, the record's value, and emits it or buries it again. Its
  * position is not touched. */

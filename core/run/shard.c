@@ -174,10 +174,10 @@ void leat_shard_destroy(struct leat_shard *shard)
 
 /* ---- a batch ---- */
 
-static void add_item(struct leat_shard *shard, struct leat_instance *instance, const struct leat_record *record, size_t n)
+static void add_item(struct leat_shard *shard, struct leat_instance *instance, uint32_t input, const struct leat_record *record, size_t n)
 {
 	shard->item = leat_grow(shard->item, shard->n_items, &shard->item_capacity, sizeof *shard->item);
-	shard->item[shard->n_items++] = (struct leat_item){ .instance = instance, .record = record, .n = n };
+	shard->item[shard->n_items++] = (struct leat_item){ .instance = instance, .input = input, .record = record, .n = n };
 }
 
 static void open_batch(struct leat_shard *shard)
@@ -282,7 +282,7 @@ static enum leat_status send_out(struct leat_shard *shard, struct leat_route *ro
 	leat_counter_add(&route->bytes, bytes);
 	switch (route->edge->kind) {
 	case LEAT_EDGE_DIRECT:
-		add_item(shard, route->direct, record, n);
+		add_item(shard, route->direct, route->edge->input, record, n);
 		return LEAT_OK;
 	case LEAT_EDGE_EXCHANGE:
 		leat_route_split(route, shard->arena, record, n, send_packet, shard);
@@ -542,7 +542,7 @@ static enum leat_status begin_replay(struct leat_shard *shard, const struct leat
 			return leat_instance_judge(instance, LEAT_OK, 0, "decode", err);
 		return take_output(shard, instance, err);
 	case LEAT_ROLE_OPERATOR:
-		add_item(shard, shard->instance[position_in_stage(shard->stage, replay->node)], record, 1);
+		add_item(shard, shard->instance[position_in_stage(shard->stage, replay->node)], replay->input, record, 1);
 		return LEAT_OK;
 	case LEAT_ROLE_SINK:
 		break;
@@ -612,7 +612,7 @@ static int64_t run_inputs(struct leat_shard *shard)
 	for (i = 0; i < PACKETS_PER_TURN && (packet = pull_input(shard)) != NULL; i++) {
 		open_batch(shard);
 		note_work(shard);
-		add_item(shard, shard->instance[0], packet->record, packet->n);
+		add_item(shard, shard->instance[0], packet->input, packet->record, packet->n);
 		/* Our arena keeps the one that the records are in. */
 		leat_arena_keep(shard->arena, packet->arena);
 		leat_arena_unref(packet->arena);

@@ -12,6 +12,7 @@
  *
  *   may be called from      create  check  prepare  process  timer  end  open/poll  encode  claim/deliver
  *   intern, port, table_ttl    x
+ *   input                                     x        x
  *   values, allocate                          x        x       x     x       x        x
  *   emit, tables, timers                               x       x     x
  *   peek, value, scan, last                   x        x       x     x
@@ -107,6 +108,8 @@ struct leat_api {
 	void (*partition)(struct leat_context *ctx, int32_t partition);
 	void (*refuse)(struct leat_context *ctx, size_t effect, const struct leat_error *err);
 	int64_t (*watermark)(struct leat_context *ctx);
+	uint32_t (*input)(struct leat_context *ctx);
+	struct leat_value (*copy)(struct leat_context *ctx, const struct leat_value *value);
 	const struct leat_path *(*key_field)(struct leat_context *ctx, size_t i);
 	bool (*ordered_last)(struct leat_context *ctx, uint32_t table, const struct leat_value *key, int64_t from, int64_t until,
 	                     struct leat_ordered_entry *entry);
@@ -209,7 +212,20 @@ static inline struct leat_value leat_map_with(struct leat_context *ctx, const st
 	return ctx->api->map_with(ctx, base, member, n);
 }
 
+/* A deep copy in the arena, source texts included: for what comes from a table or a timer and is emitted. */
+static inline struct leat_value leat_copy(struct leat_context *ctx, const struct leat_value *value)
+{
+	return ctx->api->copy(ctx, value);
+}
+
 /* ---- operators --------------------------------------------------------------------------------------------------- */
+
+/* In prepare() and process(): by which of the operator's named inputs the batch or the record came, as an index into `inputs`.
+ * A batch is of one input. 0 where inputs have no names. */
+static inline uint32_t leat_input(struct leat_context *ctx)
+{
+	return ctx->api->input(ctx);
+}
 
 /* Sends a record out of a port (0 is "out"). Never fails, never blocks, and delivers after the call into the plugin has
  * returned. The record is copied; what it points to has to be in the arena, static, or part of an input. */
