@@ -202,11 +202,35 @@ void key_forget(const struct leat_value *key, struct leat_context *ctx)
 
 /* ---- calls ------------------------------------------------------------------------------------------------------- */
 
+static enum leat_status end_due(const struct window *self, const struct leat_value *key, int64_t due_us, struct leat_context *ctx,
+                                struct leat_error *err)
+{
+	((struct keyed *)leat_table_get(ctx, KEYS, key))->has_timer = false;
+	return self->kind == SESSIONS ? sessions_timer(self, key, due_us, ctx, err) : panes_timer(self, key, due_us, ctx, err);
+}
+
+/* W2: of very many timers that are due at once, some fire after the next events. Not those of a key that has one among them. */
+static enum leat_status catch_up(const struct window *self, const struct leat_value *key, struct leat_context *ctx, struct leat_error *err)
+{
+	const struct keyed *keyed;
+	enum leat_status status = LEAT_OK;
+
+	while (status == LEAT_OK && (keyed = leat_table_peek(ctx, KEYS, key)) != NULL && keyed->has_timer
+	       && keyed->due_us <= leat_watermark(ctx)) {
+		const struct leat_timer timer = { .clock = LEAT_EVENT_TIME, .due_us = keyed->due_us, .tag = DUE, .key = *key };
+
+		leat_timer_cancel(ctx, &timer);
+		status = end_due(self, key, timer.due_us, ctx, err);
+	}
+	return status;
+}
+
 static enum leat_status process(void *self_, const struct leat_record *record, struct leat_context *ctx, struct leat_error *err)
 {
 	const struct window *self = self_;
 	/* Without `key:`, events of whatever key the source gave them are in one window. */
 	const struct leat_value none = leat_null(), *key = self->n_keys > 0 ? &record->key : &none;
+	enum leat_status status;
 
 	if (record->value.type != LEAT_MAP)
 		return leat_error_set(err, LEAT_REJECT, 0, "the event has no fields");
@@ -214,6 +238,9 @@ static enum leat_status process(void *self_, const struct leat_record *record, s
 		return leat_error_set(err, LEAT_REJECT, 0, "the event has no time to find its window by; give its source a time");
 	if (record->time_us < -furthest_us || record->time_us > furthest_us)
 		return leat_error_set(err, LEAT_REJECT, 0, "the event's time is too far away: %lld us", (long long)record->time_us);
+	status = catch_up(self, key, ctx, err);
+	if (status != LEAT_OK)
+		return status;
 	return self->kind == SESSIONS ? sessions_process(self, key, record, ctx, err) : panes_process(self, key, record, ctx, err);
 }
 
@@ -229,11 +256,7 @@ static enum leat_status timer(void *self_, const struct leat_timer *timer, struc
 {
 	const struct window *self = self_;
 
-	if (timer->tag == EARLY)
-		return timer_early(self, &timer->key, ctx, err);
-	((struct keyed *)leat_table_get(ctx, KEYS, &timer->key))->has_timer = false;
-	return self->kind == SESSIONS ? sessions_timer(self, &timer->key, timer->due_us, ctx, err)
-	                              : panes_timer(self, &timer->key, timer->due_us, ctx, err);
+	return timer->tag == EARLY ? timer_early(self, &timer->key, ctx, err) : end_due(self, &timer->key, timer->due_us, ctx, err);
 }
 
 #define LENGTH(member_, prose_) LEAT_OPTION(DURATION, struct window, member_, #member_, prose_, .minimum = 1, .maximum = 31536e10)

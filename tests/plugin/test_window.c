@@ -49,6 +49,13 @@ static void append_time(char *out, const char *json, const char *name)
 		(void)sprintf(out + strlen(out), ".%s", fraction);
 }
 
+static bool is_true(const char *json, const char *name)
+{
+	const char *at = find(json, name);
+
+	return at != NULL && *at == 't';
+}
+
 static void append_row(char *out, const char *json)
 {
 	const char *k = find(json, "k"), *n = find(json, "n"), *s = find(json, "s"), *revision = find(json, "revision");
@@ -68,9 +75,9 @@ static void append_row(char *out, const char *json)
 	(void)sprintf(out + strlen(out), " n=%d s=%.*s", atoi(n), (int)strcspn(s, ",}"), s);
 	if (revision != NULL)
 		(void)sprintf(out + strlen(out), " r%d", atoi(revision));
-	if (find(json, "is_final") != NULL && *find(json, "is_final") == 't')
+	if (is_true(json, "is_final"))
 		(void)strcat(out, " final");
-	if (find(json, "is_gone") != NULL && *find(json, "is_gone") == 't')
+	if (is_true(json, "is_gone"))
 		(void)strcat(out, " gone");
 }
 
@@ -345,7 +352,7 @@ END_TEST
 START_TEST(rows_come_in_order_of_the_windows_ends)
 {
 	expect_all("key: k\nsize: 10s" TOTALS, "b1:1 a1:2 c15:3 a15:4 b25:5 b12:6 w100",
-	           "b 0-10 n=1 s=1; a 0-10 n=1 s=2; c 10-20 n=1 s=3; a 10-20 n=1 s=4; b 10-20 n=1 s=6; b 20-30 n=1 s=5");
+	           "b 0-10 n=1 s=1; a 0-10 n=1 s=2; c 10-20 n=1 s=3; b 10-20 n=1 s=6; a 10-20 n=1 s=4; b 20-30 n=1 s=5");
 }
 END_TEST
 
