@@ -334,6 +334,8 @@ static void make_prototype(struct leat_build *b, struct leat_node *node)
 	node->prototype = leat_arena_allocate(d->arena, node->instance_size);
 	memcpy(node->prototype, node->image, node->instance_size);
 	leat_setup_init(&setup, d->name != NULL ? d->name : "", node->name, d->symbols);
+	setup.key = node->key;
+	setup.n_keys = node->n_keys;
 	setup.ports = node->role == LEAT_ROLE_OPERATOR ? node->plugin->op->ports : NULL;
 	setup.n_tables = count_tables(node);
 	setup.ttl_us = leat_allocate_zeroed(setup.n_tables + 1, sizeof *setup.ttl_us);

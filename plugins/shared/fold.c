@@ -11,9 +11,13 @@
 enum { VERSION = 1, HEAD = 1 + sizeof(uint32_t), MOST = 100 };
 
 static const struct fold_kind *const kinds[] = {
-	[LEAT_AGGREGATE_COUNT] = &fold_count, [LEAT_AGGREGATE_SUM] = &fold_sum, [LEAT_AGGREGATE_MIN] = &fold_min,
-	[LEAT_AGGREGATE_MAX] = &fold_max,     [LEAT_AGGREGATE_AVG] = &fold_avg, [LEAT_AGGREGATE_VAR] = &fold_var,
-	[LEAT_AGGREGATE_STDDEV] = &fold_stddev,
+	[LEAT_AGGREGATE_COUNT] = &fold_count,       [LEAT_AGGREGATE_SUM] = &fold_sum,
+	[LEAT_AGGREGATE_MIN] = &fold_min,           [LEAT_AGGREGATE_MAX] = &fold_max,
+	[LEAT_AGGREGATE_AVG] = &fold_avg,           [LEAT_AGGREGATE_VAR] = &fold_var,
+	[LEAT_AGGREGATE_STDDEV] = &fold_stddev,     [LEAT_AGGREGATE_FIRST] = &fold_first,
+	[LEAT_AGGREGATE_LAST] = &fold_last,         [LEAT_AGGREGATE_DISTINCT] = &fold_distinct,
+	[LEAT_AGGREGATE_QUANTILE] = &fold_quantile, [LEAT_AGGREGATE_TOPN] = &fold_topn,
+	[LEAT_AGGREGATE_COLLECT] = &fold_collect,
 };
 
 static void *cell_of(struct fold_state *state, const struct fold_item *item)
@@ -68,10 +72,6 @@ enum leat_status fold_open(struct fold *fold, const struct leat_aggregates *aggr
 		item->offset = made.size;
 		item->label = leat_intern(ctx, "label");
 		item->value = leat_intern(ctx, "value");
-		if (item->kind == NULL) {
-			fold_close(&made);
-			return leat_error_set(err, LEAT_FATAL, 0, "%s is not there yet", aggregates->item[i].source);
-		}
 		made.size += (item->kind->size + 15) / 16 * 16;
 		made.is_fixed &= item->kind->pack != NULL;
 		made.is_invertible &= item->kind->subtract != NULL;

@@ -62,6 +62,12 @@ struct fold_item {
 /* fold_number.c */
 extern const struct fold_kind fold_count, fold_sum, fold_avg, fold_min, fold_max, fold_var, fold_stddev;
 
+/* fold_pick.c, fold_distinct.c, fold_quantile.c */
+extern const struct fold_kind fold_first, fold_last, fold_collect, fold_topn, fold_distinct, fold_quantile;
+
+/* fold_hash.c */
+uint64_t fold_hash(const struct leat_value *v);
+
 /* fold_bytes.c */
 unsigned char *fold_put_count(unsigned char *at, uint64_t n);
 unsigned char *fold_put_wide(unsigned char *at, fold_wide n);

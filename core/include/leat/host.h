@@ -15,12 +15,13 @@
  *   input                                     x        x
  *   values, allocate                          x        x       x     x       x        x
  *   emit, tables, timers                               x       x     x
- *   peek, value, scan                         x        x       x     x
+ *   peek, value, scan, last                   x        x       x     x
  *   push, push_record, wait                                                  x
  *   encode_value                                       x                              x
  *   refuse                                                                                     x (deliver)
  *   watermark                                 x        x       x     x
  *   log, now, name             x        x     x        x       x     x       x        x          x
+ *   key_field                  x        x     x        x       x     x
  */
 
 #include <leat/buffer.h>
@@ -109,6 +110,9 @@ struct leat_api {
 	int64_t (*watermark)(struct leat_context *ctx);
 	uint32_t (*input)(struct leat_context *ctx);
 	struct leat_value (*copy)(struct leat_context *ctx, const struct leat_value *value);
+	const struct leat_path *(*key_field)(struct leat_context *ctx, size_t i);
+	bool (*ordered_last)(struct leat_context *ctx, uint32_t table, const struct leat_value *key, int64_t from, int64_t until,
+	                     struct leat_ordered_entry *entry);
 };
 
 /* The host's own struct begins with this. */
@@ -155,6 +159,13 @@ static inline uint64_t leat_random(struct leat_context *ctx)
 static inline uint32_t leat_worker(struct leat_context *ctx)
 {
 	return ctx->api->worker(ctx);
+}
+
+/* The i-th field of an operator's `key:`, NULL when there are not so many: what the parts of record->key are called. With one
+ * field the key is its value, with several a list of their values. */
+static inline const struct leat_path *leat_key_field(struct leat_context *ctx, size_t i)
+{
+	return ctx->api->key_field(ctx, i);
 }
 
 /* The symbol of a field that the plugin is going to read or write. Only in create(). */
@@ -309,6 +320,14 @@ static inline size_t leat_ordered_scan(struct leat_context *ctx, uint32_t table,
                                        int64_t until, const struct leat_ordered_entry **entries)
 {
 	return ctx->api->ordered_scan(ctx, table, key, from, until, entries);
+}
+
+/* ordered: the last entry with from <= order < until, in *entry; false when there is none. Unlike a scan it does not hold on
+ * to the table's memory: to change the entry afterwards costs the same in a long run as in a short one. */
+static inline bool leat_ordered_last(struct leat_context *ctx, uint32_t table, const struct leat_value *key, int64_t from, int64_t until,
+                                     struct leat_ordered_entry *entry)
+{
+	return ctx->api->ordered_last(ctx, table, key, from, until, entry);
 }
 
 /* Event time that has passed for this instance: no record with an earlier time is expected any more, and one that comes is
