@@ -180,7 +180,7 @@ def measure(asked, build, folder, events, duck, query):
         else:
             run.whole(asked.workers)
         count, verdict = compare(duck, query, run.output), "yes"
-    except AssertionError as difference:
+    except (AssertionError, duckdb.Error) as difference:
         print(f"{query}:", *(line[:200] for line in str(difference).splitlines()), sep="\n", file=sys.stderr)
         count, verdict = "-", "NO"
     rate = asked.events / run.seconds

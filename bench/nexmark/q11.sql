@@ -6,6 +6,7 @@ with marked as (
 ), numbered as (
 	select bidder, date_time, sum(begins::int) over (partition by bidder order by date_time) as session from marked
 )
-select bidder, count(*) as bid_count, min(date_time) as window_start, max(date_time) + 10000000 as window_end
+select bidder, count(*) as bid_count, make_timestamp(min(date_time)) as window_start,
+	make_timestamp(max(date_time) + 10000000) as window_end
 from numbered
 group by bidder, session

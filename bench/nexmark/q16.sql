@@ -1,6 +1,8 @@
 -- SPDX-License-Identifier: Apache-2.0
 with levelled as (
-	select *, case when price < 10000 then 1 when price < 1000000 then 2 else 3 end as rank, make_timestamp(date_time) as moment from bid
+	select channel, bidder, auction, make_timestamp(date_time) as moment,
+		case when price < 10000 then 1 when price < 1000000 then 2 else 3 end as rank
+	from bid
 )
 select channel, strftime(moment, '%Y-%m-%d') as day, max(strftime(moment, '%H:%M')) as minute,
 	count(*) as total_bids,
