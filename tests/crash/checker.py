@@ -80,7 +80,7 @@ def sliding(steps):
 def sessions(steps):
     run = []
     for step in [*steps, None]:
-        if run and (step is None or step[0] > run[-1][0] + GAP):
+        if run and (step is None or step[0] >= run[-1][0] + GAP):
             yield "session", run[0][0] * 1000, (run[-1][0] + GAP) * 1000, len(run), sum(value for _, _, value in run)
             run = []
         run.append(step)
@@ -184,7 +184,7 @@ class Found:
 
     def unstable(self, topic):
         """Partitions whose last stable offset is not the high watermark, with both."""
-        partitions = self.kafka.admin.list_topics(topic, timeout=30).topics[topic].partitions
+        partitions = self.kafka.partitions(self.kafka.admin, topic)
         ask = {TopicPartition(topic, partition): OffsetSpec.latest() for partition in partitions}
 
         def ends(level):
