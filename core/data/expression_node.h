@@ -3,6 +3,7 @@
 #define LEAT_DATA_EXPRESSION_NODE_H
 
 #include "data/expression.h"
+#include "data/time_text.h"
 
 /*
  * The compiled form: a tree in the arena of the pipeline, never written once it is compiled, so that any number of threads
@@ -74,6 +75,18 @@ struct leat_expression {
 	const struct leat_node *root;
 };
 
+/* One call and nothing around it, of a function that is the caller's business. */
+struct leat_call {
+	const char *name;
+	unsigned column; /* of the name */
+	uint32_t n;
+	const struct leat_node *const *argument;
+};
+
+/* expression_parser.c */
+enum leat_status leat_call_compile(struct leat_arena *arena, struct leat_symbols *symbols, const char *text, struct leat_call *out,
+                                   struct leat_error *err);
+
 /* expression.c */
 enum leat_status leat_node_evaluate(struct leat_evaluation *e, const struct leat_node *node, struct leat_value *out);
 /* LEAT_REJECT, with " at column N" behind the reason. */
@@ -98,8 +111,5 @@ bool leat_text_like(const struct leat_value *text, const struct leat_value *patt
 
 /* expression_time.c */
 leat_apply leat_apply_time, leat_apply_hour, leat_apply_weekday;
-enum { LEAT_TIME_TEXT = 40 };
-/* RFC 3339 in UTC with microseconds; returns its length. */
-size_t leat_time_print(char out[LEAT_TIME_TEXT], int64_t time_us);
 
 #endif
