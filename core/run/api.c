@@ -12,6 +12,7 @@
 #include "base/utf8.h"
 #include "data/expression.h"
 #include "data/template.h"
+#include "run/event_time.h"
 #include "run/instance.h"
 #include "run/shard.h"
 
@@ -112,6 +113,13 @@ static uint32_t worker(struct leat_context *ctx)
 	return instance_of(ctx)->worker;
 }
 
+static const struct leat_path *key_field(struct leat_context *ctx, size_t i)
+{
+	const struct leat_node *node = instance_of(ctx)->node;
+
+	return i < node->n_keys ? node->key[i] : NULL;
+}
+
 static leat_symbol intern(struct leat_context *ctx, const char *text, size_t n)
 {
 	/* Every name was interned when the prototype was created; by now the table is frozen, and this finds it. */
@@ -133,6 +141,11 @@ static uint32_t port(struct leat_context *ctx, const char *text)
 	return LEAT_NO_PORT;
 }
 
+static uint32_t input(struct leat_context *ctx)
+{
+	return instance_of(ctx)->input;
+}
+
 /* ---- values ---- */
 
 static void *allocate(struct leat_context *ctx, size_t n)
@@ -150,6 +163,11 @@ static struct leat_value map_with(struct leat_context *ctx, const struct leat_va
 	struct leat_instance *instance = instance_of(ctx);
 
 	return leat_value_map_with(arena_of(instance), instance->description->symbols, base, member, n);
+}
+
+static struct leat_value copy_value(struct leat_context *ctx, const struct leat_value *value)
+{
+	return leat_value_copy(arena_of(instance_of(ctx)), value);
 }
 
 /* ---- operators ---- */
@@ -260,6 +278,18 @@ static size_t ordered_scan(struct leat_context *ctx, uint32_t table, const struc
 	return 0;
 }
 
+static bool ordered_last(struct leat_context *ctx, uint32_t table, const struct leat_value *key, int64_t from, int64_t until,
+                         struct leat_ordered_entry *entry)
+{
+	return has_table(instance_of(ctx), table, LEAT_TABLE_ORDERED)
+	       && leat_tables_ordered_last(instance_of(ctx)->tables, table, key, from, until, entry);
+}
+
+static int64_t watermark(struct leat_context *ctx)
+{
+	return instance_of(ctx)->watermark_us;
+}
+
 static enum leat_status timer_set(struct leat_context *ctx, const struct leat_timer *timer, struct leat_error *err)
 {
 	struct leat_instance *instance = instance_of(ctx);
@@ -270,8 +300,8 @@ static enum leat_status timer_set(struct leat_context *ctx, const struct leat_ti
 		breach(instance, "it sets a timer, but has no timer()");
 		return leat_error_set(err, LEAT_FATAL, 0, "cannot set a timer without timer()");
 	}
-	if (timer->clock != LEAT_PROCESSING_TIME)
-		return leat_error_set(err, LEAT_FATAL, 0, "cannot set an event-time timer: this version has no watermarks yet");
+	if (timer->clock != LEAT_PROCESSING_TIME && timer->clock != LEAT_EVENT_TIME)
+		return leat_error_set(err, LEAT_FATAL, 0, "cannot set a timer of clock %d", (int)timer->clock);
 	(void)leat_instance_timers(instance);
 	if (!instance->has_timers_open) {
 		leat_timers_begin(instance->timers);
@@ -285,8 +315,7 @@ static void timer_cancel(struct leat_context *ctx, const struct leat_timer *time
 {
 	struct leat_instance *instance = instance_of(ctx);
 
-	if (is_in_event(instance, "it cancels a timer outside process(), timer() and end()") && instance->timers != NULL &&
-	    timer->clock == LEAT_PROCESSING_TIME)
+	if (is_in_event(instance, "it cancels a timer outside process(), timer() and end()") && instance->timers != NULL)
 		leat_timers_cancel(instance->timers, timer);
 }
 
@@ -361,6 +390,8 @@ static void take_message(struct leat_instance *instance, struct leat_record *rec
 
 	leat_error_clear(&err);
 	status = decode(instance, message, &record->value, &err);
+	if (status == LEAT_OK && instance->node->time.is_given)
+		status = leat_time_of(&instance->node->time, record, &err);
 	if (status == LEAT_OK) {
 		leat_instance_emit(instance, 0, record);
 		return;
@@ -371,12 +402,27 @@ static void take_message(struct leat_instance *instance, struct leat_record *rec
 	leat_instance_bury(instance, record, &payload, &err);
 }
 
+/* One that a source has decoded by itself. */
+static void take_record(struct leat_instance *instance, struct leat_record *record)
+{
+	struct leat_error err;
+
+	leat_error_clear(&err);
+	if (!instance->node->time.is_given || leat_time_of(&instance->node->time, record, &err) == LEAT_OK)
+		leat_instance_emit(instance, 0, record);
+	else
+		leat_instance_bury(instance, record, &record->value, &err);
+}
+
 void leat_instance_decode(struct leat_instance *instance, const struct leat_record *record)
 {
 	const struct leat_message message = { .payload = record->value.as.text, .payload_n = record->value.n };
 	struct leat_record copy = *record;
 
-	take_message(instance, &copy, &message);
+	if (instance->codec == NULL)
+		take_record(instance, &copy);
+	else
+		take_message(instance, &copy, &message);
 }
 
 static void push(struct leat_context *ctx, const struct leat_message *message)
@@ -414,7 +460,7 @@ static void push_record(struct leat_context *ctx, const struct leat_record *reco
 	instance->next = next;
 	instance->n_pushed++;
 	leat_counter_add(&instance->counters.records_in, 1);
-	leat_instance_emit(instance, 0, &copy);
+	take_record(instance, &copy);
 }
 
 static void wait_for(struct leat_context *ctx, int64_t wait_us)
@@ -486,4 +532,9 @@ const struct leat_api leat_instance_api = {
 	.wake = leat_waker_wake,
 	.partition = partition,
 	.refuse = refuse,
+	.watermark = watermark,
+	.input = input,
+	.copy = copy_value,
+	.key_field = key_field,
+	.ordered_last = ordered_last,
 };

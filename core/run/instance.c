@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/bug.h"
 #include "base/check.h"
 #include "base/hash.h"
 #include "base/log.h"
@@ -33,6 +34,10 @@ enum leat_status leat_instance_attach(const struct leat_description *d, const st
 	instance->worker = worker;
 	instance->shard = shard;
 	instance->self = self;
+	instance->watermark_us = LEAT_NO_TIME;
+	instance->passed_us = LEAT_NO_TIME;
+	instance->stored_us = LEAT_NO_TIME;
+	leat_counter_set(&instance->counters.watermark_us, (uint64_t)LEAT_NO_TIME);
 	instance->random = leat_hash(node->name, strlen(node->name)) ^ shard;
 	instance->dead_log = &instance->own_log;
 	make_outputs(instance);
@@ -247,8 +252,11 @@ static enum leat_status prepare(struct leat_item *item, struct leat_error *err)
 enum leat_status leat_instance_run(struct leat_item *item, struct leat_error *err)
 {
 	struct leat_instance *instance = item->instance;
+	const struct leat_node *node = instance->node;
+	bool needs_key = node->n_keys > 0 && !node->plugin->op->takes_null_keys;
 	enum leat_status status;
 
+	instance->input = item->input;
 	leat_error_clear(err);
 	if (!item->is_prepared && (status = prepare(item, err)) != LEAT_OK)
 		return status;
@@ -257,9 +265,9 @@ enum leat_status leat_instance_run(struct leat_item *item, struct leat_error *er
 	for (; item->next < item->n; item->next++) {
 		const struct leat_record *record = &item->record[item->next];
 
-		if (instance->node->n_keys > 0 && record->key.type == LEAT_NULL) {
+		if (needs_key && record->key.type == LEAT_NULL) {
 			(void)leat_error_set(err, LEAT_REJECT, 0, "field \"%s\" is missing or null, and it is the key",
-			                     instance->node->key[0]->text);
+			                     node->key[item->input * node->n_keys]->text);
 			leat_instance_bury(instance, record, &record->value, err);
 			leat_error_clear(err);
 			continue;
@@ -282,6 +290,24 @@ enum leat_status leat_instance_timer(struct leat_instance *instance, const struc
 	leat_instance_begin(instance);
 	status = op->timer(instance->self, timer, &instance->context, err);
 	return settle(instance, status, NULL, "timer", err);
+}
+
+enum leat_status leat_instance_fire(struct leat_instance *instance, enum leat_clock clock, int64_t until_us, size_t *left,
+                                    struct leat_error *err)
+{
+	enum leat_status status = LEAT_OK;
+	struct leat_timer timer;
+
+	while (*left > 0 && status == LEAT_OK && leat_timers_pop(instance->timers, clock, until_us, &timer)) {
+		(*left)--;
+		status = leat_instance_timer(instance, &timer, err);
+	}
+	if ((status == LEAT_RETRY || status == LEAT_UNKNOWN) && !LEAT_BUG("timer-lost-on-retry")) {
+		leat_timers_begin(instance->timers);
+		leat_timers_set(instance->timers, &timer);
+		leat_timers_commit(instance->timers);
+	}
+	return status;
 }
 
 enum leat_status leat_instance_end(struct leat_instance *instance, struct leat_error *err)

@@ -5,6 +5,7 @@
 #include <leat/buffer.h>
 
 #include "base/ring.h"
+#include "run/event_time.h"
 #include "run/internal.h"
 
 /*
@@ -16,8 +17,10 @@
 /* A batch on its way to another shard. It lies in the arena that its records lie in, and holds a reference on it. */
 struct leat_packet {
 	struct leat_arena *arena;
+	uint32_t input; /* of the node it goes to */
 	size_t n;
 	const struct leat_record *record;
+	struct leat_mark mark; /* what the sender has passed on before these records (T3) */
 };
 
 /* A bounded ring from one shard to another. */
@@ -29,6 +32,10 @@ struct leat_channel {
 	_Atomic bool is_full; /* the producer waits for room */
 	struct leat_packet barrier; /* empty: behind it comes the next round (epoch.h); at most one is on its way */
 	bool is_at_barrier;         /* consumer: has taken it, and takes nothing more until the shard has passed */
+	struct leat_packet bare;    /* a mark without records; at most one is on its way: */
+	_Atomic bool is_bare_out;
+	struct leat_mark sent;      /* producer */
+	struct leat_mark mark;      /* consumer: what has come through */
 };
 
 struct leat_channel *leat_channel_create(uint32_t edge, size_t capacity, struct leat_worker *from, struct leat_worker *to);
@@ -73,14 +80,16 @@ struct leat_route {
 	uint32_t index; /* of the edge in the plan */
 	leat_counter records, bytes;
 	struct leat_instance *direct;   /* LEAT_EDGE_DIRECT */
+	uint32_t direct_position;       /* in the stage */
 	struct leat_channel **channel;  /* LEAT_EDGE_EXCHANGE: by shard of the target */
 	uint32_t n_channels;
 	const struct leat_node *target;
 	struct leat_encoder encoder;    /* LEAT_EDGE_SINK */
 };
 
-/* The record's key as the node asks for it; null when a part of it is missing. May allocate from `arena`. */
-struct leat_value leat_route_key(const struct leat_node *node, struct leat_arena *arena, const struct leat_record *record);
+/* The record's key as the node asks for it of that input; null when a part of it is missing. May allocate from `arena`. A tombstone
+ * has no fields: where inputs have names, and one may be a table, it keeps the key that it has. */
+struct leat_value leat_route_key(const struct leat_node *node, uint32_t input, struct leat_arena *arena, const struct leat_record *record);
 /* The shard that a key belongs to. */
 uint32_t leat_route_shard(const struct leat_value *key, uint32_t n_shards);
 /* Splits records by the key of the target (setting it) and calls `send` with a packet for each shard that gets any. */
