@@ -212,8 +212,8 @@ static enum leat_status process(void *self_, const struct leat_record *record, s
 
 static const struct leat_option options[] = {
 	LEAT_OPTION(AGGREGATES, struct aggregate, aggregates, "aggregate",
-	            "Fields to add, of any functions over the key's events, such as {spent: sum(amount), users: distinct(user)}."),
-	LEAT_OPTION(FIELD, struct aggregate, field, "field", "Without `aggregate`: number to take figures of; when there is none, events are only counted."),
+	            "Fields to add, of any functions, such as {spent: sum(amount), shops: distinct(shop)}."),
+	LEAT_OPTION(FIELD, struct aggregate, field, "field", "Without `aggregate`: number to take figures of; without that too, events are counted."),
 	LEAT_OPTION(PAIRS, struct aggregate, figures, "figures",
 	            "Fields to add, as name: figure, of count, sum, min, max, mean and deviation; without any, all under their own names."),
 	LEAT_OPTION(TEXT, struct aggregate, prefix, "prefix", "Put in front of the names of added fields.", .preset = ""),
