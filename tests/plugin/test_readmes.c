@@ -13,6 +13,7 @@ static const char *const plugins[] = { "aggregate", "dedup",    "discard", "file
 	                               "generate",  "join",     "map",      "stdout",  "template",
 	                               "window",    NULL };
 >>>>>>> wt-window
+	                               "topn",      "window",   NULL };
 /* Those that a build may leave out; kafka's README has no table. */
 static const char *const optional[] = { "postgres", "redis", NULL };
 
