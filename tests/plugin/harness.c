@@ -13,6 +13,7 @@
 #include "run/instance.h"
 #include "run/json_codec.h"
 #include "run/route.h"
+#include "schema/schema_plugin.h"
 
 enum { MAX_PORTS = 16 };
 
@@ -182,6 +183,7 @@ static struct leat_registry *make_registry(void)
 
 	leat_registry_add(registry, &leat_json_plugin);
 	leat_registry_add(registry, &leat_lua_plugin);
+	leat_registry_add(registry, &leat_schema_plugin);
 	leat_registry_add(registry, &nowhere);
 	if (getenv("LEAT_PLUGIN_PATH") != NULL)
 		leat_registry_load_folders(registry, getenv("LEAT_PLUGIN_PATH"));
