@@ -13,7 +13,7 @@
 #include "kit/plain.h"
 #include "kit/starve.h"
 
-enum { FEW = 8, RANDOM_SPLITS = 24, CRASHES = 32, PERMUTATIONS = 16, ROUNDS = 12, STARVED = 64 };
+enum { FEW = 8, RANDOM_SPLITS = 24, CRASHES = 32, PERMUTATIONS = 16, ROUNDS = 12, STARVED = 64, PATIENCE_S = 120 };
 
 /* What is known while one property is tried. */
 struct attempt {
@@ -47,13 +47,15 @@ static bool holds(struct attempt *a, const struct leat_way *way, enum leat_outco
 	return a->kind != LEAT_FAILED;
 }
 
-/* "at steps 3, 7 and 12": where marks are set. */
-static char *list_steps(const char *what, const unsigned char *mark, size_t n)
+/* Where batches end. */
+static char *describe_split(const unsigned char *mark, size_t n)
 {
 	struct leat_buffer text = { .n = 0 };
 	const char *separator = " ";
 
-	leat_buffer_text(&text, what);
+	if (memchr(mark, 0, n) == NULL)
+		return leat_format_text("batches of one event each");
+	leat_buffer_text(&text, "batches that end behind steps");
 	for (size_t i = 0; i < n; i++) {
 		if (!mark[i])
 			continue;
@@ -89,7 +91,7 @@ static void try_twice(struct attempt *a)
 
 static bool holds_split(struct attempt *a, const unsigned char *is_cut)
 {
-	char *how = list_steps("batches that end behind steps", is_cut, a->trial->script.n);
+	char *how = describe_split(is_cut, a->trial->script.n);
 	bool is_good = holds(a, &(struct leat_way){ .is_cut = is_cut }, LEAT_ORDER_ALL, how);
 
 	free(how);
@@ -327,6 +329,7 @@ static _Noreturn void attempt(struct attempt *a, size_t property, int to)
 {
 	char kind;
 
+	(void)alarm(PATIENCE_S);
 	a->dice.state ^= property * UINT64_C(0x9e3779b97f4a7c15);
 	attempts[property](a);
 	kind = (char)a->kind;
@@ -352,7 +355,9 @@ static enum leat_verdict_kind hear(int from, pid_t child, struct leat_buffer *te
 		memmove(text->data, text->data + 1, --text->n);
 	}
 	(void)waitpid(child, &status, 0);
-	if (WIFSIGNALED(status))
+	if (WIFSIGNALED(status) && WTERMSIG(status) == SIGALRM)
+		leat_plain_put(text, "the plugin did not come back within %d s", PATIENCE_S);
+	else if (WIFSIGNALED(status))
 		leat_plain_put(text, "the plugin crashed: signal %d, %s", WTERMSIG(status), strsignal(WTERMSIG(status)));
 	else if (!has_kind)
 		leat_plain_put(text, "the plugin ended the process with status %d", WEXITSTATUS(status));

@@ -159,9 +159,11 @@ static void fill_slots(struct object *object, ElfW(Sxword) table, ElfW(Sxword) s
 
 bool leat_starve_begin(const void *address)
 {
-	struct object object = { .address = (uintptr_t)address };
+	struct object object = { .address = (uintptr_t)address }, ours = { .address = (uintptr_t)&n_asked };
 
-	if (dl_iterate_phdr(find_object, &object) == 0 || object.dynamic == NULL || object.base == 0)
+	/* In our own we would call ourselves. */
+	if (dl_iterate_phdr(find_object, &object) == 0 || dl_iterate_phdr(find_object, &ours) == 0 || object.base == ours.base ||
+	    object.dynamic == NULL)
 		return false;
 	fill_slots(&object, DT_JMPREL, DT_PLTRELSZ);
 	fill_slots(&object, DT_RELA, DT_RELASZ);

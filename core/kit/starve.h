@@ -10,7 +10,8 @@
  * not those of libraries that it calls, nor the host's. For a process that is to end soon: nothing is put back.
  */
 
-/* Of the object that has this address. False: it asks for none, or that cannot be told on this machine. */
+/* Of the object that has this address. False: it asks for none, it is the one that this is linked into, or that cannot be told on
+ * this machine. */
 bool leat_starve_begin(const void *address);
 /* How many it has asked for since. */
 size_t leat_starve_count(void);
