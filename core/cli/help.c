@@ -18,6 +18,7 @@ static const char help[] =
 	"COMMANDS\n"
 	"    run          run pipelines in the foreground\n"
 	"    check        check pipeline files, and that their systems answer\n"
+	"    test         run the tests of pipelines\n"
 	"    inspect      show plugins and their options\n"
 	"    graph        draw a pipeline as Mermaid or Graphviz\n"
 	"    top          watch running pipelines\n"
