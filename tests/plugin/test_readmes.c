@@ -7,7 +7,8 @@
 #include "unit/unit.h"
 
 static const char *const plugins[] = { "aggregate", "dedup",    "discard", "file",     "filter",
-	                               "generate",  "map",      "stdout",  "template", NULL };
+	                               "generate",  "join",     "map",      "stdout",  "template",
+	                               "window",    NULL };
 /* Those that a build may leave out; kafka's README has no table. */
 static const char *const optional[] = { "postgres", "redis", NULL };
 
