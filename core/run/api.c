@@ -260,6 +260,11 @@ static size_t ordered_scan(struct leat_context *ctx, uint32_t table, const struc
 	return 0;
 }
 
+static int64_t watermark(struct leat_context *ctx)
+{
+	return instance_of(ctx)->watermark_us;
+}
+
 static enum leat_status timer_set(struct leat_context *ctx, const struct leat_timer *timer, struct leat_error *err)
 {
 	struct leat_instance *instance = instance_of(ctx);
@@ -270,8 +275,8 @@ static enum leat_status timer_set(struct leat_context *ctx, const struct leat_ti
 		breach(instance, "it sets a timer, but has no timer()");
 		return leat_error_set(err, LEAT_FATAL, 0, "cannot set a timer without timer()");
 	}
-	if (timer->clock != LEAT_PROCESSING_TIME)
-		return leat_error_set(err, LEAT_FATAL, 0, "cannot set an event-time timer: this version has no watermarks yet");
+	if (timer->clock != LEAT_PROCESSING_TIME && timer->clock != LEAT_EVENT_TIME)
+		return leat_error_set(err, LEAT_FATAL, 0, "cannot set a timer of clock %d", (int)timer->clock);
 	(void)leat_instance_timers(instance);
 	if (!instance->has_timers_open) {
 		leat_timers_begin(instance->timers);
@@ -285,8 +290,7 @@ static void timer_cancel(struct leat_context *ctx, const struct leat_timer *time
 {
 	struct leat_instance *instance = instance_of(ctx);
 
-	if (is_in_event(instance, "it cancels a timer outside process(), timer() and end()") && instance->timers != NULL &&
-	    timer->clock == LEAT_PROCESSING_TIME)
+	if (is_in_event(instance, "it cancels a timer outside process(), timer() and end()") && instance->timers != NULL)
 		leat_timers_cancel(instance->timers, timer);
 }
 
@@ -486,4 +490,5 @@ const struct leat_api leat_instance_api = {
 	.wake = leat_waker_wake,
 	.partition = partition,
 	.refuse = refuse,
+	.watermark = watermark,
 };

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/bug.h"
 #include "base/check.h"
 #include "base/hash.h"
 #include "base/log.h"
@@ -33,6 +34,7 @@ enum leat_status leat_instance_attach(const struct leat_description *d, const st
 	instance->worker = worker;
 	instance->shard = shard;
 	instance->self = self;
+	instance->watermark_us = LEAT_NO_TIME;
 	instance->random = leat_hash(node->name, strlen(node->name)) ^ shard;
 	instance->dead_log = &instance->own_log;
 	make_outputs(instance);
@@ -282,6 +284,24 @@ enum leat_status leat_instance_timer(struct leat_instance *instance, const struc
 	leat_instance_begin(instance);
 	status = op->timer(instance->self, timer, &instance->context, err);
 	return settle(instance, status, NULL, "timer", err);
+}
+
+enum leat_status leat_instance_fire(struct leat_instance *instance, enum leat_clock clock, int64_t until_us, size_t *left,
+                                    struct leat_error *err)
+{
+	enum leat_status status = LEAT_OK;
+	struct leat_timer timer;
+
+	while (*left > 0 && status == LEAT_OK && leat_timers_pop(instance->timers, clock, until_us, &timer)) {
+		(*left)--;
+		status = leat_instance_timer(instance, &timer, err);
+	}
+	if ((status == LEAT_RETRY || status == LEAT_UNKNOWN) && !LEAT_BUG("timer-lost-on-retry")) {
+		leat_timers_begin(instance->timers);
+		leat_timers_set(instance->timers, &timer);
+		leat_timers_commit(instance->timers);
+	}
+	return status;
 }
 
 enum leat_status leat_instance_end(struct leat_instance *instance, struct leat_error *err)

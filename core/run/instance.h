@@ -51,6 +51,7 @@ struct leat_instance {
 	bool is_in_event;         /* between begin and commit or abort */
 	struct leat_arena *arena; /* of the batch in hand; borrowed. NULL: none */
 	int64_t now_us;           /* of the batch in hand; 0: none */
+	int64_t watermark_us;     /* operators: leat_watermark() */
 	uint64_t random;
 	const char *breach; /* a contract that the plugin has broken, or NULL: fails the pipeline */
 	struct leat_arena *scratch; /* what a call that broke it was handed, so that the plugin comes back to us */
@@ -124,6 +125,10 @@ enum leat_status leat_instance_run(struct leat_item *item, struct leat_error *er
 enum leat_status leat_instance_process(struct leat_instance *instance, const struct leat_record *record, struct leat_error *err);
 /* The same for a timer, whose rejection is a dead letter without payload. */
 enum leat_status leat_instance_timer(struct leat_instance *instance, const struct leat_timer *timer, struct leat_error *err);
+/* Fires timers of that clock that are due at `until_us`, `*left` at most, and counts it down. With LEAT_RETRY and LEAT_UNKNOWN the
+ * timer that said so is there again. */
+enum leat_status leat_instance_fire(struct leat_instance *instance, enum leat_clock clock, int64_t until_us, size_t *left,
+                                    struct leat_error *err);
 enum leat_status leat_instance_end(struct leat_instance *instance, struct leat_error *err);
 
 /* Appends to a port, of a record that is in the arena or outlives it. */

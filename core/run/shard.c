@@ -634,25 +634,6 @@ static int64_t next_timer_us(const struct leat_shard *shard)
 	return next_us;
 }
 
-/* Fires what is due in one instance, `*left` at most. One that says "later" gets its timer back. */
-static enum leat_status fire_timers(struct leat_shard *shard, struct leat_instance *instance, size_t *left, struct leat_error *err)
-{
-	enum leat_status status = LEAT_OK;
-	struct leat_timer timer;
-
-	leat_worker_enter(shard->worker, instance->node->index);
-	while (*left > 0 && status == LEAT_OK && leat_timers_pop(instance->timers, LEAT_PROCESSING_TIME, shard->now_us, &timer)) {
-		(*left)--;
-		status = leat_instance_timer(instance, &timer, err);
-	}
-	if ((status == LEAT_RETRY || status == LEAT_UNKNOWN) && !LEAT_BUG("timer-lost-on-retry")) {
-		leat_timers_begin(instance->timers);
-		leat_timers_set(instance->timers, &timer);
-		leat_timers_commit(instance->timers);
-	}
-	return status;
-}
-
 /* What the timers of one instance came to. */
 static void note_timers(struct leat_shard *shard, struct leat_instance *instance, enum leat_status status, const struct leat_error *err)
 {
@@ -693,7 +674,8 @@ static int64_t run_timers(struct leat_shard *shard)
 
 		if (instance->timers == NULL)
 			continue;
-		status = fire_timers(shard, instance, &left, &err);
+		leat_worker_enter(shard->worker, instance->node->index);
+		status = leat_instance_fire(instance, LEAT_PROCESSING_TIME, shard->now_us, &left, &err);
 		if (status == LEAT_OK || status == LEAT_RETRY || status == LEAT_UNKNOWN) {
 			enum leat_status taken;
 

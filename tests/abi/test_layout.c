@@ -168,7 +168,7 @@ static const struct layout layouts[] = {
 	AT(leat_message, offset, 48),
 	AT(leat_message, next, 56),
 
-	SIZE(leat_api, 272),
+	SIZE(leat_api, 280),
 	AT(leat_api, size, 0),
 	AT(leat_api, abi, 8),
 	AT(leat_api, log, 16),
@@ -203,6 +203,7 @@ static const struct layout layouts[] = {
 	AT(leat_api, wake, 248),
 	AT(leat_api, partition, 256),
 	AT(leat_api, refuse, 264),
+	AT(leat_api, watermark, 272),
 
 	SIZE(leat_context, 8),
 	AT(leat_context, api, 0),

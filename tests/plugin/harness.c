@@ -16,8 +16,13 @@
 
 enum { MAX_PORTS = 16 };
 
+struct item {
+	char *json;
+	int64_t time_us;
+};
+
 struct queue {
-	char **item;
+	struct item *item;
 	size_t head, n, capacity;
 };
 
@@ -30,6 +35,7 @@ struct leat_harness {
 	int64_t now_us;
 	struct queue queue[MAX_PORTS];
 	char *pulled;
+	int64_t pulled_us;
 };
 
 /* ---- a source and a sink that do nothing, so that the file is a whole pipeline ---- */
@@ -219,7 +225,7 @@ void leat_harness_destroy(struct leat_harness *h)
 
 	for (i = 0; i < MAX_PORTS; i++) {
 		while (h->queue[i].head < h->queue[i].n)
-			free(h->queue[i].item[h->queue[i].head++]);
+			free(h->queue[i].item[h->queue[i].head++].json);
 		free(h->queue[i].item);
 	}
 	free(h->pulled);
@@ -246,17 +252,18 @@ static void collect(struct leat_harness *h)
 
 			ck_assert_int_eq(leat_json_encode(&out->record[i].value, &text, &h->err), LEAT_OK);
 			queue->item = leat_grow(queue->item, queue->n, &queue->capacity, sizeof *queue->item);
-			queue->item[queue->n++] = leat_copy_bytes_as_text(text.data, text.n);
+			queue->item[queue->n].json = leat_copy_bytes_as_text(text.data, text.n);
+			queue->item[queue->n++].time_us = out->record[i].time_us;
 			leat_buffer_finish(&text);
 		}
 		out->n = 0;
 	}
 }
 
-static struct leat_record read_record(struct leat_harness *h, struct leat_arena *arena, const char *json, int64_t offset)
+static struct leat_record read_record(struct leat_harness *h, struct leat_arena *arena, int64_t time_us, const char *json, int64_t offset)
 {
 	const struct leat_node *node = h->instance->node;
-	struct leat_record record = { .time_us = LEAT_NO_TIME, .arrival_us = h->now_us, .origin = { .offset = offset } };
+	struct leat_record record = { .time_us = time_us, .arrival_us = h->now_us, .origin = { .offset = offset } };
 	size_t n = strlen(json);
 	char *copy = leat_arena_allocate(arena, n + LEAT_CODEC_PADDING);
 
@@ -269,7 +276,20 @@ static struct leat_record read_record(struct leat_harness *h, struct leat_arena 
 	return record;
 }
 
-enum leat_status leat_harness_push_batch(struct leat_harness *h, const char *const *json)
+/* In a batch of its own, as in the runtime. */
+static void fire(struct leat_harness *h, enum leat_clock clock, int64_t until_us)
+{
+	struct leat_arena *arena = leat_arena_create();
+	size_t left = SIZE_MAX;
+
+	leat_instance_enter(h->instance, arena, h->now_us);
+	if (h->instance->timers != NULL)
+		ck_assert_int_eq(leat_instance_fire(h->instance, clock, until_us, &left, &h->err), LEAT_OK);
+	collect(h);
+	leat_arena_unref(arena);
+}
+
+static enum leat_status push(struct leat_harness *h, int64_t time_us, const char *const *json)
 {
 	struct leat_arena *arena = leat_arena_create();
 	struct leat_item item = { .instance = h->instance };
@@ -281,39 +301,52 @@ enum leat_status leat_harness_push_batch(struct leat_harness *h, const char *con
 		n++;
 	record = leat_arena_allocate(arena, (n + 1) * sizeof *record);
 	for (i = 0; i < n; i++)
-		record[i] = read_record(h, arena, json[i], (int64_t)i);
+		record[i] = read_record(h, arena, time_us, json[i], (int64_t)i);
 	leat_instance_enter(h->instance, arena, h->now_us);
 	item.record = record;
 	item.n = n;
 	status = leat_instance_run(&item, &h->err);
 	collect(h);
 	leat_arena_unref(arena);
+	fire(h, LEAT_EVENT_TIME, h->instance->watermark_us); /* set when due already */
 	return status;
+}
+
+enum leat_status leat_harness_push_batch(struct leat_harness *h, const char *const *json)
+{
+	return push(h, LEAT_NO_TIME, json);
 }
 
 enum leat_status leat_harness_push(struct leat_harness *h, const char *json)
 {
-	return leat_harness_push_batch(h, (const char *const[]){ json, NULL });
+	return push(h, LEAT_NO_TIME, (const char *const[]){ json, NULL });
+}
+
+enum leat_status leat_harness_push_at(struct leat_harness *h, int64_t time_us, const char *json)
+{
+	return push(h, time_us, (const char *const[]){ json, NULL });
+}
+
+void leat_harness_set_watermark(struct leat_harness *h, int64_t watermark_us)
+{
+	if (watermark_us > h->instance->watermark_us)
+		h->instance->watermark_us = watermark_us;
+	fire(h, LEAT_EVENT_TIME, h->instance->watermark_us);
 }
 
 void leat_harness_set_time(struct leat_harness *h, int64_t now_us)
 {
-	struct leat_arena *arena = leat_arena_create();
-	struct leat_timer timer;
-
 	h->now_us = now_us;
-	leat_instance_enter(h->instance, arena, now_us);
-	while (h->instance->timers != NULL && leat_timers_pop(h->instance->timers, LEAT_PROCESSING_TIME, now_us, &timer))
-		ck_assert_int_eq(leat_instance_timer(h->instance, &timer, &h->err), LEAT_OK);
-	collect(h);
-	leat_arena_unref(arena);
+	fire(h, LEAT_PROCESSING_TIME, now_us);
 }
 
 enum leat_status leat_harness_end(struct leat_harness *h)
 {
-	struct leat_arena *arena = leat_arena_create();
+	struct leat_arena *arena;
 	enum leat_status status;
 
+	leat_harness_set_watermark(h, INT64_MAX);
+	arena = leat_arena_create();
 	leat_instance_enter(h->instance, arena, h->now_us);
 	status = leat_instance_end(h->instance, &h->err);
 	collect(h);
@@ -334,8 +367,17 @@ const char *leat_harness_pull(struct leat_harness *h, const char *port)
 			queue = &h->queue[i];
 	ck_assert_msg(queue != NULL, "no port \"%s\"", port);
 	free(h->pulled);
-	h->pulled = queue->head < queue->n ? queue->item[queue->head++] : NULL;
+	h->pulled = NULL;
+	if (queue->head < queue->n) {
+		h->pulled_us = queue->item[queue->head].time_us;
+		h->pulled = queue->item[queue->head++].json;
+	}
 	return h->pulled;
+}
+
+int64_t leat_harness_pulled_time(const struct leat_harness *h)
+{
+	return h->pulled_us;
 }
 
 const struct leat_error *leat_harness_error(const struct leat_harness *h)

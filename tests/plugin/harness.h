@@ -29,14 +29,22 @@ void leat_harness_destroy(struct leat_harness *h);
 
 /* leat_now() of what is pushed from here on; due timers fire at once. Microseconds; starts at 1,000,000,000,000,000. */
 void leat_harness_set_time(struct leat_harness *h, int64_t now_us);
-/* One record in JSON; the key is taken from it by the node's `key:`, as an exchange does. What the plugin's function came to:
+/* leat_watermark() of what is pushed from here on; timers of event time that are due fire at once. It starts at LEAT_NO_TIME; one
+ * that is less than the former is ignored, as the host's never goes back. */
+void leat_harness_set_watermark(struct leat_harness *h, int64_t watermark_us);
+/* One record in JSON, without event time; the key is taken from it by the node's `key:`, as an exchange does. What the plugin's function came to:
  * LEAT_OK, also where the record was rejected (see the port "dead"). */
 enum leat_status leat_harness_push(struct leat_harness *h, const char *json);
+/* The same with an event time. */
+enum leat_status leat_harness_push_at(struct leat_harness *h, int64_t time_us, const char *json);
 /* Many at once, as one batch: texts, NULL at the end. */
 enum leat_status leat_harness_push_batch(struct leat_harness *h, const char *const *json);
+/* All input has ended: the watermark becomes INT64_MAX, then end(). */
 enum leat_status leat_harness_end(struct leat_harness *h);
 /* The next record that came out of a port ("dead" too), as JSON; NULL when there is none. Good until the next call. */
 const char *leat_harness_pull(struct leat_harness *h, const char *port);
+/* Event time of the record that was pulled last. */
+int64_t leat_harness_pulled_time(const struct leat_harness *h);
 /* The reason of the last call that was not LEAT_OK. */
 const struct leat_error *leat_harness_error(const struct leat_harness *h);
 size_t leat_harness_state_entries(const struct leat_harness *h);

@@ -18,6 +18,7 @@
  *   push, push_record, wait                                                  x
  *   encode_value                                       x                              x
  *   refuse                                                                                     x (deliver)
+ *   watermark                                 x        x       x     x
  *   log, now, name             x        x     x        x       x     x       x        x          x
  */
 
@@ -104,6 +105,7 @@ struct leat_api {
 	void (*wake)(struct leat_waker *waker);
 	void (*partition)(struct leat_context *ctx, int32_t partition);
 	void (*refuse)(struct leat_context *ctx, size_t effect, const struct leat_error *err);
+	int64_t (*watermark)(struct leat_context *ctx);
 };
 
 /* The host's own struct begins with this. */
@@ -293,7 +295,17 @@ static inline size_t leat_ordered_scan(struct leat_context *ctx, uint32_t table,
 	return ctx->api->ordered_scan(ctx, table, key, from, until, entries);
 }
 
-/* Calls the operator's timer() at or after the time. The same (clock, due, key, tag) set twice is one timer. */
+/* Event time that has passed for this instance: no record with an earlier time is expected any more, and one that comes is
+ * late. It never goes back, not by a restart either. LEAT_NO_TIME, which is less than any time, before the first;
+ * INT64_MAX when all sources have ended for good. */
+static inline int64_t leat_watermark(struct leat_context *ctx)
+{
+	return ctx->api->watermark(ctx);
+}
+
+/* Calls the operator's timer() when the clock has come to `due_us`, in the order of due times and of setting. Event time is
+ * leat_watermark(): what timer() then emits goes downstream before that watermark does. A timer that is due when it is set
+ * fires soon. The same (clock, due, key, tag) set twice is one timer. */
 static inline enum leat_status leat_timer_set(struct leat_context *ctx, const struct leat_timer *timer, struct leat_error *err)
 {
 	return ctx->api->timer_set(ctx, timer, err);
