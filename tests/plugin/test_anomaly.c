@@ -357,6 +357,148 @@ START_TEST(a_seed_makes_the_same_trees_each_time_and_another_seed_others)
 }
 END_TEST
 
+/* ---- seasonal ---------------------------------------------------------------------------------------------------- */
+
+#define HOUR INT64_C(3600000000)
+#define MONDAY (INT64_C(1767571200) * 1000000) /* 2026-01-05T00:00:00Z */
+
+static struct said feed_at(struct leat_harness *h, int64_t time_us, double value)
+{
+	char event[128];
+
+	(void)snprintf(event, sizeof event, "{\"k\":1,\"v\":%.17g}", value);
+	ck_assert_int_eq(leat_harness_push_at(h, time_us, event), LEAT_OK);
+	return read_said(leat_harness_pull(h, "out"));
+}
+
+/* 200 between 8 and 20 o'clock, else 100; on Saturday and Sunday always 100. */
+static double usual(int64_t hour, bool has_week)
+{
+	return hour % 24 >= 8 && hour % 24 < 20 && !(has_week && hour / 24 % 7 >= 5) ? 200 : 100;
+}
+
+/* Events at every quarter of these hours after Monday; how many were anomalies. */
+static int feed_hours(struct leat_harness *h, int64_t from, int64_t until, bool has_week)
+{
+	int n_anomalies = 0;
+
+	for (int64_t i = 4 * from; i < 4 * until; i++)
+		n_anomalies += feed_at(h, MONDAY + i * HOUR / 4, usual(i / 4, has_week) + WAVE(i)).is_anomaly;
+	return n_anomalies;
+}
+
+START_TEST(what_is_usual_at_noon_is_an_anomaly_at_night)
+{
+	struct leat_harness *h = create("seasonal", "");
+	struct said said;
+
+	ck_assert_int_eq(feed_hours(h, 0, 24 * 6 + 3, false), 0);
+	said = feed_at(h, MONDAY + (24 * 6 + 3) * HOUR, 200);
+	ck_assert(said.is_anomaly);
+	ck_assert_double_eq_tol(said.expected, 100, 3);
+	ck_assert_int_eq(feed_hours(h, 24 * 6 + 4, 24 * 6 + 12, false), 0);
+	said = feed_at(h, MONDAY + (24 * 6 + 12) * HOUR, 200);
+	ck_assert(!said.is_anomaly);
+	ck_assert_double_eq_tol(said.expected, 200, 3);
+	ck_assert(feed_at(h, MONDAY + (24 * 6 + 12) * HOUR, 100).is_anomaly);
+	leat_harness_destroy(h);
+}
+END_TEST
+
+START_TEST(a_week_tells_its_days_apart_and_a_day_does_not)
+{
+	static const char *const season[] = { "season: week", "season: both" };
+
+	for (size_t i = 0; i < 2; i++) {
+		struct leat_harness *h = create("seasonal", season[i]);
+
+		ck_assert_int_eq(feed_hours(h, 0, 7 * 24 * 3 + 5 * 24 + 12, true), 0);
+		/* Saturday of the fourth week, at noon. */
+		ck_assert_msg(feed_at(h, MONDAY + (7 * 24 * 3 + 5 * 24 + 12) * HOUR, 200).is_anomaly, "%s", season[i]);
+		leat_harness_destroy(h);
+	}
+}
+END_TEST
+
+START_TEST(a_season_is_gathered_before_there_is_a_score)
+{
+	struct leat_harness *h = create("seasonal", "warmup: 8");
+
+	for (int64_t i = 0; i < 24 * 4 + 8; i++)
+		ck_assert(isnan(feed_at(h, MONDAY + i * HOUR / 4, usual(i / 4, false)).score));
+	ck_assert(!isnan(feed_at(h, MONDAY + (24 * 4 + 8) * HOUR / 4, 100).score));
+	leat_harness_destroy(h);
+}
+END_TEST
+
+START_TEST(a_slot_that_never_had_an_event_is_learned_first)
+{
+	struct leat_harness *h = create("seasonal", "warmup: 8");
+	struct said said;
+
+	/* Only from 0 to 12 o'clock, for three days. */
+	for (int64_t i = 0; i < 3 * 12 * 4; i++)
+		(void)feed_at(h, MONDAY + (i / 48 * 24) * HOUR + i % 48 * HOUR / 4, 100 + WAVE(i));
+	ck_assert(isnan(feed_at(h, MONDAY + (2 * 24 + 20) * HOUR, 500).score));
+	(void)feed_hours(h, 3 * 24, 3 * 24 + 8, false);
+	said = feed_at(h, MONDAY + (3 * 24 + 20) * HOUR, 500);
+	ck_assert(!said.is_anomaly);
+	ck_assert_double_eq_tol(said.expected, 500, 10);
+	leat_harness_destroy(h);
+}
+END_TEST
+
+START_TEST(an_event_whose_slot_is_over_is_judged_and_not_learned)
+{
+	struct leat_harness *h = create("seasonal", "learn: all");
+	double expected, deviation;
+
+	(void)feed_hours(h, 0, 24 * 4, false);
+	expected = feed_at(h, MONDAY + 24 * 4 * HOUR, 100).expected;
+	ck_assert_double_eq_tol(expected, 100, 3);
+	deviation = feed_at(h, MONDAY + 24 * 4 * HOUR - 1, 1e6).deviation;
+	ck_assert(feed_at(h, MONDAY + 24 * 4 * HOUR - 1, 1e6).is_anomaly);
+	ck_assert_double_eq(feed_at(h, MONDAY + 24 * 4 * HOUR - 1, 1e6).deviation, deviation);
+	ck_assert_double_eq(feed_at(h, MONDAY + 24 * 4 * HOUR, 100).expected, expected);
+	leat_harness_destroy(h);
+}
+END_TEST
+
+START_TEST(a_trend_is_followed_when_it_is_asked_for)
+{
+	struct leat_harness *h = create("seasonal", "beta: 0.1\nalpha: 0.3\ngamma: 0.1");
+	struct said said = { .expected = 0 };
+
+	for (int64_t hour = 0; hour < 24 * 20; hour++)
+		said = feed_at(h, MONDAY + hour * HOUR, usual(hour, false) + (double)hour);
+	ck_assert_double_eq_tol(said.expected, 100 + 24 * 20 - 1, 5);
+	leat_harness_destroy(h);
+}
+END_TEST
+
+START_TEST(a_constant_at_all_hours_has_no_score)
+{
+	struct leat_harness *h = create("seasonal", "");
+	struct said said = { .is_anomaly = true };
+
+	for (int64_t hour = 0; hour < 24 * 4; hour++)
+		said = feed_at(h, MONDAY + hour * HOUR, 7);
+	ck_assert_double_eq(said.score, 0);
+	ck_assert_double_eq(said.deviation, 0);
+	ck_assert_double_eq(feed_at(h, MONDAY + 24 * 4 * HOUR, 8).score, 1e6);
+	leat_harness_destroy(h);
+}
+END_TEST
+
+START_TEST(an_event_without_time_has_no_season)
+{
+	struct leat_harness *h = create("seasonal", "");
+
+	expect_dead(h, "{\"k\":1,\"v\":1}", "the event has no time");
+	leat_harness_destroy(h);
+}
+END_TEST
+
 /* ---- what comes out ---------------------------------------------------------------------------------------------- */
 
 START_TEST(an_alert_says_why)
@@ -480,6 +622,14 @@ int main(void)
 	                                                    mad_takes_the_median_of_the_window_and_bears_half_of_it_gone_wrong,
 	                                                    a_forest_finds_a_pair_that_never_comes_of_values_that_do,
 	                                                    a_seed_makes_the_same_trees_each_time_and_another_seed_others,
+	                                                    what_is_usual_at_noon_is_an_anomaly_at_night,
+	                                                    a_week_tells_its_days_apart_and_a_day_does_not,
+	                                                    a_season_is_gathered_before_there_is_a_score,
+	                                                    a_slot_that_never_had_an_event_is_learned_first,
+	                                                    an_event_whose_slot_is_over_is_judged_and_not_learned,
+	                                                    a_trend_is_followed_when_it_is_asked_for,
+	                                                    a_constant_at_all_hours_has_no_score,
+	                                                    an_event_without_time_has_no_season,
 	                                                    an_alert_says_why,
 	                                                    figures_are_chosen_and_named_by_an_option,
 	                                                    an_event_without_a_number_is_rejected_and_not_learned,
