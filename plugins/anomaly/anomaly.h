@@ -19,6 +19,7 @@
 
 #define VALUE_MAX 1e100
 #define SCORE_MAX 1e6
+#define ROUNDING 1e-12
 
 enum { LEARN_DAMPED, LEARN_ALL, LEARN_NONE };
 enum { SEASON_DAY, SEASON_WEEK, SEASON_BOTH };
@@ -89,14 +90,20 @@ bool choose_table(struct anomaly *self, uint32_t from, uint32_t until, size_t si
 /* The steps of splitmix64 (Steele, Lea, Flood 2014). */
 uint64_t mix(uint64_t x);
 
-/* How many deviations the distance is. */
-static inline double count_deviations(double distance, double deviation)
+/* What stands beside `expected` is rounding, and no difference. A mean of equal values is not quite one of them. */
+static inline bool is_rounding(double difference, double expected)
+{
+	return fabs(difference) <= ROUNDING * fabs(expected);
+}
+
+/* How many deviations the value is away. */
+static inline double count_deviations(double value, double expected, double deviation)
 {
 	double n;
 
-	if (distance == 0)
+	if (value == expected || is_rounding(value - expected, expected))
 		return 0;
-	n = deviation > 0 ? fabs(distance) / deviation : SCORE_MAX;
+	n = deviation > 0 ? fabs(value - expected) / deviation : SCORE_MAX;
 	return n < SCORE_MAX ? n : SCORE_MAX;
 }
 
@@ -108,8 +115,10 @@ static inline double pull_back(double value, double expected, double reach)
 	return value > expected + reach ? expected + reach : value < expected - reach ? expected - reach : value;
 }
 
-static inline double raise_to_floor(const struct anomaly *self, double deviation)
+static inline double raise_to_floor(const struct anomaly *self, double deviation, double expected)
 {
+	if (is_rounding(deviation, expected))
+		deviation = 0;
 	return deviation > self->floor ? deviation : self->floor;
 }
 

@@ -24,11 +24,11 @@ static double add_to_sum(double sum, double more)
 static void judge(const struct anomaly *self, void *state, const struct observation *seen, struct verdict *out)
 {
 	struct cusum_state *s = state;
-	double deviation = raise_to_floor(self, estimate_deviation(&s->values)), distance = seen->value[0] - s->values.mean, z;
+	double deviation = raise_to_floor(self, estimate_deviation(&s->values), s->values.mean), z;
 
 	if (s->values.n < self->warmup)
 		return;
-	z = copysign(count_deviations(distance, deviation), distance);
+	z = copysign(count_deviations(seen->value[0], s->values.mean, deviation), seen->value[0] - s->values.mean);
 	s->above = add_to_sum(s->above, z - self->slack);
 	s->below = add_to_sum(s->below, -z - self->slack);
 	set_verdict(self, out, s->above > s->below ? s->above : s->below, s->values.mean, deviation);

@@ -20,7 +20,7 @@ static enum leat_status create(struct anomaly *self, struct leat_error *err)
 static void judge(const struct anomaly *self, void *state, const struct observation *seen, struct verdict *out)
 {
 	struct ewma_state *s = state;
-	double lambda = self->lambda, deviation = raise_to_floor(self, estimate_deviation(&s->values)), width;
+	double lambda = self->lambda, deviation = raise_to_floor(self, estimate_deviation(&s->values), s->values.mean), width;
 
 	if (s->values.n < self->warmup)
 		return;
@@ -32,7 +32,7 @@ static void judge(const struct anomaly *self, void *state, const struct observat
 	s->average += lambda * (seen->value[0] - s->average);
 	s->decay *= (1 - lambda) * (1 - lambda);
 	width = deviation * sqrt(lambda / (2 - lambda) * (1 - s->decay));
-	set_verdict(self, out, count_deviations(s->average - s->values.mean, width), s->values.mean, deviation);
+	set_verdict(self, out, count_deviations(s->average, s->values.mean, width), s->values.mean, deviation);
 	out->has_average = true;
 	out->average = s->average;
 	out->is_below = s->average < s->values.mean;

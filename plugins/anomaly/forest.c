@@ -104,8 +104,8 @@ static enum leat_status create(struct anomaly *self, struct leat_error *err)
 static void normalise(const struct anomaly *self, const struct range *range, const double *value, double *out)
 {
 	for (size_t i = 0; i < self->fields.n; i++) {
-		double distance = value[i] - range->expected[i];
-		double x = 0.5 + copysign(count_deviations(distance, range->deviation[i]), distance) / (2 * RANGE_DEVIATIONS);
+		double n = count_deviations(value[i], range->expected[i], range->deviation[i]);
+		double x = 0.5 + copysign(n, value[i] - range->expected[i]) / (2 * RANGE_DEVIATIONS);
 
 		out[i] = x < -2 ? -2 : x > 3 ? 3 : x;
 	}
@@ -181,7 +181,7 @@ static void judge(const struct anomaly *self, void *state, const struct observat
 		return;
 	normalise(self, range, seen->value, x);
 	for (size_t i = 0; i < self->fields.n; i++) {
-		double n = count_deviations(seen->value[i] - range->expected[i], range->deviation[i]);
+		double n = count_deviations(seen->value[i], range->expected[i], range->deviation[i]);
 
 		if (n > farthest) {
 			farthest = n;
@@ -204,7 +204,7 @@ static void turn_window(const struct anomaly *self, struct forest_state *s)
 	}
 	for (size_t i = 0; i < self->fields.n; i++) {
 		s->latest.expected[i] = s->gathered[i].mean;
-		s->latest.deviation[i] = raise_to_floor(self, estimate_deviation(&s->gathered[i]));
+		s->latest.deviation[i] = raise_to_floor(self, estimate_deviation(&s->gathered[i]), s->gathered[i].mean);
 	}
 	memset(s->gathered, 0, sizeof s->gathered);
 	s->n = 0;

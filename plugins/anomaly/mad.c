@@ -97,8 +97,8 @@ static void judge(const struct anomaly *self, void *state, const struct observat
 		return;
 	memcpy(self->work, s->value, n * sizeof s->value[0]);
 	median = find_median(self->work, n);
-	deviation = raise_to_floor(self, find_deviation(self->work, n, median));
-	set_verdict(self, out, count_deviations(seen->value[0] - median, deviation), median, deviation);
+	deviation = raise_to_floor(self, find_deviation(self->work, n, median), median);
+	set_verdict(self, out, count_deviations(seen->value[0], median, deviation), median, deviation);
 	out->is_below = seen->value[0] < median;
 }
 

@@ -171,12 +171,13 @@ static void judge(const struct anomaly *self, void *state, const struct observat
 {
 	struct seasonal_state *s = state;
 	int64_t slot = divide_down(seen->time_us, self->slot_us);
-	double deviation = raise_to_floor(self, sqrt(s->square)), expected;
+	double deviation, expected;
 
 	advance(self, s, slot);
 	if (!s->is_ready || !expect(self, s, slot, &expected) || s->n_errors < self->warmup)
 		return;
-	set_verdict(self, out, count_deviations(seen->value[0] - expected, deviation), expected, deviation);
+	deviation = raise_to_floor(self, sqrt(s->square), expected);
+	set_verdict(self, out, count_deviations(seen->value[0], expected, deviation), expected, deviation);
 	out->is_below = seen->value[0] < expected;
 }
 

@@ -12,11 +12,11 @@ static enum leat_status create(struct anomaly *self, struct leat_error *err)
 static void judge(const struct anomaly *self, void *state, const struct observation *seen, struct verdict *out)
 {
 	const struct zscore_state *s = state;
-	double deviation = raise_to_floor(self, estimate_deviation(&s->values));
+	double deviation = raise_to_floor(self, estimate_deviation(&s->values), s->values.mean);
 
 	if (s->values.n < self->warmup)
 		return;
-	set_verdict(self, out, count_deviations(seen->value[0] - s->values.mean, deviation), s->values.mean, deviation);
+	set_verdict(self, out, count_deviations(seen->value[0], s->values.mean, deviation), s->values.mean, deviation);
 	out->is_below = seen->value[0] < s->values.mean;
 }
 

@@ -12,7 +12,7 @@ from oracle import cases, same
 
 COLUMNS = {"case": "BIGINT", "seq": "BIGINT", "ts": "BIGINT", "x": "DOUBLE", "y": "DOUBLE"}
 FIGURES = ["case", "seq", "score", "expected", "deviation", "is_anomaly"]
-SERIES, LENGTH = 25, 110
+SERIES, LENGTH, DIGITS = 25, 110, 10
 HOUR = 3600
 MOST = 1e6
 
@@ -148,10 +148,18 @@ def moments(values, memory):
     return mean, math.sqrt(square / (1 - math.fsum(a * a for a in w)))
 
 
-def times(distance, deviation):
-    if distance == 0:
+def is_rounding(difference, expected):
+    return abs(difference) <= 1e-12 * abs(expected)
+
+
+def times(x, expected, deviation):
+    if is_rounding(x - expected, expected):
         return 0.0
-    return min(abs(distance) / deviation, MOST) if deviation > 0 else MOST
+    return min(abs(x - expected) / deviation, MOST) if deviation > 0 else MOST
+
+
+def raised(deviation, expected, floor):
+    return max(0 if is_rounding(deviation, expected) else deviation, floor)
 
 
 class Detector:
@@ -165,7 +173,7 @@ class Detector:
 
     def moments(self):
         mean, deviation = moments(self.values, self.memory)
-        return mean, max(deviation, self.floor)
+        return mean, raised(deviation, mean, self.floor)
 
     def damp(self, x, expected, deviation):
         reach = (self.limit or self.threshold) * deviation
@@ -198,7 +206,7 @@ class Zscore(Detector):
         if len(self.values) < self.warmup:
             return None
         mean, deviation = self.moments()
-        return times(x[0] - mean, deviation), mean, deviation
+        return times(x[0], mean, deviation), mean, deviation
 
 
 class Ewma(Detector):
@@ -221,7 +229,7 @@ class Ewma(Detector):
         # As distances from where it began, so that a constant stays one.
         average = begin + math.fsum(share * (1 - share) ** (t - 1 - i) * (v - begin) for i, v in enumerate(seen))
         width = deviation * math.sqrt(share / (2 - share) * (1 - (1 - share) ** (2 * t)))
-        return times(average - mean, width), mean, deviation
+        return times(average, mean, width), mean, deviation
 
 
 class Mad(Detector):
@@ -234,8 +242,8 @@ class Mad(Detector):
         deviation = statistics.median(distances) / statistics.NormalDist().inv_cdf(0.75)
         if deviation == 0:
             deviation = statistics.fmean(distances) * math.sqrt(math.pi / 2)
-        deviation = max(deviation, self.floor)
-        return times(x[0] - median, deviation), median, deviation
+        deviation = raised(deviation, median, self.floor)
+        return times(x[0], median, deviation), median, deviation
 
 
 class Cusum(Detector):
@@ -253,7 +261,7 @@ class Cusum(Detector):
             return None
         mean, deviation = self.moments()
         slack = self.options.get("slack", 0.5)
-        self.seen.append(math.copysign(times(x[0] - mean, deviation), x[0] - mean))
+        self.seen.append(math.copysign(times(x[0], mean, deviation), x[0] - mean))
         score = 0.0
         for sign in (1, -1):
             total = 0.0
@@ -335,8 +343,8 @@ class Seasonal(Detector):
         if expected is None or len(self.errors) < self.warmup:
             return None
         w = weights(len(self.errors), self.memory)
-        deviation = max(math.sqrt(math.fsum(a * e * e for a, e in zip(w, self.errors))), self.floor)
-        return times(x[0] - expected, deviation), expected, deviation
+        deviation = raised(math.sqrt(math.fsum(a * e * e for a, e in zip(w, self.errors))), expected, self.floor)
+        return times(x[0], expected, deviation), expected, deviation
 
     def learn(self, x, ts):
         slot = ts // self.step
@@ -387,8 +395,8 @@ class Forest(Detector):
     def ways_of(self, x, ranges):
         at = []
         for value, (expected, deviation) in zip(x, ranges):
-            distance = value - expected
-            at.append(min(max(0.5 + math.copysign(times(distance, deviation), distance) / 6, -2), 3))
+            away = math.copysign(times(value, expected, deviation), value - expected)
+            at.append(min(max(0.5 + away / 6, -2), 3))
         out = []
         for tree in self.splits:
             way = ""
@@ -409,7 +417,7 @@ class Forest(Detector):
     def judge(self, x, ts):
         if self.reference is None:
             return None
-        far = [times(value - expected, deviation) for value, (expected, deviation) in zip(x, self.reference)]
+        far = [times(value, expected, deviation) for value, (expected, deviation) in zip(x, self.reference)]
         expected, deviation = self.reference[far.index(max(far))]
         return 1 / (1 + self.total(self.ways_of(x, self.reference)) / self.mean), expected, deviation
 
@@ -430,7 +438,7 @@ class Forest(Detector):
             ]
             self.mean = sum(self.total(ways) for ways in self.ways) / self.window
         columns = [moments(list(column), 0) for column in zip(*self.events)]
-        self.range = [(mean, max(deviation, self.floor)) for mean, deviation in columns]
+        self.range = [(mean, raised(deviation, mean, self.floor)) for mean, deviation in columns]
         self.events, self.ways = [], []
 
 
@@ -475,11 +483,11 @@ def test_a_detector_says_what_its_formula_does(oracle, method):
     for i, options in enumerate(OPTIONS[method]):
         said, rejected = expect(method, options, rows)
         try:
-            same(got[f"a{i}"], said, FIGURES)
+            same(got[f"a{i}"], said, FIGURES, DIGITS)
             alerts = [row for row in said if row["is_anomaly"]]
             why = [{**row, "why": {**row["why"]}} for row in got[f"a{i}.alerts"]]
-            same(why, alerts, FIGURES)
-            same([row["why"] for row in why], alerts, ["score", "expected", "deviation"])
+            same(why, alerts, FIGURES, DIGITS)
+            same([row["why"] for row in why], alerts, ["score", "expected", "deviation"], DIGITS)
             assert all(row["why"]["method"] == method for row in why)
             assert len(got[f"a{i}.dead"]) == len(rejected)
             assert alerts, "these options find nothing, which proves little"
@@ -496,4 +504,4 @@ def test_a_restart_changes_nothing(oracle, method):
     for end in (len(rows) // 3, len(rows) // 2, len(rows)):
         oracle.table("events", COLUMNS, rows[:end], time=time)
         got = oracle.run({"a": operator(method, options)}, ["a"], delivery="exactly-once", goes_on=True)["a"]
-        same(got, expect(method, options, rows[:end])[0], FIGURES)
+        same(got, expect(method, options, rows[:end])[0], FIGURES, DIGITS)
