@@ -3,6 +3,7 @@
 #define LEAT_DATA_EXPRESSION_NODE_H
 
 #include "data/expression.h"
+#include "data/time_text.h"
 
 /*
  * The compiled form: a tree in the arena of the pipeline, never written once it is compiled, so that any number of threads
@@ -98,8 +99,5 @@ bool leat_text_like(const struct leat_value *text, const struct leat_value *patt
 
 /* expression_time.c */
 leat_apply leat_apply_time, leat_apply_hour, leat_apply_weekday;
-enum { LEAT_TIME_TEXT = 40 };
-/* RFC 3339 in UTC with microseconds; returns its length. */
-size_t leat_time_print(char out[LEAT_TIME_TEXT], int64_t time_us);
 
 #endif

@@ -109,7 +109,7 @@ static bool has_day(int64_t year, int64_t month, int64_t day)
 	return month >= 1 && day >= 1 && day <= days;
 }
 
-static bool read_time(const struct leat_value *text, int64_t *time_us)
+bool leat_time_read(const struct leat_value *text, int64_t *time_us)
 {
 	struct reader r = { text->as.text, text->as.text + text->n };
 	int64_t year, month, day, hour, minute, second, us, east_us;
@@ -161,7 +161,7 @@ enum leat_status leat_apply_time(struct leat_evaluation *e, const struct leat_va
 	}
 	if (n != 1 || arg->type != LEAT_TEXT)
 		return leat_evaluation_reject(e, "time() takes no %s%s", leat_type_name(arg->type), n == 1 ? "" : " with a unit");
-	if (!read_time(arg, &time_us))
+	if (!leat_time_read(arg, &time_us))
 		return leat_evaluation_reject(e, "time() cannot read the text \"%.*s\", expected one like 2026-01-31T12:00:00Z",
 		                              (int)(arg->n > 40 ? 40 : arg->n), arg->as.text);
 	*out = leat_time(time_us);

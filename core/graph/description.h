@@ -23,14 +23,17 @@ struct leat_input {
 };
 #define LEAT_DEAD_PORT 0xfffffffeu
 
-/* `time:` of a source. Parsed and checked; watermarks come with event time. */
+/* `time:` of a source; without it, what that says by itself, but that nothing is too far in the future. */
 struct leat_time_spec {
+	bool is_given;
 	const struct leat_path *field; /* NULL: the source's own timestamp */
 	int64_t unit_us_numerator;     /* microseconds per unit = numerator / denominator: us 1/1, ms 1000/1, s 1000000/1, ns 1/1000 */
 	int64_t unit_us_denominator;
 	bool is_text; /* unit: rfc3339 */
 	int64_t disorder_us;
-	int64_t idle_us;
+	int64_t idle_us;   /* 0: never */
+	int64_t future_us; /* 0: no bound */
+	int64_t quiet_us;  /* 0: never */
 };
 
 struct leat_node {

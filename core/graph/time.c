@@ -13,11 +13,16 @@
 
 enum { SCHEMA_BYTES = 1024 * 1024 };
 
+/* The presets below, for a source without `time:`. */
+static const int64_t IDLE_US = INT64_C(60) * 1000000, FUTURE_US = INT64_C(86400) * 1000000;
+
 struct time_options {
 	const struct leat_path *field;
 	int unit;
 	int64_t disorder_us;
 	int64_t idle_us;
+	int64_t future_us;
+	int64_t quiet_us;
 };
 
 static const struct unit {
@@ -32,7 +37,11 @@ static const struct leat_option time_table[] = {
 	LEAT_OPTION(DURATION, struct time_options, disorder_us, "disorder", "How late an event may come behind newer ones.",
 	            .preset = "0s"),
 	LEAT_OPTION(DURATION, struct time_options, idle_us, "idle",
-	            "Silence after which a partition holds no window open; 0s: never.", .preset = "0s"),
+	            "Silence after which a partition holds no window open; 0s: never.", .preset = "1m"),
+	LEAT_OPTION(DURATION, struct time_options, future_us, "future",
+	            "How far ahead of its arrival an event may be; 0s: no bound.", .preset = "24h"),
+	LEAT_OPTION(DURATION, struct time_options, quiet_us, "quiet",
+	            "Silence of all partitions after which event time goes on by the clock; 0s: never.", .preset = "0s"),
 	{ 0 },
 };
 
@@ -45,6 +54,8 @@ void leat_build_time(struct leat_build *b, struct leat_node *node, const struct 
 
 	node->time.unit_us_numerator = 1;
 	node->time.unit_us_denominator = 1;
+	node->time.idle_us = IDLE_US;
+	node->time.future_us = FUTURE_US;
 	if (time == NULL)
 		return;
 	if (time->kind != LEAT_SETTING_MAP) {
@@ -63,6 +74,9 @@ void leat_build_time(struct leat_build *b, struct leat_node *node, const struct 
 	node->time.is_text = units[options.unit].is_text;
 	node->time.disorder_us = options.disorder_us;
 	node->time.idle_us = options.idle_us;
+	node->time.future_us = options.future_us;
+	node->time.quiet_us = options.quiet_us;
+	node->time.is_given = true;
 }
 
 /* The file's bytes with the padding that the decoder wants, NULL with errno set. */

@@ -58,7 +58,8 @@ static const struct host_key shared_definitions[] = {
 	{ "time",
 	  "{\"type\": \"object\", \"additionalProperties\": false, \"properties\": {\"field\": " TEXT
 	  ", \"unit\": {\"anyOf\": [{\"enum\": [\"us\", \"ms\", \"s\", \"ns\", \"rfc3339\"]}, " VARIABLE
-	  "]}, \"disorder\": {\"$ref\": \"#/$defs/duration\"}, \"idle\": {\"$ref\": \"#/$defs/duration\"}}}" },
+	  "]}, \"disorder\": {\"$ref\": \"#/$defs/duration\"}, \"idle\": {\"$ref\": \"#/$defs/duration\"}"
+	  ", \"future\": {\"$ref\": \"#/$defs/duration\"}, \"quiet\": {\"$ref\": \"#/$defs/duration\"}}}" },
 	{ NULL, NULL },
 };
 

@@ -12,6 +12,7 @@
 #include "base/utf8.h"
 #include "data/expression.h"
 #include "data/template.h"
+#include "run/event_time.h"
 #include "run/instance.h"
 #include "run/shard.h"
 
@@ -365,6 +366,8 @@ static void take_message(struct leat_instance *instance, struct leat_record *rec
 
 	leat_error_clear(&err);
 	status = decode(instance, message, &record->value, &err);
+	if (status == LEAT_OK && instance->node->time.is_given)
+		status = leat_time_of(&instance->node->time, record, &err);
 	if (status == LEAT_OK) {
 		leat_instance_emit(instance, 0, record);
 		return;
@@ -375,12 +378,27 @@ static void take_message(struct leat_instance *instance, struct leat_record *rec
 	leat_instance_bury(instance, record, &payload, &err);
 }
 
+/* One that a source has decoded by itself. */
+static void take_record(struct leat_instance *instance, struct leat_record *record)
+{
+	struct leat_error err;
+
+	leat_error_clear(&err);
+	if (!instance->node->time.is_given || leat_time_of(&instance->node->time, record, &err) == LEAT_OK)
+		leat_instance_emit(instance, 0, record);
+	else
+		leat_instance_bury(instance, record, &record->value, &err);
+}
+
 void leat_instance_decode(struct leat_instance *instance, const struct leat_record *record)
 {
 	const struct leat_message message = { .payload = record->value.as.text, .payload_n = record->value.n };
 	struct leat_record copy = *record;
 
-	take_message(instance, &copy, &message);
+	if (instance->codec == NULL)
+		take_record(instance, &copy);
+	else
+		take_message(instance, &copy, &message);
 }
 
 static void push(struct leat_context *ctx, const struct leat_message *message)
@@ -418,7 +436,7 @@ static void push_record(struct leat_context *ctx, const struct leat_record *reco
 	instance->next = next;
 	instance->n_pushed++;
 	leat_counter_add(&instance->counters.records_in, 1);
-	leat_instance_emit(instance, 0, &copy);
+	take_record(instance, &copy);
 }
 
 static void wait_for(struct leat_context *ctx, int64_t wait_us)

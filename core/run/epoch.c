@@ -260,6 +260,18 @@ void leat_epochs_release(struct leat_epochs *e)
 	pthread_mutex_unlock(&e->layout);
 }
 
+/* T5. What the end of all sources has made of it (T6) is not stored. */
+static void take_watermark(const struct leat_shard *shard, uint32_t position)
+{
+	struct leat_instance *instance = shard->instance[position];
+	int64_t us = position == 0 && shard->reader != NULL ? shard->reader->time.us : instance->watermark_us;
+
+	if (us == instance->stored_us || us == INT64_MAX)
+		return;
+	instance->stored_us = us;
+	instance->is_watermark_new = true;
+}
+
 static void take_state(const struct leat_epochs *e, struct leat_shard *shard)
 {
 	uint64_t row_bytes = leat_store_row_bytes(e->store);
@@ -274,6 +286,7 @@ static void take_state(const struct leat_epochs *e, struct leat_shard *shard)
 		}
 		if (instance->timers != NULL)
 			leat_timers_take(instance->timers, &shard->delta[i]);
+		take_watermark(shard, i);
 	}
 }
 
@@ -319,6 +332,16 @@ static _Noreturn void die(struct leat_epochs *e, const struct leat_error *err)
 	_exit(EXIT_FAILURE);
 }
 
+static void put_watermark(const struct leat_epochs *e, const struct leat_shard *shard, uint32_t position)
+{
+	struct leat_instance *instance = shard->instance[position];
+
+	if (!instance->is_watermark_new)
+		return;
+	instance->is_watermark_new = false;
+	leat_store_put_watermark(e->store, instance->node->name, shard->index, instance->stored_us);
+}
+
 /* Puts what one shard has handed over. */
 static bool put_shard(struct leat_epochs *e, struct leat_shard *shard)
 {
@@ -331,6 +354,7 @@ static bool put_shard(struct leat_epochs *e, struct leat_shard *shard)
 		has_changed = has_changed || shard->delta[i].n > 0;
 		leat_store_put_delta(e->store, tables->number, tables->timers, shard->index, &shard->delta[i]);
 		leat_delta_clear(&shard->delta[i]);
+		put_watermark(e, shard, i);
 	}
 	if (reader != NULL && reader->is_position_new) {
 		if (LEAT_BUG("position-before-state")) /* where it is by now, not where it passed the barrier */

@@ -35,6 +35,9 @@ enum leat_status leat_instance_attach(const struct leat_description *d, const st
 	instance->shard = shard;
 	instance->self = self;
 	instance->watermark_us = LEAT_NO_TIME;
+	instance->passed_us = LEAT_NO_TIME;
+	instance->stored_us = LEAT_NO_TIME;
+	leat_counter_set(&instance->counters.watermark_us, (uint64_t)LEAT_NO_TIME);
 	instance->random = leat_hash(node->name, strlen(node->name)) ^ shard;
 	instance->dead_log = &instance->own_log;
 	make_outputs(instance);

@@ -51,7 +51,10 @@ struct leat_instance {
 	bool is_in_event;         /* between begin and commit or abort */
 	struct leat_arena *arena; /* of the batch in hand; borrowed. NULL: none */
 	int64_t now_us;           /* of the batch in hand; 0: none */
-	int64_t watermark_us;     /* operators: leat_watermark() */
+	int64_t watermark_us;     /* leat_watermark() */
+	int64_t passed_us;        /* the same as those see it that are next to it downstream: timers due before have fired (T3) */
+	int64_t stored_us;        /* as of the last barrier */
+	bool is_watermark_new;    /* at the last barrier; the coordinator takes it */
 	uint64_t random;
 	const char *breach; /* a contract that the plugin has broken, or NULL: fails the pipeline */
 	struct leat_arena *scratch; /* what a call that broke it was handed, so that the plugin comes back to us */

@@ -32,6 +32,7 @@ struct leat_node_state {
 	bool has_ended;          /* sources: every partition has; supervisor only */
 	uint32_t n_partitions;   /* sources; supervisor only */
 	_Atomic uint32_t n_open; /* sources */
+	_Atomic int64_t heard_us; /* sources: when a record with a time was last read, in monotonic time */
 	_Atomic uint64_t n_letters; /* in the queue */
 };
 

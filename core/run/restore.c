@@ -7,6 +7,7 @@
 #include "base/fault.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "run/advance.h"
 #include "run/match.h"
 #include "run/shard.h"
 
@@ -86,6 +87,7 @@ static enum leat_status begin_instance(struct leat_restore *r, struct floor *f, 
 		leat_tables_track(instance->tables);
 		leat_tables_put_over(instance->tables, &(struct leat_below){ .fetch = fetch, .opaque = f }, memory);
 	}
+	instance->watermark_us = leat_store_watermark(r->store, instance->node->name, r->shard); /* T1 */
 	instance->is_tracked = true;
 	if (instance->timers != NULL)
 		leat_timers_track(instance->timers);
@@ -111,6 +113,7 @@ enum leat_status leat_restore_begin(struct leat_epochs *epochs, struct leat_shar
 		if (instance->node->role == LEAT_ROLE_OPERATOR)
 			status = begin_instance(r, &r->floor[i], leat_epochs_memory(epochs), err);
 	}
+	leat_advance_restored(shard);
 	if (status == LEAT_OK)
 		status = load(r, ROWS_AT_START, err);
 	*out = r;

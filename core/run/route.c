@@ -20,6 +20,8 @@ struct leat_channel *leat_channel_create(uint32_t edge, size_t capacity, struct 
 	channel->edge = edge;
 	channel->from = from;
 	channel->to = to;
+	channel->sent = LEAT_MARK_NONE;
+	channel->mark = LEAT_MARK_NONE;
 	return channel;
 }
 

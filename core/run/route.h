@@ -5,6 +5,7 @@
 #include <leat/buffer.h>
 
 #include "base/ring.h"
+#include "run/event_time.h"
 #include "run/internal.h"
 
 /*
@@ -18,6 +19,7 @@ struct leat_packet {
 	struct leat_arena *arena;
 	size_t n;
 	const struct leat_record *record;
+	struct leat_mark mark; /* what the sender has passed on before these records (T3) */
 };
 
 /* A bounded ring from one shard to another. */
@@ -29,6 +31,10 @@ struct leat_channel {
 	_Atomic bool is_full; /* the producer waits for room */
 	struct leat_packet barrier; /* empty: behind it comes the next round (epoch.h); at most one is on its way */
 	bool is_at_barrier;         /* consumer: has taken it, and takes nothing more until the shard has passed */
+	struct leat_packet bare;    /* a mark without records; at most one is on its way: */
+	_Atomic bool is_bare_out;
+	struct leat_mark sent;      /* producer */
+	struct leat_mark mark;      /* consumer: what has come through */
 };
 
 struct leat_channel *leat_channel_create(uint32_t edge, size_t capacity, struct leat_worker *from, struct leat_worker *to);
@@ -73,6 +79,7 @@ struct leat_route {
 	uint32_t index; /* of the edge in the plan */
 	leat_counter records, bytes;
 	struct leat_instance *direct;   /* LEAT_EDGE_DIRECT */
+	uint32_t direct_position;       /* in the stage */
 	struct leat_channel **channel;  /* LEAT_EDGE_EXCHANGE: by shard of the target */
 	uint32_t n_channels;
 	const struct leat_node *target;

@@ -8,13 +8,14 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/memory.h"
+#include "run/advance.h"
 #include "run/delivery.h"
 #include "run/epoch.h"
 #include "run/replay.h"
 #include "run/restore.h"
 
 /* What is done in one turn before other shards have theirs. */
-enum { PACKETS_PER_TURN = 8, TIMERS_PER_TURN = 256, REPLAYS_PER_TURN = 64 };
+enum { PACKETS_PER_TURN = 8, TIMERS_PER_TURN = LEAT_TIMERS_PER_TURN, REPLAYS_PER_TURN = 64 };
 
 /* How often to look whether a reader's oldest batch is done with, once there are too many behind it. */
 enum { TRACKER_FULL_US = 100000 };
@@ -28,6 +29,7 @@ void leat_shard_add_input(struct leat_shard *shard, struct leat_channel *channel
 {
 	shard->input = leat_grow(shard->input, shard->n_inputs, &shard->input_capacity, sizeof *shard->input);
 	shard->input[shard->n_inputs++] = channel;
+	shard->is_merge_due = true;
 }
 
 /* ---- making ---- */
@@ -54,7 +56,8 @@ static enum leat_status make_route(struct leat_shard *shard, uint32_t position, 
 	from->out[e->port == LEAT_DEAD_PORT ? from->n_out - 1 : e->port].is_wired = true;
 	switch (e->kind) {
 	case LEAT_EDGE_DIRECT:
-		route->direct = shard->instance[position_in_stage(shard->stage, e->to)];
+		route->direct_position = position_in_stage(shard->stage, e->to);
+		route->direct = shard->instance[route->direct_position];
 		return LEAT_OK;
 	case LEAT_EDGE_EXCHANGE:
 		/* The channels are made by the supervisor, which knows the shards at the other end. */
@@ -99,6 +102,8 @@ enum leat_status leat_shard_create(struct leat_pipeline *p, uint32_t stage, uint
 	shard->route = leat_allocate_zeroed(shard->stage->n_nodes, sizeof(struct leat_route *));
 	shard->n_routes = leat_allocate_zeroed(shard->stage->n_nodes, sizeof(size_t));
 	shard->delta = leat_allocate_zeroed(shard->stage->n_nodes, sizeof *shard->delta);
+	shard->input_us = leat_allocate_zeroed(shard->stage->n_nodes, sizeof *shard->input_us);
+	shard->mark = LEAT_MARK_NONE;
 	for (i = 0; i < shard->stage->n_nodes && status == LEAT_OK; i++) {
 		const struct leat_node *node = &p->description->node[shard->stage->node[i]];
 
@@ -166,6 +171,8 @@ void leat_shard_destroy(struct leat_shard *shard)
 	free(shard->route);
 	free(shard->n_routes);
 	free(shard->delta);
+	free(shard->input_us);
+	free(shard->segment);
 	free(shard->input);
 	free(shard->item);
 	free(shard->parked);
@@ -174,13 +181,13 @@ void leat_shard_destroy(struct leat_shard *shard)
 
 /* ---- a batch ---- */
 
-static void add_item(struct leat_shard *shard, struct leat_instance *instance, const struct leat_record *record, size_t n)
+void leat_shard_add_item(struct leat_shard *shard, struct leat_instance *instance, const struct leat_record *record, size_t n)
 {
 	shard->item = leat_grow(shard->item, shard->n_items, &shard->item_capacity, sizeof *shard->item);
 	shard->item[shard->n_items++] = (struct leat_item){ .instance = instance, .record = record, .n = n };
 }
 
-static void open_batch(struct leat_shard *shard)
+void leat_shard_open_batch(struct leat_shard *shard)
 {
 	uint32_t i;
 
@@ -188,12 +195,13 @@ static void open_batch(struct leat_shard *shard)
 	shard->now_us = leat_clock_now_us();
 	shard->head = 0;
 	shard->n_items = 0;
+	shard->next_segment = 0;
+	shard->n_segments = 0;
 	for (i = 0; i < shard->stage->n_nodes; i++)
 		leat_instance_enter(shard->instance[i], shard->arena, shard->now_us);
 }
 
-/* The batch in hand may change something that has to become durable. */
-static void note_work(struct leat_shard *shard)
+void leat_shard_note_work(struct leat_shard *shard)
 {
 	if (shard->pipeline->epochs != NULL)
 		leat_epochs_note(shard->pipeline->epochs);
@@ -218,6 +226,7 @@ static void close_batch(struct leat_shard *shard)
 	leat_flow_settle(shard->ticket, shard->arena);
 	leat_arena_unref(shard->arena);
 	shard->arena = NULL;
+	leat_advance_closed(shard);
 }
 
 /* Sends what is parked. False: some channel is full still. */
@@ -235,11 +244,8 @@ static bool flush_parked(struct leat_shard *shard)
 	return true;
 }
 
-/* One packet on its way. Behind a parked one everything parks, so that order holds in every channel. */
-static void send_packet(void *opaque, struct leat_channel *channel, struct leat_packet *packet)
+void leat_shard_send(struct leat_shard *shard, struct leat_channel *channel, struct leat_packet *packet)
 {
-	struct leat_shard *shard = opaque;
-
 	if ((shard->n_parked == 0 || LEAT_BUG("parked-overtaken")) && leat_channel_push(channel, packet))
 		return;
 	shard->parked = leat_grow(shard->parked, shard->n_parked, &shard->parked_capacity, sizeof *shard->parked);
@@ -265,9 +271,22 @@ void leat_shard_send_barrier(struct leat_shard *shard)
 		for (k = 0; k < shard->n_routes[i]; k++) {
 			const struct leat_route *route = &shard->route[i][k];
 
-			for (c = 0; route->edge->kind == LEAT_EDGE_EXCHANGE && c < route->n_channels; c++)
-				send_packet(shard, route->channel[c], &route->channel[c]->barrier); /* E9 */
+			for (c = 0; route->edge->kind == LEAT_EDGE_EXCHANGE && c < route->n_channels; c++) {
+				route->channel[c]->sent = (struct leat_mark){ shard->instance[i]->passed_us, shard->mark.is_idle };
+				route->channel[c]->barrier.mark = route->channel[c]->sent;
+				leat_shard_send(shard, route->channel[c], &route->channel[c]->barrier); /* E9 */
+			}
 		}
+}
+
+/* T4 */
+static void send_records(void *opaque, struct leat_channel *channel, struct leat_packet *packet)
+{
+	struct leat_shard *shard = opaque;
+
+	channel->sent = (struct leat_mark){ shard->sending_us, shard->mark.is_idle };
+	packet->mark = channel->sent;
+	leat_shard_send(shard, channel, packet);
 }
 
 static enum leat_status send_out(struct leat_shard *shard, struct leat_route *route, const struct leat_record *record, size_t n,
@@ -282,10 +301,10 @@ static enum leat_status send_out(struct leat_shard *shard, struct leat_route *ro
 	leat_counter_add(&route->bytes, bytes);
 	switch (route->edge->kind) {
 	case LEAT_EDGE_DIRECT:
-		add_item(shard, route->direct, record, n);
+		leat_shard_add_item(shard, route->direct, record, n);
 		return LEAT_OK;
 	case LEAT_EDGE_EXCHANGE:
-		leat_route_split(route, shard->arena, record, n, send_packet, shard);
+		leat_route_split(route, shard->arena, record, n, send_records, shard);
 		return LEAT_OK;
 	case LEAT_EDGE_SINK:
 		leat_worker_enter(shard->worker, route->edge->to);
@@ -303,13 +322,13 @@ static uint32_t position_of(const struct leat_shard *shard, const struct leat_in
 	return i;
 }
 
-/* Takes what an instance has emitted and sends it on its ways. */
-static enum leat_status take_output(struct leat_shard *shard, struct leat_instance *instance, struct leat_error *err)
+enum leat_status leat_shard_take_output(struct leat_shard *shard, struct leat_instance *instance, struct leat_error *err)
 {
 	uint32_t position = position_of(shard, instance), port;
 	enum leat_status status = LEAT_OK;
 	size_t i;
 
+	shard->sending_us = instance->passed_us;
 	for (i = 0; i < shard->n_routes[position] && status == LEAT_OK; i++) {
 		struct leat_route *route = &shard->route[position][i];
 		const struct leat_output *out =
@@ -376,7 +395,7 @@ static bool run_items(struct leat_shard *shard)
 		if (status == LEAT_OK) {
 			works_again(shard, instance);
 			shard->head++;
-			status = take_output(shard, instance, &err);
+			status = leat_shard_take_output(shard, instance, &err);
 		}
 		if (status != LEAT_OK) {
 			fail(shard, instance, &err);
@@ -388,11 +407,16 @@ static bool run_items(struct leat_shard *shard)
 
 /* ---- what begins a batch ---- */
 
-/* Runs the batch in hand; closes it when it is over. Returns as leat_shard_run(). */
-static int64_t run_batch(struct leat_shard *shard)
+int64_t leat_shard_run_batch(struct leat_shard *shard)
 {
-	if (!run_items(shard))
-		return atomic_load(&shard->pipeline->is_stopping) ? INT64_MAX : shard->retry_us;
+	for (;;) {
+		if (!run_items(shard))
+			return atomic_load(&shard->pipeline->is_stopping) ? INT64_MAX : shard->retry_us;
+		if (shard->next_segment == shard->n_segments)
+			break;
+		if (!leat_advance_step(shard))
+			return atomic_load(&shard->pipeline->is_stopping) ? INT64_MAX : shard->retry_us;
+	}
 	close_batch(shard);
 	return 0;
 }
@@ -400,7 +424,10 @@ static int64_t run_batch(struct leat_shard *shard)
 /* Somebody wakes us when it can go on. Until then a source is not polled, and what it has not read yet grows. */
 static int64_t hold_up(struct leat_shard *shard)
 {
-	return shard->reader != NULL ? leat_reader_watch(shard->reader, shard->pipeline) : INT64_MAX;
+	if (shard->reader == NULL)
+		return INT64_MAX;
+	leat_advance_hold(shard, leat_clock_monotonic_us());
+	return leat_reader_watch(shard->reader, shard->pipeline);
 }
 
 static bool sinks_have_room(const struct leat_shard *shard)
@@ -452,6 +479,11 @@ static bool epoch_is_open(const struct leat_shard *shard)
 	return epochs == NULL || (leat_epochs_has_disk(epochs) /* E8 */ && !leat_epochs_is_full(epochs, shard->round) /* E12 */);
 }
 
+bool leat_shard_may_begin(struct leat_shard *shard)
+{
+	return epoch_is_open(shard) && wait_for_room(shard, budget_has_room);
+}
+
 /* A batch was read. What says that it is dealt with: without epochs the end of its arena, with them that its epoch is durable. */
 static void begin_tracking(struct leat_shard *shard, uint64_t bytes)
 {
@@ -468,6 +500,11 @@ static void begin_tracking(struct leat_shard *shard, uint64_t bytes)
 	shard->ticket->done = leat_tracker_done;
 }
 
+static int64_t earlier(int64_t a_us, int64_t b_us)
+{
+	return a_us < b_us ? a_us : b_us;
+}
+
 static int64_t poll(struct leat_shard *shard)
 {
 	struct leat_reader_state *reader = shard->reader;
@@ -481,28 +518,31 @@ static int64_t poll(struct leat_shard *shard)
 	leat_reader_commit(reader, p, false);
 	if (atomic_load(&p->is_draining) || atomic_load(&reader->has_ended)) {
 		reader->again_us = INT64_MAX;
-		return leat_reader_deadline(reader);
+		return earlier(leat_reader_deadline(reader), leat_advance_wait(shard, now_us));
 	}
 	if (!atomic_load(&reader->waker.is_woken) && now_us < reader->again_us)
-		return leat_reader_deadline(reader);
-	if (!epoch_is_open(shard) || !wait_for_room(shard, budget_has_room) ||
+		return earlier(leat_reader_deadline(reader), leat_advance_wait(shard, now_us));
+	if (!leat_shard_may_begin(shard) ||
 	    (p->epochs != NULL && (!wait_for_room(shard, all_sinks_have_room) || !leat_letters_has_room(p->letters))))
 		return hold_up(shard);
 	if (leat_tracker_is_full(&reader->tracker))
 		return now_us + TRACKER_FULL_US;
-	open_batch(shard);
+	leat_shard_open_batch(shard);
 	start_us = leat_clock_monotonic_us();
 	status = leat_reader_poll(reader, p, shard->arena, shard->now_us, &err);
 	leat_counter_add(&reader->instance->counters.busy_ns, (uint64_t)(leat_clock_monotonic_us() - start_us) * 1000);
 	if (status == LEAT_OK) {
 		leat_flow_settle(shard->ticket, shard->arena);
 		begin_tracking(shard, leat_counter_get(&reader->instance->counters.bytes_in) - bytes);
-		status = take_output(shard, reader->instance, &err);
+		leat_advance_read(shard, start_us);
+		status = leat_shard_take_output(shard, reader->instance, &err);
 	} else if (status == LEAT_AGAIN) {
 		close_batch(shard);
 		if (atomic_load(&reader->has_ended))
 			leat_pipeline_nudge(p);
-		return atomic_load(&reader->waker.is_woken) ? 0 : leat_reader_deadline(reader);
+		if (atomic_load(&reader->waker.is_woken))
+			return 0;
+		return earlier(leat_reader_deadline(reader), leat_advance_wait(shard, start_us));
 	}
 	if (status != LEAT_OK) {
 		fail(shard, reader->instance, &err);
@@ -510,7 +550,7 @@ static int64_t poll(struct leat_shard *shard)
 	}
 	if (atomic_load(&reader->has_ended))
 		leat_pipeline_nudge(p);
-	return run_batch(shard);
+	return leat_shard_run_batch(shard);
 }
 
 /* ---- dead letters that are wanted again ---- */
@@ -540,9 +580,9 @@ static enum leat_status begin_replay(struct leat_shard *shard, const struct leat
 		leat_instance_decode(instance, record);
 		if (instance->breach != NULL)
 			return leat_instance_judge(instance, LEAT_OK, 0, "decode", err);
-		return take_output(shard, instance, err);
+		return leat_shard_take_output(shard, instance, err);
 	case LEAT_ROLE_OPERATOR:
-		add_item(shard, shard->instance[position_in_stage(shard->stage, replay->node)], record, 1);
+		leat_shard_add_item(shard, shard->instance[position_in_stage(shard->stage, replay->node)], record, 1);
 		return LEAT_OK;
 	case LEAT_ROLE_SINK:
 		break;
@@ -566,8 +606,8 @@ static int64_t run_replay(struct leat_shard *shard)
 	if (atomic_load(&p->is_draining) || !epoch_is_open(shard) || !wait_for_room(shard, budget_has_room) ||
 	    !wait_for_room(shard, all_sinks_have_room))
 		return INT64_MAX;
-	open_batch(shard);
-	note_work(shard);
+	leat_shard_open_batch(shard);
+	leat_shard_note_work(shard);
 	for (int i = 0; i < REPLAYS_PER_TURN && (replay = leat_replays_take(p->replays, shard)) != NULL; i++) {
 		leat_arena_keep(shard->arena, replay->arena);
 		leat_arena_unref(replay->arena);
@@ -579,7 +619,7 @@ static int64_t run_replay(struct leat_shard *shard)
 			return INT64_MAX;
 		}
 	}
-	return run_batch(shard);
+	return leat_shard_run_batch(shard);
 }
 
 /* The inputs in turn, so that none of them starves. */
@@ -593,10 +633,15 @@ static struct leat_packet *pull_input(struct leat_shard *shard)
 
 		shard->next_input = (shard->next_input + 1) % shard->n_inputs;
 		packet = channel->is_at_barrier && !LEAT_BUG("barrier-overtaken") ? NULL : leat_channel_pull(channel); /* E9 */
+		if (packet == NULL)
+			continue;
+		leat_advance_hear(shard, channel, &packet->mark);
 		if (packet == &channel->barrier) {
 			channel->is_at_barrier = true;
 			shard->n_at_barrier++;
-		} else if (packet != NULL) {
+		} else if (packet == &channel->bare) {
+			atomic_store_explicit(&channel->is_bare_out, false, memory_order_release);
+		} else {
 			return packet;
 		}
 	}
@@ -610,13 +655,13 @@ static int64_t run_inputs(struct leat_shard *shard)
 	int i;
 
 	for (i = 0; i < PACKETS_PER_TURN && (packet = pull_input(shard)) != NULL; i++) {
-		open_batch(shard);
-		note_work(shard);
-		add_item(shard, shard->instance[0], packet->record, packet->n);
+		leat_shard_open_batch(shard);
+		leat_shard_note_work(shard);
+		leat_advance_take(shard, packet);
 		/* Our arena keeps the one that the records are in. */
 		leat_arena_keep(shard->arena, packet->arena);
 		leat_arena_unref(packet->arena);
-		again_us = run_batch(shard);
+		again_us = leat_shard_run_batch(shard);
 		if (again_us != 0 || shard->n_parked > 0)
 			return again_us;
 	}
@@ -634,8 +679,7 @@ static int64_t next_timer_us(const struct leat_shard *shard)
 	return next_us;
 }
 
-/* What the timers of one instance came to. */
-static void note_timers(struct leat_shard *shard, struct leat_instance *instance, enum leat_status status, const struct leat_error *err)
+void leat_shard_note_timers(struct leat_shard *shard, struct leat_instance *instance, enum leat_status status, const struct leat_error *err)
 {
 	if (status != LEAT_OK) {
 		leat_counter_add(&instance->counters.retries, 1);
@@ -665,10 +709,10 @@ static int64_t run_timers(struct leat_shard *shard)
 		return leat_clock_monotonic_us() + (next_us - now_us);
 	if (shard->timer_retry_us > leat_clock_monotonic_us())
 		return shard->timer_retry_us;
-	if (!epoch_is_open(shard) || !wait_for_room(shard, budget_has_room))
+	if (!leat_shard_may_begin(shard))
 		return INT64_MAX;
-	open_batch(shard);
-	note_work(shard);
+	leat_shard_open_batch(shard);
+	leat_shard_note_work(shard);
 	for (i = 0; i < shard->stage->n_nodes && left > 0 && status == LEAT_OK; i++) {
 		struct leat_instance *instance = shard->instance[i];
 
@@ -679,8 +723,8 @@ static int64_t run_timers(struct leat_shard *shard)
 		if (status == LEAT_OK || status == LEAT_RETRY || status == LEAT_UNKNOWN) {
 			enum leat_status taken;
 
-			note_timers(shard, instance, status, &err);
-			taken = take_output(shard, instance, &err);
+			leat_shard_note_timers(shard, instance, status, &err);
+			taken = leat_shard_take_output(shard, instance, &err);
 			status = taken != LEAT_OK ? taken : status;
 		}
 		if (status != LEAT_OK && status != LEAT_RETRY && status != LEAT_UNKNOWN) {
@@ -690,7 +734,7 @@ static int64_t run_timers(struct leat_shard *shard)
 	}
 	if (shard->pipeline->epochs != NULL)
 		leat_epochs_count(shard->pipeline->epochs, shard->round, TIMERS_PER_TURN - left, 0);
-	return run_batch(shard);
+	return leat_shard_run_batch(shard);
 }
 
 /* All input has ended: end() of each operator, in order, each after what the ones before it emitted has been processed. */
@@ -699,6 +743,7 @@ static int64_t run_end(struct leat_shard *shard)
 	struct leat_instance *instance;
 	enum leat_status status;
 	struct leat_error err;
+	int64_t again_us;
 
 	while (shard->n_ended < shard->stage->n_nodes && shard->instance[shard->n_ended]->node->role == LEAT_ROLE_SOURCE)
 		shard->n_ended++;
@@ -710,23 +755,25 @@ static int64_t run_end(struct leat_shard *shard)
 	if (shard->retry_us > leat_clock_monotonic_us())
 		return shard->retry_us;
 	instance = shard->instance[shard->n_ended];
+	if (leat_advance_end(shard, shard->n_ended, &again_us) == LEAT_OK) /* T6 */
+		return again_us;
 	leat_worker_enter(shard->worker, instance->node->index);
-	open_batch(shard);
-	note_work(shard);
+	leat_shard_open_batch(shard);
+	leat_shard_note_work(shard);
 	status = leat_instance_end(instance, &err);
 	if (status == LEAT_RETRY || status == LEAT_UNKNOWN) {
 		close_batch(shard);
 		return put_off(shard, instance, &err);
 	}
 	if (status == LEAT_OK)
-		status = take_output(shard, instance, &err);
+		status = leat_shard_take_output(shard, instance, &err);
 	if (status != LEAT_OK) {
 		fail(shard, instance, &err);
 		return INT64_MAX;
 	}
 	works_again(shard, instance);
 	shard->n_ended++;
-	return run_batch(shard);
+	return leat_shard_run_batch(shard);
 }
 
 static int64_t run_turn(struct leat_shard *shard)
@@ -741,7 +788,7 @@ static int64_t run_turn(struct leat_shard *shard)
 			(void)leat_epochs_pass(shard->pipeline->epochs, shard);
 		if (shard->retry_us > leat_clock_monotonic_us())
 			return shard->retry_us < again_us ? shard->retry_us : again_us;
-		return run_batch(shard);
+		return leat_shard_run_batch(shard);
 	}
 	if (shard->pipeline->epochs != NULL && leat_epochs_pass(shard->pipeline->epochs, shard))
 		return 0;
@@ -750,6 +797,10 @@ static int64_t run_turn(struct leat_shard *shard)
 	timer_us = run_timers(shard);
 	if (shard->arena != NULL || shard->n_parked > 0)
 		return timer_us;
+	again_us = leat_advance_run(shard);
+	if (shard->arena != NULL || shard->n_parked > 0 || (leat_advance_is_behind(shard) && !atomic_load(&shard->pipeline->is_draining)))
+		return earlier(earlier(again_us, timer_us), again_us == 0 ? 0 : hold_up(shard));
+	timer_us = earlier(timer_us, again_us);
 	if (atomic_load(&shard->has_replay)) {
 		again_us = run_replay(shard);
 		if (again_us == 0 || shard->arena != NULL)
@@ -760,7 +811,7 @@ static int64_t run_turn(struct leat_shard *shard)
 		return 0;
 	if (again_us != 0 && timer_us != 0 && shard->arena == NULL && shard->n_parked == 0 && atomic_load(&shard->is_ending))
 		again_us = run_end(shard);
-	return again_us < timer_us ? again_us : timer_us;
+	return earlier(again_us, timer_us);
 }
 
 int64_t leat_shard_run(struct leat_shard *shard)
@@ -771,6 +822,6 @@ int64_t leat_shard_run(struct leat_shard *shard)
 	if (atomic_load(&shard->pipeline->is_stopping))
 		return INT64_MAX;
 	has_more_state = shard->restore != NULL && shard->arena == NULL && leat_restore_step(shard->restore);
-	again_us = run_turn(shard);
+	again_us = earlier(run_turn(shard), leat_advance_send(shard));
 	return has_more_state ? 0 : again_us;
 }

@@ -34,6 +34,7 @@ struct leat_reader_state {
 	int64_t watch_us;  /* next look while it is not polled */
 	uint32_t attempt;
 	uint32_t n_empty;  /* polls in a row that pushed nothing and asked to be called again at once */
+	struct leat_source_time time;
 	bool has_commit_trouble;
 	_Atomic bool has_ended;
 	_Atomic int64_t lag;
@@ -53,6 +54,13 @@ struct leat_replay;
 struct leat_parked {
 	struct leat_channel *channel;
 	struct leat_packet *packet;
+};
+
+/* Records of the batch in hand that see a watermark of their own. */
+struct leat_segment {
+	int64_t us;
+	const struct leat_record *record;
+	size_t n;
 };
 
 struct leat_shard {
@@ -78,6 +86,19 @@ struct leat_shard {
 	uint32_t attempt;
 	int64_t timer_retry_us;
 	uint32_t timer_attempt;
+
+	/* event time, see advance.h */
+	struct leat_mark mark;    /* of what has come in */
+	int64_t *input_us;        /* by position: the same of each node, while marks are passed on */
+	struct leat_segment *segment; /* what is left of the batch: segment[next_segment..n) */
+	size_t n_segments, next_segment, segment_capacity;
+	size_t quota;             /* timers that may fire before the next segment */
+	struct leat_record *read; /* the batch, as the reader has filled it */
+	int64_t sending_us;       /* the mark of what is being sent */
+	bool is_merge_due;        /* something has come through an input */
+	bool is_pass_due;         /* some node may have a watermark to pass on, or a timer to fire before */
+	bool is_mark_due;         /* channels may have to hear of it */
+	int64_t mark_us;          /* not before, in monotonic time */
 
 	struct leat_parked *parked; /* a queue, in order for each channel */
 	size_t parked_head, n_parked, parked_capacity;
@@ -109,6 +130,22 @@ void leat_shard_destroy(struct leat_shard *shard);
 void leat_shard_drop(struct leat_shard *shard);
 /* Worker thread: reads from this channel too. */
 void leat_shard_add_input(struct leat_shard *shard, struct leat_channel *channel);
+
+/* ---- for advance.c: pieces of a turn ---- */
+void leat_shard_open_batch(struct leat_shard *shard);
+/* The batch in hand may change something that has to become durable. */
+void leat_shard_note_work(struct leat_shard *shard);
+void leat_shard_add_item(struct leat_shard *shard, struct leat_instance *instance, const struct leat_record *record, size_t n);
+/* Takes what an instance has emitted and sends it on its ways. */
+enum leat_status leat_shard_take_output(struct leat_shard *shard, struct leat_instance *instance, struct leat_error *err);
+/* What the timers of one instance came to. */
+void leat_shard_note_timers(struct leat_shard *shard, struct leat_instance *instance, enum leat_status status, const struct leat_error *err);
+/* Runs the batch in hand; closes it when it is over. Returns as leat_shard_run(). */
+int64_t leat_shard_run_batch(struct leat_shard *shard);
+/* One packet on its way. Behind a parked one everything parks, so that order holds in every channel. */
+void leat_shard_send(struct leat_shard *shard, struct leat_channel *channel, struct leat_packet *packet);
+/* Records out of nothing may be begun. False: woken when it is true again. */
+bool leat_shard_may_begin(struct leat_shard *shard);
 
 /* Worker, when it passes a barrier: notes how far its reader has come, and queues the barrier on all its channels. */
 void leat_shard_send_barrier(struct leat_shard *shard);

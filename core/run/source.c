@@ -49,6 +49,7 @@ void leat_reader_destroy(struct leat_reader_state *reader)
 	if (reader->reader != NULL)
 		reader->instance->node->plugin->source->close(reader->instance->self, reader->reader);
 	leat_tracker_finish(&reader->tracker);
+	leat_source_time_finish(&reader->time);
 	leat_instance_destroy(reader->instance);
 	free(reader);
 }
@@ -75,6 +76,11 @@ enum leat_status leat_reader_open(struct leat_reader_state *reader, struct leat_
 	enum leat_status status;
 
 	memcpy(reader->note, reader->position.note, sizeof reader->note);
+	leat_source_time_init(&reader->time, &instance->node->time,
+	                      p->epochs == NULL ? LEAT_NO_TIME
+	                                        : leat_store_watermark(leat_epochs_store(p->epochs), instance->node->name,
+	                                                               (uint32_t)reader->partition),
+	                      leat_clock_monotonic_us());
 	leat_error_clear(err);
 	status = leat_fault_error("source-open-before", err);
 	if (status == LEAT_OK)

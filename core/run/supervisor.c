@@ -34,6 +34,8 @@ static void set_state(struct leat_pipeline *p, enum leat_run_state state)
 	atomic_store(&p->state, state);
 	pthread_cond_broadcast(&p->changed);
 	pthread_mutex_unlock(&p->lock);
+	for (uint32_t i = 0; state == LEAT_RUN_RUNNING && i < p->n_workers; i++) /* T2 */
+		leat_worker_wake(&p->worker[i]);
 }
 
 static bool is_over(const struct leat_pipeline *p)

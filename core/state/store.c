@@ -318,6 +318,14 @@ void leat_store_put_text(struct leat_store *store, const char *name, const char 
 	rocksdb_writebatch_put_cf(store->batch, store->family[STORE_META], name, strlen(name), text, (size_t)n);
 }
 
+void leat_store_put_watermark(struct leat_store *store, const char *node, uint32_t shard, int64_t us)
+{
+	char name[256];
+
+	(void)snprintf(name, sizeof name, "watermark/%s/%" PRIu32, node, shard);
+	leat_store_put_text(store, name, "%" PRId64, us);
+}
+
 void leat_store_put_position(struct leat_store *store, const char *source, int32_t partition, const struct leat_position *position)
 {
 	char name[256];

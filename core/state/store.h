@@ -100,6 +100,8 @@ enum leat_status leat_store_settle(struct leat_store *store, struct leat_error *
 
 /* ---- one epoch ------------------------------------------------------------------------------------------------------ */
 
+/* T5: of a node in one shard. */
+void leat_store_put_watermark(struct leat_store *store, const char *node, uint32_t shard, int64_t us);
 void leat_store_put_position(struct leat_store *store, const char *source, int32_t partition, const struct leat_position *position);
 /* `number[i]` is the store's number of the delta's table i, `timers` that of its timers. */
 void leat_store_put_delta(struct leat_store *store, const uint32_t *number, uint32_t timers, uint32_t shard,
@@ -137,6 +139,8 @@ uint64_t leat_store_batch_bytes(const struct leat_store *store); /* of what was 
 
 /* ---- reading back ---------------------------------------------------------------------------------------------------- */
 
+/* LEAT_NO_TIME: there is none. */
+int64_t leat_store_watermark(const struct leat_store *store, const char *node, uint32_t shard);
 bool leat_store_position(const struct leat_store *store, const char *source, int32_t partition, struct leat_position *position);
 /* Rows of a table and shard, in order of their keys. `take` returns false to stop. LEAT_FATAL: damaged, or stopped. From any
  * thread. */

@@ -283,6 +283,22 @@ bool leat_store_position(const struct leat_store *store, const char *source, int
 	return is_found;
 }
 
+int64_t leat_store_watermark(const struct leat_store *store, const char *node, uint32_t shard)
+{
+	enum leat_status status = LEAT_OK;
+	int64_t us = LEAT_NO_TIME;
+	struct leat_error err;
+	char name[256];
+	char *text;
+
+	(void)snprintf(name, sizeof name, "watermark/%s/%" PRIu32, node, shard);
+	text = leat_store_text(store, name, &status, &err);
+	if (text == NULL || sscanf(text, "%" SCNd64, &us) != 1)
+		us = LEAT_NO_TIME;
+	free(text);
+	return us;
+}
+
 /* ---- what is no longer used ------------------------------------------------------------------------------------------- */
 
 void leat_store_drop_table(struct leat_store *store, uint32_t number)

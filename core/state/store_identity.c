@@ -146,13 +146,19 @@ static enum leat_status has_positions(const struct leat_store *store, const char
 	return status;
 }
 
-static void drop_positions(struct leat_store *store, const char *source)
+static void drop_texts(struct leat_store *store, const char *kind, const char *node)
 {
 	char from[NAME], until[NAME];
 
-	(void)snprintf(from, sizeof from, "position/%s/", source);
-	(void)snprintf(until, sizeof until, "position/%s%c", source, '/' + 1);
+	(void)snprintf(from, sizeof from, "%s/%s/", kind, node);
+	(void)snprintf(until, sizeof until, "%s/%s%c", kind, node, '/' + 1);
 	rocksdb_writebatch_delete_range_cf(store->batch, store->family[STORE_META], from, strlen(from), until, strlen(until));
+}
+
+static void drop_positions(struct leat_store *store, const char *source)
+{
+	drop_texts(store, "position", source);
+	drop_texts(store, "watermark", source);
 	leat_names_add(&store->dropped, source, NULL);
 }
 

@@ -6,7 +6,7 @@
  * What the store's files share. Five column families:
  *
  *   default  texts by name, for people and few: format, pipeline, incarnation, epoch, table/N, sink/N, head/N, delivered/N,
- *            moved/N, position/SOURCE/PARTITION, what/source/NAME, what/operator/NAME, what/sink/N, letters, letters/NODE
+ *            moved/N, position/SOURCE/PARTITION, watermark/NODE/SHARD, what/source/NAME, what/operator/NAME, what/sink/N, letters, letters/NODE
  *   rows     of fixed and value tables, one an entry: u32 table, u32 shard (both big-endian), the row's own key
  *   ranges   rows of ordered tables and timers, under keys of the same form, of which many belong together
  *   outbox   u32 sink, u64 epoch (both big-endian) -> header, lz4 block of the effects

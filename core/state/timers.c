@@ -366,6 +366,13 @@ int64_t leat_timers_next(const struct leat_timers *timers, enum leat_clock clock
 	return heap->n > 0 ? heap->node[0].due_us : INT64_MAX;
 }
 
+bool leat_timers_is_due(const struct leat_timers *timers, enum leat_clock clock, int64_t now_us)
+{
+	const struct heap *heap = &timers->heap[clock];
+
+	return heap->n > 0 && heap->node[0].due_us <= now_us;
+}
+
 bool leat_timers_pop(struct leat_timers *timers, enum leat_clock clock, int64_t now_us, struct leat_timer *out)
 {
 	const struct heap *heap = &timers->heap[clock];

@@ -23,6 +23,8 @@ void leat_timers_set(struct leat_timers *timers, const struct leat_timer *timer)
 void leat_timers_cancel(struct leat_timers *timers, const struct leat_timer *timer);
 /* The due time of the earliest timer of that clock, INT64_MAX when there is none. */
 int64_t leat_timers_next(const struct leat_timers *timers, enum leat_clock clock);
+/* Whether there is one to take out. */
+bool leat_timers_is_due(const struct leat_timers *timers, enum leat_clock clock, int64_t now_us);
 /* Takes out the earliest one that is due at `now_us`. False: none. The key in *out is good until the next call here. */
 bool leat_timers_pop(struct leat_timers *timers, enum leat_clock clock, int64_t now_us, struct leat_timer *out);
 size_t leat_timers_count(const struct leat_timers *timers);

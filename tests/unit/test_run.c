@@ -609,7 +609,8 @@ START_TEST(a_barrier_waits_behind_what_is_parked)
 	struct leat_route route = { .edge = &edge, .channel = &channel, .n_channels = 1 }, *routes = &route;
 	struct leat_packet packet = { .n = 0 };
 	size_t n_routes = 1;
-	struct leat_shard shard = { .stage = &stage, .route = &routes, .n_routes = &n_routes };
+	struct leat_instance instance = { .passed_us = 7 }, *instances = &instance;
+	struct leat_shard shard = { .stage = &stage, .instance = &instances, .route = &routes, .n_routes = &n_routes };
 
 	shard.parked = leat_grow(NULL, 0, &shard.parked_capacity, sizeof *shard.parked);
 	shard.parked[shard.n_parked++] = (struct leat_parked){ .channel = channel, .packet = &packet };
@@ -618,6 +619,7 @@ START_TEST(a_barrier_waits_behind_what_is_parked)
 	ck_assert_uint_eq(shard.n_parked, 2);
 	ck_assert_ptr_eq(shard.parked[0].packet, &packet);
 	ck_assert_ptr_eq(shard.parked[1].packet, &channel->barrier);
+	ck_assert_int_eq(channel->barrier.mark.us, 7);
 	free(shard.parked);
 	leat_channel_destroy(channel);
 }
