@@ -28,7 +28,7 @@ import subprocess
 import sys
 import tempfile
 
-METHODS = ["zscore", "mad", "ewma", "cusum", "seasonal", "forest"]
+METHODS = {"zscore": 4, "mad": 5, "ewma": 4, "cusum": 8, "seasonal": 5, "forest": 0.97}  # and their default thresholds
 STREAMS = ["spikes", "hours", "shifts"]
 USERS, EACH, STRETCH = 100, 2000, 6000  # a user's payments are 100 ms apart before
 WARM_UP, GRACE, SHIFT_LENGTH, SHIFT = 200, 5, 200, 1.5
@@ -64,14 +64,12 @@ def generate(folder):
         events.append(
             {
                 "user": event["user"],
-                "hour": 0,
                 "n": counts[event["user"]],
                 "ts": start + (event["ts"] - start) * STRETCH,
                 "amount": event["amount"],
                 "planted": event.get("planted", False),
             }
         )
-        events[-1]["hour"] = events[-1]["ts"] % DAY_US * 24 / DAY_US
         counts[event["user"]] += 1
     return events
 
@@ -126,16 +124,22 @@ def make_streams(folder):
 
 def episodes(events):
     """For each user the runs of planted events, as (first, last) of their numbers."""
-    out = collections.defaultdict(list)
+    planted = collections.defaultdict(list)
     for event in events:
-        if not event["planted"] or event["n"] < WARM_UP:
-            continue
-        runs = out[event["user"]]
-        if runs and event["n"] - runs[-1][1] <= 2:  # what was a spike is not in a shift
-            runs[-1] = (runs[-1][0], event["n"])
+        if event["planted"] and event["n"] >= WARM_UP:
+            planted[event["user"]].append(event["n"])
+    return {user: runs_of(numbers) for user, numbers in planted.items()}
+
+
+def runs_of(numbers):
+    """(first, last) of those that follow each other, but for one at most: what was a spike is not in a shift."""
+    runs = []
+    for n in numbers:
+        if runs and n - runs[-1][1] <= 2:
+            runs[-1] = (runs[-1][0], n)
         else:
-            runs.append((event["n"], event["n"]))
-    return out
+            runs.append((n, n))
+    return runs
 
 
 def judge(runs, alerts):
@@ -144,7 +148,7 @@ def judge(runs, alerts):
     for alert in alerts:
         if alert["n"] < WARM_UP:
             continue
-        hit = next((r for r in runs[alert["user"]] if r[0] <= alert["n"] <= r[1] + GRACE), None)
+        hit = next((r for r in runs.get(alert["user"], []) if r[0] <= alert["n"] <= r[1] + GRACE), None)
         if hit is None:
             false += 1
         else:
@@ -168,7 +172,7 @@ def detect(folder, name, events, shown):
     run(folder, {"events": {"type": "file", "path": "in.jsonl", "time": time}}, operators, sinks)
     for method in METHODS:
         if lines(folder / f"{name}-{method}-dead.jsonl"):
-            print(f"{name}: {method} has rejected events")
+            sys.exit(f"{name}: {method} has rejected events")
     return {m: tuple(lines(folder / f"{name}-{m}-{port}.jsonl") for port in ("alerts", "shown")) for m in METHODS}
 
 
@@ -189,16 +193,17 @@ def table(streams, found):
 
 # ---- the picture ----
 
-WIDTH, LEFT, GAP, TOP, TALL, LOW, SHOWN = 330, 76, 18, 44, 110, 52, 290
+WIDTH, LEFT, GAP, TOP, TALL, LOW, SHOWN, FROM = 330, 76, 18, 44, 110, 52, 290, 700
 INK, LINE, MARK, ALARM = "#444444", "#4c6a92", "#f6d7a7", "#c0392b"
 
 
 def panel(out, x, y, height, values, marked, alarms, limit=None):
     """A line of values with bands where something is planted and dots where there was an alarm."""
-    top, bottom = max(values), min(values)
+    top, bottom = (max(values), min(values)) if limit is None else (max([limit * 1.05, *values]), 0)
     step = WIDTH / len(values)
-    for i in marked:
-        out.append(f'<rect x="{x + i * step - 1:.1f}" y="{y}" width="{step + 2:.1f}" height="{height}" fill="{MARK}"/>')
+    for first, last in runs_of(marked):
+        wide = (last - first + 1) * step + 2
+        out.append(f'<rect x="{x + first * step - 1:.1f}" y="{y}" width="{wide:.1f}" height="{height}" fill="{MARK}"/>')
     out.append(f'<rect x="{x}" y="{y}" width="{WIDTH}" height="{height}" fill="none" stroke="#cccccc"/>')
 
     def at(value):
@@ -217,10 +222,9 @@ def text(out, x, y, words, anchor="start", size=11, weight="normal"):
 
 
 def part_to_show(events, user):
-    """Where the part of the user's events begins that has something planted near its middle."""
+    """Where the part of the user's events begins that has the first of what is planted near its beginning."""
     own = [event for event in events if event["user"] == user]
-    middle = [i for i, event in enumerate(own) if event["planted"] and i > 600 and i < EACH - SHOWN]
-    return max(0, middle[0] - SHOWN // 4)
+    return next(i for i, event in enumerate(own) if event["planted"] and i > FROM) - SHOWN // 6
 
 
 def plot(path, streams, found, shown):
@@ -228,35 +232,29 @@ def plot(path, streams, found, shown):
     width = LEFT + len(STREAMS) * (WIDTH + GAP)
     out = [
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" viewBox="0 0 {width} {height}" '
-        'font-family="Helvetica, sans-serif">',
+        'font-family="Helvetica, Arial, DejaVu Sans, sans-serif">',
         f'<rect width="{width}" height="{height}" fill="white"/>',
     ]
     for column, name in enumerate(STREAMS):
         x, begin = LEFT + column * (WIDTH + GAP), part_to_show(streams[name], shown[name])
         text(out, x + WIDTH / 2, TOP - 14, name, "middle", 13, "bold")
         for row, method in enumerate(["amount", *METHODS]):
-            events = found[name][METHODS[max(row - 1, 0)]][1][begin : begin + SHOWN]
+            events = found[name]["zscore" if row == 0 else method][1][begin : begin + SHOWN]
             marked = [i for i, event in enumerate(events) if event["planted"]]
             if row == 0:
                 panel(out, x, TOP, TALL, [event["amount"] for event in events], marked, [])
                 y = TOP + TALL / 2
             else:
                 y = TOP + TALL + 6 + (row - 1) * (LOW + 6)
-                limit = LIMITS[method]
-                # Beyond twice the threshold it does not matter how far; a forest ends at 1.
-                scores = [0 if event["score"] is None else min(event["score"], 2 * limit, 1e9) for event in events]
-                alarms = [i for i, event in enumerate(events) if event["is_anomaly"]]
-                panel(out, x, y, LOW, [*scores], marked, alarms, min(limit, max(scores)) if max(scores) >= limit * 0.98 else None)
+                limit = METHODS[method]
+                scores = [min(event["score"], 2 * limit) for event in events]  # beyond that it does not matter how far
+                panel(out, x, y, LOW, scores, marked, [i for i, event in enumerate(events) if event["is_anomaly"]], limit)
                 y += LOW / 2
             if column == 0:
                 text(out, LEFT - 8, y + 4, method, "end", 11, "bold" if row == 0 else "normal")
     text(out, LEFT, height - 16, "amounts of a user and the scores of each detector; shaded: planted, dashed: threshold, dots: alarms")
     out.append("</svg>")
     pathlib.Path(path).write_text("\n".join(out) + "\n")
-
-
-# The default thresholds, for the picture only.
-LIMITS = {"zscore": 4, "mad": 5, "ewma": 4, "cusum": 8, "seasonal": 5, "forest": 0.97}
 
 
 def main():
@@ -274,8 +272,12 @@ def main():
 
 
 def pick(events):
-    """The first user with something planted in the second half."""
-    return next(event["user"] for event in events if event["planted"] and 600 < event["n"] < EACH - SHOWN)
+    """The user to show: the first with something planted that begins late enough."""
+    begins = {}
+    for event in events:
+        if event["planted"]:
+            begins.setdefault(event["user"], event["n"])
+    return next(user for user, n in begins.items() if FROM < n < EACH - SHOWN)
 
 
 if __name__ == "__main__":
