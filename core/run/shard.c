@@ -622,19 +622,14 @@ static int64_t run_replay(struct leat_shard *shard)
 	return leat_shard_run_batch(shard);
 }
 
-/* The inputs in turn, so that none of them starves. */
-static struct leat_packet *pull_input(struct leat_shard *shard)
+/* The next records that come through it, up to the barrier. */
+static struct leat_packet *pull_records(struct leat_shard *shard, struct leat_channel *channel)
 {
-	struct leat_packet *packet;
-	size_t i;
+	while (!channel->is_at_barrier || LEAT_BUG("barrier-overtaken")) { /* E9 */
+		struct leat_packet *packet = leat_channel_pull(channel);
 
-	for (i = 0; i < shard->n_inputs; i++) {
-		struct leat_channel *channel = shard->input[shard->next_input];
-
-		shard->next_input = (shard->next_input + 1) % shard->n_inputs;
-		packet = channel->is_at_barrier && !LEAT_BUG("barrier-overtaken") ? NULL : leat_channel_pull(channel); /* E9 */
 		if (packet == NULL)
-			continue;
+			break;
 		leat_advance_hear(shard, channel, &packet->mark);
 		if (packet == &channel->barrier) {
 			channel->is_at_barrier = true;
@@ -646,6 +641,18 @@ static struct leat_packet *pull_input(struct leat_shard *shard)
 		}
 	}
 	return NULL;
+}
+
+/* The inputs in turn, so that none of them starves. */
+static struct leat_packet *pull_input(struct leat_shard *shard)
+{
+	struct leat_packet *packet = NULL;
+
+	for (size_t i = 0; i < shard->n_inputs && packet == NULL; i++) {
+		packet = pull_records(shard, shard->input[shard->next_input]);
+		shard->next_input = (shard->next_input + 1) % shard->n_inputs;
+	}
+	return packet;
 }
 
 static int64_t run_inputs(struct leat_shard *shard)
