@@ -30,6 +30,14 @@ void add_to_shape(struct anomaly *self, int64_t part)
 	self->shape = (int64_t)mix((uint64_t)self->shape + (uint64_t)part + UINT64_C(0x9e3779b97f4a7c15));
 }
 
+/* With the end of the text, so that two of them are not one. */
+static void add_text_to_shape(struct anomaly *self, const char *text)
+{
+	do
+		add_to_shape(self, (unsigned char)*text);
+	while (*text++ != '\0');
+}
+
 bool choose_table(struct anomaly *self, uint32_t from, uint32_t until, size_t size)
 {
 	for (uint32_t i = from; i < until; i++) {
@@ -110,8 +118,7 @@ static enum leat_status create(void *self_, struct leat_context *ctx, struct lea
 	if (self->threshold == 0)
 		self->threshold = self->detector->threshold;
 	for (size_t i = 0; i < self->fields.n; i++)
-		for (const char *c = self->fields.item[i]->text; c == self->fields.item[i]->text || c[-1] != '\0'; c++)
-			add_to_shape(self, *c);
+		add_text_to_shape(self, self->fields.item[i]->text);
 	status = self->detector->create(self, err);
 	if (status != LEAT_OK)
 		return status;

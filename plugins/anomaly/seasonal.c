@@ -14,31 +14,13 @@
  * The first season is only gathered: the level becomes the mean of its slots, day and week what they differ by. A slot in which
  * there was never an event is learned when it first has some, and its events have no score.
  */
+#include <stdlib.h>
+
 #include "anomaly.h"
 
+#define BOUND (10 * VALUE_MAX)
+
 static const int64_t day_us = INT64_C(86400000000);
-
-static enum leat_status create(struct anomaly *self, struct leat_error *err)
-{
-	int64_t n_day = day_us / self->slot_us, n_seasons = self->season == SEASON_BOTH ? 2 : 1;
-
-	if (day_us % self->slot_us != 0) {
-		leat_error_set(err, LEAT_FATAL, 0, "slots of %lld s do not divide a day evenly", (long long)(self->slot_us / 1000000));
-		return leat_error_at(err, "slot");
-	}
-	/* Beyond that, errors grow from season to season. */
-	if (self->alpha + (double)n_seasons * self->gamma > 1) {
-		leat_error_set(err, LEAT_FATAL, 0, "alpha and %sgamma come to more than 1", n_seasons == 2 ? "two times " : "");
-		return leat_error_at(err, "gamma");
-	}
-	self->n_day = self->season == SEASON_WEEK ? 0 : n_day;
-	self->n_week = self->season == SEASON_DAY ? 0 : 7 * n_day;
-	(void)choose_table(self, SEASONAL_TABLES, FOREST_TABLES,
-	                   sizeof(struct seasonal_state) + (size_t)(self->n_day + self->n_week) * sizeof(double));
-	add_to_shape(self, self->season);
-	add_to_shape(self, self->slot_us);
-	return LEAT_OK;
-}
 
 /* ---- slots ------------------------------------------------------------------------------------------------------- */
 
@@ -86,10 +68,16 @@ static bool expect(const struct anomaly *self, struct seasonal_state *s, int64_t
 
 /* ---- learning ---------------------------------------------------------------------------------------------------- */
 
+/* Where gaps and trend make errors grow all the same, they end here. */
+static double bound(double x)
+{
+	return x > BOUND ? BOUND : x < -BOUND ? -BOUND : x;
+}
+
 static void correct(double *season, double by)
 {
 	if (season != NULL)
-		*season = (isnan(*season) ? 0 : *season) + by;
+		*season = bound((isnan(*season) ? 0 : *season) + by);
 }
 
 static void close_slot(const struct anomaly *self, struct seasonal_state *s)
@@ -101,12 +89,12 @@ static void close_slot(const struct anomaly *self, struct seasonal_state *s)
 		*longest = value;
 	} else if (expect(self, s, s->slot, &expected)) {
 		error = value - expected;
-		s->level += s->trend + self->alpha * error;
-		s->trend += self->alpha * self->beta * error;
+		s->level = bound(s->level + s->trend + self->alpha * error);
+		s->trend = bound(s->trend + self->alpha * self->beta * error);
 		correct(day_of(self, s, s->slot), self->gamma * error);
 		correct(week_of(self, s, s->slot), self->gamma * error);
 	} else {
-		s->level += s->trend;
+		s->level = bound(s->level + s->trend);
 		correct(self->n_day > 0 ? day_of(self, s, s->slot) : longest, value - s->level);
 	}
 	s->closed = s->slot;
@@ -197,6 +185,67 @@ static void learn(const struct anomaly *self, void *state, const struct observat
 		s->n_errors++;
 		s->square += estimate_share(s->n_errors, self->memory) * (error * error - s->square);
 	}
+}
+
+/* ---- options ----------------------------------------------------------------------------------------------------- */
+
+/* The largest forecast of slots that all have a value of 0. */
+static double run_seasons(const struct anomaly *self, struct seasonal_state *s, int64_t n)
+{
+	double largest = 0, expected = 0;
+
+	for (int64_t i = 0; i < n * (self->n_day + self->n_week); i++) {
+		s->slot++;
+		s->n = 1;
+		(void)expect(self, s, s->slot, &expected);
+		close_slot(self, s);
+		largest = fmax(largest, fabs(expected));
+	}
+	return largest;
+}
+
+/* With a trend, and the more so the more slots there are, an error can come back larger in the next season: what is allowed is no
+ * simple range (Hyndman, Akram and Archibald 2008, "The admissible parameter space for exponential smoothing models"). So it is tried:
+ * of a level that is off, less has to be left after a while. */
+static enum leat_status check_growth(const struct anomaly *self, struct leat_error *err)
+{
+	enum { SEASONS = 25 };
+	struct seasonal_state *s = calloc(1, anomaly_tables[self->table].size);
+	double before, after;
+
+	if (s == NULL)
+		return leat_error_set(err, LEAT_FATAL, 0, "could not get memory for %lld slots", (long long)(self->n_day + self->n_week));
+	s->level = 1;
+	s->is_ready = true;
+	before = run_seasons(self, s, SEASONS);
+	after = run_seasons(self, s, SEASONS);
+	free(s);
+	if (self->beta == 0 || after < before)
+		return LEAT_OK;
+	leat_error_set(err, LEAT_FATAL, 0, "with alpha %g and gamma %g, a beta of %g makes errors grow from season to season", self->alpha,
+	               self->gamma, self->beta);
+	return leat_error_at(err, "beta");
+}
+
+static enum leat_status create(struct anomaly *self, struct leat_error *err)
+{
+	int64_t n_day = day_us / self->slot_us, n_seasons = self->season == SEASON_BOTH ? 2 : 1;
+
+	if (day_us % self->slot_us != 0) {
+		leat_error_set(err, LEAT_FATAL, 0, "slots of %lld s do not divide a day evenly", (long long)(self->slot_us / 1000000));
+		return leat_error_at(err, "slot");
+	}
+	if (self->alpha + (double)n_seasons * self->gamma > 1) {
+		leat_error_set(err, LEAT_FATAL, 0, "alpha and %sgamma come to more than 1", n_seasons == 2 ? "two times " : "");
+		return leat_error_at(err, "gamma");
+	}
+	self->n_day = self->season == SEASON_WEEK ? 0 : n_day;
+	self->n_week = self->season == SEASON_DAY ? 0 : 7 * n_day;
+	(void)choose_table(self, SEASONAL_TABLES, FOREST_TABLES,
+	                   sizeof(struct seasonal_state) + (size_t)(self->n_day + self->n_week) * sizeof(double));
+	add_to_shape(self, self->season);
+	add_to_shape(self, self->slot_us);
+	return check_growth(self, err);
 }
 
 const struct detector seasonal = {

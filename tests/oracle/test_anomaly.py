@@ -66,7 +66,7 @@ OPTIONS = {
         {"threshold": 3.0001, "warmup": 5, "slot": "12h", "learn": "none", "alpha": 0.3, "gamma": 0.4},
         {"threshold": 3.0001, "warmup": 5, "slot": "12h", "beta": 0.2, "memory": 20},
         {"threshold": 3.0001, "warmup": 5, "slot": "8h", "season": "week"},
-        {"threshold": 3.0001, "warmup": 5, "slot": "12h", "season": "week", "alpha": 0.5, "gamma": 0.5, "beta": 0.5},
+        {"threshold": 3.0001, "warmup": 5, "slot": "12h", "season": "week", "alpha": 0.5, "gamma": 0.5, "beta": 0.05},
         {"threshold": 3.0001, "warmup": 5, "slot": "12h", "season": "both"},
         {"threshold": 2.5001, "warmup": 5, "slot": "6h", "season": "both", "beta": 0.1, "learn": "none", "floor": 2},
     ],

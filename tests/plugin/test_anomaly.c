@@ -491,6 +491,20 @@ START_TEST(a_constant_at_all_hours_has_no_score)
 }
 END_TEST
 
+START_TEST(seasons_of_extremes_stay_finite)
+{
+	static const double extremes[] = { 1e100, -1e100, -1e100, 1e100, 0, 5e-324, 1e100 };
+	struct leat_harness *h = create("seasonal", "warmup: 2\nlearn: all\nmemory: 3\nslot: 12h\nalpha: 0.5\nbeta: 0.4\ngamma: 0.4");
+
+	for (int64_t i = 0; i < 3000; i++) {
+		struct said said = feed_at(h, MONDAY + (i + i * i % 17) * HOUR * 6, extremes[i * i % 7]);
+
+		ck_assert(i < 100 || (isfinite(said.score) && isfinite(said.expected) && isfinite(said.deviation)));
+	}
+	leat_harness_destroy(h);
+}
+END_TEST
+
 START_TEST(an_event_without_time_has_no_season)
 {
 	struct leat_harness *h = create("seasonal", "");
@@ -603,6 +617,7 @@ START_TEST(options_that_cannot_be_are_refused)
 	expect_refused("key: k\nfield: v\nmethod: seasonal\nslot: 7h", "slots of 25200 s do not divide a day evenly");
 	expect_refused("key: k\nfield: v\nmethod: seasonal\nalpha: 0.9", "alpha and gamma come to more than 1");
 	expect_refused("key: k\nfield: v\nmethod: seasonal\nseason: both\ngamma: 0.5", "alpha and two times gamma come to more than 1");
+	expect_refused("key: k\nfield: v\nmethod: seasonal\nbeta: 1", "with alpha 0.1 and gamma 0.2, a beta of 1 makes errors grow from season");
 	expect_refused("key: k\nfield: v\nfigures: {a: median}", "there is no figure \"median\", expected score, expected, deviation or is_anomaly");
 }
 END_TEST
@@ -630,6 +645,7 @@ int main(void)
 	                                                    an_event_whose_slot_is_over_is_judged_and_not_learned,
 	                                                    a_trend_is_followed_when_it_is_asked_for,
 	                                                    a_constant_at_all_hours_has_no_score,
+	                                                    seasons_of_extremes_stay_finite,
 	                                                    an_event_without_time_has_no_season,
 	                                                    an_alert_says_why,
 	                                                    figures_are_chosen_and_named_by_an_option,
