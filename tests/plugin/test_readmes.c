@@ -14,6 +14,8 @@ static const char *const plugins[] = { "aggregate", "dedup",    "discard", "file
 	                               "window",    NULL };
 >>>>>>> wt-window
 	                               "topn",      "window",   NULL };
+static const char *const plugins[] = { "aggregate", "anomaly",  "dedup",   "discard",  "file",     "filter",
+	                               "generate",  "map",      "stdout",  "template", NULL };
 /* Those that a build may leave out; kafka's README has no table. */
 static const char *const optional[] = { "postgres", "redis", NULL };
 
