@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What scripts ask of the host: emit(), key(), event_time(), now(), offset(), log(), reject(), set_timer(). */
+/* What scripts ask of the host: emit(), key(), event_time(), now(), offset(), log(), reject(), set_timer(),
+ * set_event_timer(), watermark(). */
 #include <math.h>
 
 #include "lua/vm.h"
@@ -77,6 +78,17 @@ static int event_time(lua_State *L)
 static int now(lua_State *L)
 {
 	lua_pushinteger(L, leat_now(leat_lua_context(L, "now")));
+	return 1;
+}
+
+static int watermark(lua_State *L)
+{
+	int64_t us = leat_watermark(leat_lua_context(L, "watermark"));
+
+	if (us == LEAT_NO_TIME)
+		lua_pushnil(L);
+	else
+		lua_pushinteger(L, us);
 	return 1;
 }
 
@@ -161,22 +173,19 @@ static int write_log(lua_State *L)
 	return 0;
 }
 
-/* set_timer(delay in seconds, tag) */
-static int set_timer(lua_State *L)
+/* Raises. With the tag at index 2. */
+static int set(lua_State *L, struct leat_context *ctx, enum leat_clock clock, int64_t due_us)
 {
-	struct leat_context *ctx = leat_lua_context(L, "set_timer");
-	struct leat_lua_vm *vm = leat_lua_vm_of(L);
-	lua_Number delay_s = luaL_checknumber(L, 1);
+	const struct leat_lua_vm *vm = leat_lua_vm_of(L);
 	struct leat_timer timer;
 	struct leat_error err;
 
-	luaL_argcheck(L, delay_s >= 0 && delay_s <= MAX_DELAY_S, 1, "not a number of seconds from 0 to a hundred years");
 	if (!vm->has_timer)
 		return luaL_error(L, "script has no function \"timer\"");
 	leat_lua_charge(L, EMIT_COST);
 	memset(&timer, 0, sizeof timer);
-	timer.clock = LEAT_PROCESSING_TIME;
-	timer.due_us = leat_now(ctx) + (int64_t)llround(delay_s * 1e6);
+	timer.clock = clock;
+	timer.due_us = due_us;
 	timer.tag = luaL_optinteger(L, 2, 0);
 	timer.key = vm->record->key;
 	memset(&err, 0, sizeof err);
@@ -185,13 +194,38 @@ static int set_timer(lua_State *L)
 	return 0;
 }
 
+/* set_timer(delay in seconds, tag) */
+static int set_timer(lua_State *L)
+{
+	struct leat_context *ctx = leat_lua_context(L, "set_timer");
+	lua_Number delay_s = luaL_checknumber(L, 1);
+
+	luaL_argcheck(L, delay_s >= 0 && delay_s <= MAX_DELAY_S, 1, "not a number of seconds from 0 to a hundred years");
+	return set(L, ctx, LEAT_PROCESSING_TIME, leat_now(ctx) + (int64_t)llround(delay_s * 1e6));
+}
+
+/* set_event_timer(time in microseconds, tag) */
+static int set_event_timer(lua_State *L)
+{
+	struct leat_context *ctx = leat_lua_context(L, "set_event_timer");
+
+	return set(L, ctx, LEAT_EVENT_TIME, luaL_checkinteger(L, 1));
+}
+
 void leat_lua_calls_open(lua_State *L)
 {
-	static const luaL_Reg calls[] = {{"emit", emit},     {"event_time", event_time}, {"key", key},         {"log",
-		write_log},
-	                                 {"now", now},       {"offset", offset},         {"print", write_log}, {"reject",
-	                                 	reject},
-	                                 {"set_timer", set_timer}, {NULL, NULL}};
+	static const luaL_Reg calls[] = {{"emit", emit},
+	                                 {"event_time", event_time},
+	                                 {"key", key},
+	                                 {"log", write_log},
+	                                 {"now", now},
+	                                 {"offset", offset},
+	                                 {"print", write_log},
+	                                 {"reject", reject},
+	                                 {"set_event_timer", set_event_timer},
+	                                 {"set_timer", set_timer},
+	                                 {"watermark", watermark},
+	                                 {NULL, NULL}};
 
 	luaL_setfuncs(L, calls, 0);
 }

@@ -93,8 +93,38 @@ START_TEST(a_mistake_in_a_rule_is_named_with_its_line)
 }
 END_TEST
 
+START_TEST(timers_of_event_time_fire_when_the_watermark_says_so)
+{
+	char *path = write_script("function process(e, s) s.n = (s.n or 0) + 1 set_event_timer(e.due, e.tag)\n"
+	                          "  emit{late = watermark() ~= nil and event_time() < watermark()} end\n"
+	                          "function timer(key, s, tag) emit{user=key, n=s.n, tag=tag, due=event_time(), at=watermark()} end\n");
+	char *options = leat_format_text("script: %s\nkey: user", path);
+	struct leat_harness *h = leat_harness_create("lua", options);
+
+	ck_assert_int_eq(leat_harness_push_at(h, 5, "{\"user\": \"ann\", \"due\": 30, \"tag\": 1}"), LEAT_OK);
+	ck_assert_int_eq(leat_harness_push_at(h, 5, "{\"user\": \"ann\", \"due\": 20, \"tag\": 2}"), LEAT_OK);
+	ck_assert_str_eq(leat_harness_pull(h, "out"), "{\"late\":false}");
+	ck_assert_str_eq(leat_harness_pull(h, "out"), "{\"late\":false}");
+	leat_harness_set_watermark(h, 19);
+	ck_assert_ptr_null(leat_harness_pull(h, "out"));
+	leat_harness_set_watermark(h, 30);
+	ck_assert_str_eq(leat_harness_pull(h, "out"), "{\"at\":30,\"due\":20,\"n\":2,\"tag\":2,\"user\":\"ann\"}");
+	ck_assert_int_eq(leat_harness_pulled_time(h), 20);
+	ck_assert_str_eq(leat_harness_pull(h, "out"), "{\"at\":30,\"due\":30,\"n\":2,\"tag\":1,\"user\":\"ann\"}");
+	ck_assert_int_eq(leat_harness_push_at(h, 29, "{\"user\": \"bob\", \"due\": 40}"), LEAT_OK);
+	ck_assert_str_eq(leat_harness_pull(h, "out"), "{\"late\":true}");
+	leat_harness_set_watermark(h, 10); /* never back */
+	ck_assert_ptr_null(leat_harness_pull(h, "out"));
+	ck_assert_int_eq(leat_harness_end(h), LEAT_OK);
+	ck_assert_str_eq(leat_harness_pull(h, "out"), "{\"at\":9223372036854775807,\"due\":40,\"n\":1,\"tag\":0,\"user\":\"bob\"}");
+	leat_harness_destroy(h);
+	free(options);
+	remove_script(path);
+}
+END_TEST
+
 int main(void)
 {
-	return leat_test_main("lua", (const TTest *[]){a_rule_runs_in_a_pipeline, timers_of_a_rule_fire,
+	return leat_test_main("lua", (const TTest *[]){a_rule_runs_in_a_pipeline, timers_of_a_rule_fire, timers_of_event_time_fire_when_the_watermark_says_so,
 	                                               a_mistake_in_a_rule_is_named_with_its_line, NULL});
 }

@@ -44,6 +44,12 @@ static const char *name(struct leat_context *ctx, const char **pipeline)
 	return "scored";
 }
 
+static int64_t watermark(struct leat_context *ctx)
+{
+	(void)ctx;
+	return LEAT_NO_TIME;
+}
+
 static int64_t now(struct leat_context *ctx)
 {
 	return kit_of(ctx)->now_us;
@@ -128,6 +134,7 @@ static const struct leat_api api = {
 	.log = take_log,
 	.name = name,
 	.now = now,
+	.watermark = watermark,
 	.random = random_number,
 	.worker = worker,
 	.allocate = allocate,
