@@ -6,16 +6,11 @@
 #include "plugin/inspect.h"
 #include "unit/unit.h"
 
-static const char *const plugins[] = { "aggregate", "dedup",    "discard", "file",     "filter",  "flatten",
-	                               "generate",  "join",     "map",     "route",    "sample",  "sessionize",
-	                               "sort",      "stdout",   "template", "throttle", "window", NULL };
-=======
-	                               "generate",  "join",     "map",      "stdout",  "template",
-	                               "window",    NULL };
->>>>>>> wt-window
-	                               "topn",      "window",   NULL };
-static const char *const plugins[] = { "aggregate", "anomaly",  "dedup",   "discard",  "file",     "filter",
-	                               "generate",  "map",      "stdout",  "template", NULL };
+static const char *const plugins[] = {
+	"aggregate", "anomaly", "dedup", "discard", "file", "filter", "flatten", "generate", "join",
+	"map", "route", "sample", "sessionize", "sort", "stdout", "template", "throttle", "topn",
+	"window", NULL,
+};
 /* Those that a build may leave out; kafka's README has no table. */
 static const char *const optional[] = { "postgres", "redis", NULL };
 
