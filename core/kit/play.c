@@ -87,7 +87,7 @@ static void gather(struct player *p, size_t step)
 	record = read_event(p->trial, p->json, p->arena, step);
 	record.arrival_us = p->solo[0].now_us;
 	if (node->n_keys > 0) {
-		struct leat_value key = leat_route_key(node, p->arena, &record);
+		struct leat_value key = leat_route_key(node, 0, p->arena, &record);
 
 		shard = leat_route_shard(&key, p->n_shards);
 	}
@@ -268,7 +268,7 @@ char **leat_play_keys(const struct leat_trial *trial)
 		if (trial->script.step[i].kind != LEAT_STEP_EVENT)
 			continue;
 		record = read_event(trial, json, arena, i);
-		record.key = leat_route_key(trial->node, arena, &record);
+		record.key = leat_route_key(trial->node, 0, arena, &record);
 		leat_pack_key(&record.key, &packed);
 		key[i] = leat_allocate_zeroed(2 * packed.n + 1, 1);
 		for (size_t k = 0; k < packed.n; k++)

@@ -66,7 +66,7 @@ static enum leat_status fire(struct leat_solo *solo, enum leat_clock clock, int6
 static void set_keys(const struct leat_solo *solo, struct leat_arena *arena, struct leat_record *record, size_t n)
 {
 	for (size_t i = 0; i < n && solo->node->n_keys > 0; i++)
-		record[i].key = leat_route_key(solo->node, arena, &record[i]);
+		record[i].key = leat_route_key(solo->node, 0, arena, &record[i]);
 }
 
 enum leat_status leat_solo_push(struct leat_solo *solo, struct leat_arena *arena, struct leat_record *record, size_t n,

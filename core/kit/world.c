@@ -98,7 +98,7 @@ static uint32_t choose_shard(struct leat_world *w, const struct vertex *to, cons
 
 	if (to->node->n_keys == 0)
 		return 0;
-	key = leat_route_key(to->node, w->arena, record);
+	key = leat_route_key(to->node, 0, w->arena, record);
 	return leat_route_shard(&key, to->n_shards);
 }
 
