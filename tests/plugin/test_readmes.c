@@ -8,7 +8,7 @@
 
 static const char *const plugins[] = { "aggregate", "dedup",    "discard", "file",     "filter",
 	                               "generate",  "join",     "map",      "stdout",  "template",
-	                               "window",    NULL };
+	                               "topn",      "window",   NULL };
 /* Those that a build may leave out; kafka's README has no table. */
 static const char *const optional[] = { "postgres", "redis", NULL };
 
