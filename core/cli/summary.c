@@ -117,14 +117,18 @@ static void put_node(struct leat_buffer *out, const struct leat_node *node, cons
 static void put_edge(struct leat_buffer *out, const struct leat_plan *plan, const struct leat_edge *edge,
                      const struct leat_edge_figures *f)
 {
-	const struct leat_node *from = &plan->description->node[edge->from];
+	const struct leat_node *from = &plan->description->node[edge->from], *to = &plan->description->node[edge->to];
 
 	leat_buffer_text(out, "{\"from\":");
 	leat_format_json(out, from->name);
 	leat_buffer_text(out, ",\"port\":");
 	leat_format_json(out, edge->port == LEAT_DEAD_PORT ? "dead" : edge->port < from->n_ports ? from->ports[edge->port] : NULL);
 	leat_buffer_text(out, ",\"to\":");
-	leat_format_json(out, plan->description->node[edge->to].name);
+	leat_format_json(out, to->name);
+	if (to->n_named > 0) {
+		leat_buffer_text(out, ",\"input\":");
+		leat_format_json(out, to->plugin->op->inputs[edge->input]);
+	}
 	put_number(out, "records", f->records);
 	leat_buffer_byte(out, '}');
 }

@@ -75,6 +75,18 @@ struct leat_expression {
 	const struct leat_node *root;
 };
 
+/* One call and nothing around it, of a function that is the caller's business. */
+struct leat_call {
+	const char *name;
+	unsigned column; /* of the name */
+	uint32_t n;
+	const struct leat_node *const *argument;
+};
+
+/* expression_parser.c */
+enum leat_status leat_call_compile(struct leat_arena *arena, struct leat_symbols *symbols, const char *text, struct leat_call *out,
+                                   struct leat_error *err);
+
 /* expression.c */
 enum leat_status leat_node_evaluate(struct leat_evaluation *e, const struct leat_node *node, struct leat_value *out);
 /* LEAT_REJECT, with " at column N" behind the reason. */

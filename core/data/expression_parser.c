@@ -502,6 +502,46 @@ static const struct leat_node *parse_or(struct parser *p)
 	return parse_logic(p, LEAT_TOKEN_OR, LEAT_NODE_OR, parse_and);
 }
 
+/* `sum(amount)`: one call, whose name is not looked up. */
+static void parse_lone_call(struct parser *p, struct leat_call *call)
+{
+	struct children c = { 0 };
+
+	if (p->is_broken || p->token.kind != LEAT_TOKEN_NAME || p->token.is_quoted) {
+		(void)expected(p, "a function such as sum(amount)");
+		return;
+	}
+	call->name = copy_terminated(p, p->token.text, p->token.text_n);
+	call->column = p->token.column;
+	advance(p);
+	if (!take(p, LEAT_TOKEN_OPEN)) {
+		(void)expected(p, "\"(\"");
+		return;
+	}
+	parse_items(p, &c, LEAT_TOKEN_CLOSE, "\",\" or \")\" (where { } are around it, a function with a comma goes in quotes)");
+	call->n = c.n;
+	call->argument = c.node;
+	if (!p->is_broken && p->token.kind != LEAT_TOKEN_END)
+		(void)expected(p, "nothing more");
+}
+
+enum leat_status leat_call_compile(struct leat_arena *arena, struct leat_symbols *symbols, const char *text, struct leat_call *out,
+                                   struct leat_error *err)
+{
+	struct parser p = { .arena = arena, .symbols = symbols, .err = err, .lexer = { arena, text, 1 } };
+	struct leat_call call = { 0 };
+
+	if (strlen(text) > LEAT_EXPRESSION_BYTES)
+		return leat_error_set(err, LEAT_FATAL, 0, "expression of %zu bytes is too long, %d at most", strlen(text),
+		                      (int)LEAT_EXPRESSION_BYTES);
+	advance(&p);
+	parse_lone_call(&p, &call);
+	if (p.is_broken)
+		return LEAT_FATAL;
+	*out = call;
+	return LEAT_OK;
+}
+
 enum leat_status leat_expression_compile(struct leat_arena *arena, struct leat_symbols *symbols, const char *text,
                                          const struct leat_expression **out, struct leat_error *err)
 {

@@ -108,9 +108,10 @@ static bool resolve(struct leat_build *b, const struct leat_node *reader, const 
 	return find_port(b, from, port, text->place, &out->port);
 }
 
-static void add_input(struct leat_build *b, struct leat_node *reader, const struct leat_setting *text, struct leat_input *inputs)
+static void add_input(struct leat_build *b, struct leat_node *reader, const struct leat_setting *text, uint32_t number,
+                      struct leat_input *inputs)
 {
-	struct leat_input input;
+	struct leat_input input = { .number = number };
 	size_t i;
 
 	if (text->kind != LEAT_SETTING_SCALAR || text->text == NULL) {
@@ -120,7 +121,7 @@ static void add_input(struct leat_build *b, struct leat_node *reader, const stru
 	if (!resolve(b, reader, text, &input))
 		return;
 	for (i = 0; i < reader->n_inputs; i++) {
-		if (inputs[i].node == input.node && inputs[i].port == input.port) {
+		if (inputs[i].node == input.node && inputs[i].port == input.port && inputs[i].number == number) {
 			leat_report_error(b->report, text->place, "%s \"%s\" has input \"%s\" twice", leat_role_name(reader->role),
 			                  reader->name, text->text);
 			return;
@@ -134,23 +135,91 @@ static bool is_empty(const struct leat_setting *s)
 	return s == NULL || (s->kind == LEAT_SETTING_SCALAR && s->text == NULL) || (s->kind == LEAT_SETTING_LIST && s->n == 0);
 }
 
+static void add_inputs(struct leat_build *b, struct leat_node *reader, const struct leat_setting *input, uint32_t number,
+                       struct leat_input *inputs)
+{
+	size_t i;
+
+	if (input->kind == LEAT_SETTING_LIST)
+		for (i = 0; i < input->n; i++)
+			add_input(b, reader, &input->item[i], number, inputs);
+	else
+		add_input(b, reader, input, number, inputs);
+}
+
+/* `operator "paid" needs the inputs "left" and "right"; write "input: {left: NODE, right: NODE}"` */
+static void report_unnamed(struct leat_build *b, const struct leat_node *node, struct leat_place place)
+{
+	const char *const *name = node->plugin->op->inputs;
+	struct leat_buffer list = { 0 }, form = { 0 };
+	uint32_t i;
+
+	for (i = 0; i < node->n_named; i++) {
+		leat_buffer_text(&list, i == 0 ? "\"" : i + 1 == node->n_named ? "\" and \"" : "\", \"");
+		leat_buffer_text(&list, name[i]);
+		leat_buffer_text(&form, i == 0 ? "" : ", ");
+		leat_buffer_text(&form, name[i]);
+		leat_buffer_text(&form, ": NODE");
+	}
+	leat_buffer_append(&list, "\"", 2);
+	leat_buffer_byte(&form, '\0');
+	leat_report_error(b->report, place, "%s \"%s\" needs the inputs %s; write \"input: {%s}\"", leat_role_name(node->role), node->name,
+	                  list.data, form.data);
+	leat_buffer_finish(&list);
+	leat_buffer_finish(&form);
+}
+
+static void add_named_inputs(struct leat_build *b, struct leat_node *node, const struct leat_setting *input, struct leat_input *inputs)
+{
+	const char *const *name = node->plugin->op->inputs;
+	char hint[LEAT_HINT];
+	size_t before = leat_report_errors(b->report), i;
+	uint32_t k;
+
+	for (i = 0; i < input->n; i++) {
+		for (k = 0; k < node->n_named && strcmp(name[k], input->item[i].name) != 0;)
+			k++;
+		if (k == node->n_named)
+			leat_report_error(b->report, input->item[i].name_place, "operator \"%s\" has no input \"%s\"%s", node->name,
+			                  input->item[i].name, leat_build_hint(hint, input->item[i].name, name));
+		else if (!is_empty(&input->item[i]))
+			add_inputs(b, node, &input->item[i], k, inputs);
+	}
+	for (k = 0; k < node->n_named && leat_report_errors(b->report) == before; k++) {
+		const struct leat_setting *item = leat_setting_get(input, name[k]);
+
+		if (is_empty(item))
+			leat_report_error(b->report, item != NULL ? item->place : input->place, "operator \"%s\" reads nothing as its input \"%s\"",
+			                  node->name, name[k]);
+	}
+}
+
+static size_t count_inputs(const struct leat_setting *input)
+{
+	size_t n = input->n, i;
+
+	for (i = 0; input->kind == LEAT_SETTING_MAP && i < input->n; i++)
+		n += input->item[i].n;
+	return n;
+}
+
 static void connect_node(struct leat_build *b, struct leat_node *node)
 {
 	const struct leat_setting *input = leat_setting_get(node->settings, "input");
 	struct leat_input *inputs;
-	size_t i;
 
 	if (is_empty(input)) {
 		leat_report_error(b->report, input != NULL ? input->place : node->settings->name_place, "%s \"%s\" has no input",
 		                  leat_role_name(node->role), node->name);
 		return;
 	}
-	inputs = leat_arena_allocate(b->description->arena, (input->n + 1) * sizeof *inputs);
-	if (input->kind == LEAT_SETTING_LIST)
-		for (i = 0; i < input->n; i++)
-			add_input(b, node, &input->item[i], inputs);
-	else
-		add_input(b, node, input, inputs);
+	inputs = leat_arena_allocate(b->description->arena, (count_inputs(input) + 1) * sizeof *inputs);
+	if (node->n_named == 0 && (input->kind != LEAT_SETTING_MAP || node->plugin != NULL))
+		add_inputs(b, node, input, 0, inputs);
+	else if (node->n_named > 0 && input->kind != LEAT_SETTING_MAP)
+		report_unnamed(b, node, input->place);
+	else if (node->n_named > 0)
+		add_named_inputs(b, node, input, inputs);
 	node->input = inputs;
 }
 

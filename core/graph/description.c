@@ -282,6 +282,8 @@ bool leat_description_check(const struct leat_description *description, struct l
 		bool is_good;
 
 		leat_setup_init(&setup, description->name, node->name, description->symbols);
+		setup.key = node->key;
+		setup.n_keys = node->n_keys;
 		setup.ports = node->role == LEAT_ROLE_OPERATOR ? node->ports : NULL;
 		is_good = leat_setup_judge(&setup, leat_plugin_check(node->plugin, node->role, node->prototype, &setup.context, &err),
 		                           node->plugin->name, &err) == LEAT_OK;

@@ -19,6 +19,7 @@ enum leat_mode { LEAT_MODE_AT_LEAST_ONCE, LEAT_MODE_EXACTLY_ONCE };
 struct leat_input {
 	uint32_t node; /* index of the node it comes from */
 	uint32_t port; /* of that node; LEAT_DEAD_PORT for its dead letters */
+	uint32_t number; /* which of the reader's named inputs it is; 0 where they have no names */
 	struct leat_place place;
 };
 #define LEAT_DEAD_PORT 0xfffffffeu
@@ -45,6 +46,7 @@ struct leat_node {
 	size_t instance_size;
 	void *image;     /* instance_size bytes with the options filled, before create(): copied for every instance */
 	void *prototype; /* another copy, after create(): for check(), list_ports() and guarantee() */
+	uint32_t n_named; /* operators whose inputs have names: how many there are; else 0 */
 	size_t n_inputs;
 	const struct leat_input *input;
 	const char *const *ports; /* NULL-terminated, without "dead"; sinks have none */
@@ -52,7 +54,7 @@ struct leat_node {
 	const char *format;         /* codec name, "json" by default; NULL where the plugin has no format */
 	const struct leat_plugin *codec;
 	size_t n_keys;              /* operators: fields of `key:`; 0: not keyed */
-	const struct leat_path *const *key;
+	const struct leat_path *const *key; /* of named input i: key[i * n_keys] and on */
 	uint32_t n_shards;          /* keyed operators: `shards:`, 8 by default, 1..1024; else 0 */
 	int64_t max_bytes;          /* sources: `max_bytes:` of one event, 1MiB by default; more is a dead letter */
 	struct leat_time_spec time; /* sources */

@@ -28,19 +28,20 @@ static void append_count(struct leat_buffer *out, uint32_t n, const char *what)
 }
 
 /* "key: user, country, 8 shards" */
-static void append_exchange(struct leat_buffer *out, const struct leat_plan *plan, const struct leat_node *to)
+static void append_exchange(struct leat_buffer *out, const struct leat_plan *plan, const struct leat_node *to, uint32_t input)
 {
 	size_t i;
 
 	for (i = 0; i < to->n_keys; i++) {
 		leat_buffer_text(out, i == 0 ? "key: " : ", ");
-		append_plain(out, to->key[i]->text);
+		append_plain(out, to->key[input * to->n_keys + i]->text);
 	}
 	leat_buffer_text(out, to->n_keys > 0 ? ", " : "");
 	append_count(out, plan->stage[plan->stage_of[to->index]].n_shards, "shard");
 }
 
-/* Port unless it is "out" (or goes without saying), and how an exchange spreads: terminated, to be finished by the caller. */
+/* Port unless it is "out" (or goes without saying), the input where it has a name, and how an exchange spreads: terminated, to be
+ * finished by the caller. */
 static struct leat_buffer edge_label(const struct leat_plan *plan, const struct leat_edge *edge)
 {
 	const struct leat_node *from = &plan->description->node[edge->from], *to = &plan->description->node[edge->to];
@@ -50,9 +51,13 @@ static struct leat_buffer edge_label(const struct leat_plan *plan, const struct 
 		leat_buffer_text(&label, to->is_implicit ? "" : "dead");
 	else if (edge->port > 0)
 		append_plain(&label, from->ports[edge->port]);
+	if (to->n_named > 0) {
+		leat_buffer_text(&label, label.n > 0 ? " / " : "");
+		leat_buffer_text(&label, to->plugin->op->inputs[edge->input]);
+	}
 	if (edge->kind == LEAT_EDGE_EXCHANGE) {
 		leat_buffer_text(&label, label.n > 0 ? " / " : "");
-		append_exchange(&label, plan, to);
+		append_exchange(&label, plan, to, edge->input);
 	}
 	leat_buffer_byte(&label, '\0');
 	return label;

@@ -8,9 +8,15 @@
 
 static void put_keys(const struct leat_node *node, struct leat_buffer *text)
 {
+	uint32_t n_inputs = node->n_named > 0 ? node->n_named : 1;
+
 	leat_buffer_text(text, node->n_keys == 0 ? " without a key" : " by ");
-	for (size_t i = 0; i < node->n_keys; i++) {
+	for (size_t i = 0; i < node->n_keys * n_inputs; i++) {
 		leat_buffer_text(text, i > 0 ? ", \"" : "\"");
+		if (node->n_named > 0) {
+			leat_buffer_text(text, node->plugin->op->inputs[i / node->n_keys]);
+			leat_buffer_byte(text, '.');
+		}
 		leat_buffer_text(text, node->key[i]->text);
 		leat_buffer_byte(text, '"');
 	}

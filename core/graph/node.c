@@ -39,6 +39,8 @@ static const struct leat_option operator_keys[] = {
 	{ 0 },
 };
 
+static const struct leat_option *const operator_keys_without_key = operator_keys + 1;
+
 static const char *const deliveries[] = { "exactly-once", "at-least-once", NULL };
 
 static const struct leat_option sink_keys[] = {
@@ -184,12 +186,79 @@ static bool fill_keys(struct host_options *host, const struct leat_option *table
 	return leat_options_fill(host, table, &picked, fill);
 }
 
+/* `key: {left: id, right: order_id}`, by an option for each input. */
+static bool fill_named_keys(struct leat_build *b, const struct leat_node *node, const struct leat_setting *key, struct leat_paths *out,
+                            const struct leat_option_fill *fill)
+{
+	struct leat_option option[LEAT_INPUTS + 1] = { { 0 } };
+	struct leat_option_fill fill_key = *fill;
+	char owner[96];
+	uint32_t i;
+
+	(void)snprintf(owner, sizeof owner, "key of operator \"%s\"", node->name);
+	fill_key.owner = owner;
+	fill_key.common = NULL;
+	for (i = 0; i < node->n_named; i++)
+		option[i] = (struct leat_option){ .name = node->plugin->op->inputs[i], .type = LEAT_OPTION_FIELDS, .flags = LEAT_OPTION_REQUIRED,
+			                          .offset = i * sizeof *out, .prose = "Key of the events of this input." };
+	if (!leat_options_fill(out, option, key, &fill_key))
+		return false;
+	for (i = 1; i < node->n_named; i++) {
+		if (out[i].n == out[0].n)
+			continue;
+		leat_report_error(b->report, key->place, "operator \"%s\" needs %zu key fields for its input \"%s\", as for \"%s\", not %zu",
+		                  node->name, out[0].n, option[i].name, option[0].name, out[i].n);
+		return false;
+	}
+	return true;
+}
+
+/* The key of each named input, one behind the other; the same one for all where the file has but one. */
+static bool read_named_keys(struct leat_build *b, struct leat_node *node, const struct leat_paths *common,
+                            const struct leat_option_fill *fill)
+{
+	const struct leat_setting *key = leat_setting_get(node->settings, "key");
+	struct leat_paths each[LEAT_INPUTS] = { { 0 } };
+	const struct leat_path **path;
+	size_t n = common->n;
+
+	if (key != NULL && key->kind == LEAT_SETTING_MAP) {
+		if (!fill_named_keys(b, node, key, each, fill))
+			return false;
+		n = each[0].n;
+	}
+	path = leat_arena_allocate(b->description->arena, (node->n_named * n + 1) * sizeof *path);
+	for (uint32_t i = 0; i < node->n_named; i++)
+		for (size_t k = 0; k < n; k++)
+			path[i * n + k] = each[i].n > 0 ? each[i].item[k] : common->item[k];
+	node->n_keys = n;
+	node->key = path;
+	return true;
+}
+
+static uint32_t count_inputs(const struct leat_node *node)
+{
+	const char *const *name = node->role == LEAT_ROLE_OPERATOR ? node->plugin->op->inputs : NULL;
+	uint32_t n = 0;
+
+	while (name != NULL && name[n] != NULL)
+		n++;
+	return n;
+}
+
+static bool has_key_by_input(const struct leat_node *node)
+{
+	const struct leat_setting *key = leat_setting_get(node->settings, "key");
+
+	return node->n_named > 0 && key != NULL && key->kind == LEAT_SETTING_MAP;
+}
+
 static void read_keys(struct leat_build *b, struct leat_node *node, bool has_format, const struct leat_option_fill *fill)
 {
 	const struct leat_setting *schema = leat_setting_get(node->settings, "schema");
 	const struct leat_setting *shards = leat_setting_get(node->settings, "shards");
 	struct host_options host = { 0 };
-	bool ok = fill_keys(&host, keys_of_role[node->role], node, fill);
+	bool ok = fill_keys(&host, has_key_by_input(node) ? operator_keys_without_key : keys_of_role[node->role], node, fill);
 
 	if (has_format && fill_keys(&host, format_keys, node, fill)) {
 		node->format = host.format;
@@ -203,7 +272,9 @@ static void read_keys(struct leat_build *b, struct leat_node *node, bool has_for
 	node->max_bytes = host.max_bytes;
 	node->n_keys = host.key.n;
 	node->key = host.key.item;
-	node->n_shards = host.key.n > 0 ? (uint32_t)host.shards : 0;
+	if (node->n_named > 0 && !read_named_keys(b, node, &host.key, fill))
+		return;
+	node->n_shards = node->n_keys > 0 ? (uint32_t)host.shards : 0;
 	if (host.schema != NULL && schema != NULL)
 		leat_build_schema(b, node, host.schema, schema);
 	if (node->role == LEAT_ROLE_OPERATOR && shards != NULL && node->n_keys == 0)
@@ -262,6 +333,8 @@ static void make_prototype(struct leat_build *b, struct leat_node *node)
 	node->prototype = leat_arena_allocate(d->arena, node->instance_size);
 	memcpy(node->prototype, node->image, node->instance_size);
 	leat_setup_init(&setup, d->name != NULL ? d->name : "", node->name, d->symbols);
+	setup.key = node->key;
+	setup.n_keys = node->n_keys;
 	setup.ports = node->role == LEAT_ROLE_OPERATOR ? node->plugin->op->ports : NULL;
 	setup.n_tables = count_tables(node);
 	setup.ttl_us = leat_allocate_zeroed(setup.n_tables + 1, sizeof *setup.ttl_us);
@@ -331,6 +404,7 @@ void leat_build_configure(struct leat_build *b, struct leat_node *node)
 	node->plugin = find_plugin(b, node);
 	if (node->plugin == NULL)
 		return;
+	node->n_named = count_inputs(node);
 	formatted = has_format(node);
 	fill.common = formatted ? common_names[node->role] : common_names_without_format[node->role];
 	(void)snprintf(owner, sizeof owner, "%s %s", node->plugin->name, leat_role_name(node->role));

@@ -88,7 +88,9 @@ static int compare_edges(const void *left, const void *right)
 		return a->rank < b->rank ? -1 : 1;
 	if (a->edge.port != b->edge.port)
 		return a->edge.port < b->edge.port ? -1 : 1;
-	return a->edge.to < b->edge.to ? -1 : a->edge.to > b->edge.to;
+	if (a->edge.to != b->edge.to)
+		return a->edge.to < b->edge.to ? -1 : 1;
+	return a->edge.input < b->edge.input ? -1 : a->edge.input > b->edge.input;
 }
 
 static enum leat_edge_kind kind_of(const struct making *m, uint32_t from, uint32_t to)
@@ -123,7 +125,7 @@ static struct leat_edge *make_edges(const struct making *m, size_t n_edges)
 
 			sorted[n].rank = rank[in->node];
 			sorted[n++].edge = (struct leat_edge){ .from = in->node, .port = in->port, .to = (uint32_t)i,
-			                                       .kind = kind_of(m, in->node, (uint32_t)i) };
+			                                       .input = in->number, .kind = kind_of(m, in->node, (uint32_t)i) };
 		}
 	}
 	leat_check(n == n_edges);

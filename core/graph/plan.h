@@ -24,6 +24,7 @@ struct leat_edge {
 	uint32_t from; /* node */
 	uint32_t port; /* of `from`; LEAT_DEAD_PORT */
 	uint32_t to;   /* node */
+	uint32_t input; /* of `to`: leat_input.number */
 	enum leat_edge_kind kind;
 };
 
@@ -40,7 +41,7 @@ struct leat_plan {
 	const struct leat_stage *stage; /* each after the stages that feed it */
 	const uint32_t *stage_of;       /* by node; UINT32_MAX for sinks */
 	size_t n_edges;
-	const struct leat_edge *edge;   /* by node in topological order, then port */
+	const struct leat_edge *edge;   /* by node in topological order, then port, then what they lead to */
 };
 
 /* Lives in the description's arena. Never fails: the description was checked. */

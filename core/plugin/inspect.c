@@ -159,6 +159,8 @@ static void print_operator(FILE *out, const struct leat_operator_ops *ops)
 	for (size_t i = 0; ops->list_ports == NULL && ops->ports != NULL && ops->ports[i] != NULL; i++)
 		(void)fprintf(out, "%s%s", i > 0 ? ", " : "", ops->ports[i]);
 	(void)fputs("; dead\n", out);
+	for (size_t i = 0; ops->inputs != NULL && ops->inputs[i] != NULL; i++)
+		(void)fprintf(out, "%s%s%s", i > 0 ? ", " : "  inputs\n    ", ops->inputs[i], ops->inputs[i + 1] == NULL ? "\n" : "");
 	if (ops->tables == NULL || ops->tables->name == NULL)
 		return;
 	(void)fputs("  tables\n", out);

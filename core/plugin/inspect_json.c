@@ -24,6 +24,7 @@ static const char *const type_names[] = {
 	[LEAT_OPTION_TEMPLATES] = "templates",
 	[LEAT_OPTION_EXPRESSION] = "expression",
 	[LEAT_OPTION_EXPRESSIONS] = "expressions",
+	[LEAT_OPTION_AGGREGATES] = "aggregates",
 };
 
 static const char *const kind_names[] = {
@@ -101,6 +102,8 @@ static void write_operator(struct leat_json_writer *w, const struct leat_operato
 		leat_json_writer_text(w, "ports", NULL);
 	else
 		write_names(w, "ports", ops->ports != NULL ? ops->ports : out);
+	if (ops->inputs != NULL)
+		write_names(w, "inputs", ops->inputs);
 	leat_json_writer_open(w, "tables", '[');
 	for (const struct leat_table_spec *t = ops->tables; t != NULL && t->name != NULL; t++)
 		write_table(w, t);

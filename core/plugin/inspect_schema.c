@@ -120,6 +120,7 @@ static void write_type(struct leat_json_writer *w, const struct leat_option *o)
 	case LEAT_OPTION_PAIRS:
 	case LEAT_OPTION_TEMPLATES:
 	case LEAT_OPTION_EXPRESSIONS:
+	case LEAT_OPTION_AGGREGATES:
 		leat_json_writer_text(w, "$ref", "#/$defs/pairs");
 		break;
 	case LEAT_OPTION_TEXT:
@@ -170,9 +171,47 @@ static void write_option(struct leat_json_writer *w, const struct leat_option *o
 
 /* ---- one role of a plugin ------------------------------------------------------------------------------------------- */
 
-static void write_keys(struct leat_json_writer *w, const struct host_key *key, const char *type)
+/* What is given for each of an operator's named inputs. */
+static void write_by_input(struct leat_json_writer *w, const char *name, const char *const *inputs)
+{
+	leat_json_writer_open(w, name, '{');
+	leat_json_writer_text(w, "type", "object");
+	leat_json_writer_open(w, "properties", '{');
+	for (size_t i = 0; inputs[i] != NULL; i++)
+		leat_json_writer_raw(w, inputs[i], "{\"$ref\": \"#/$defs/texts\"}");
+	leat_json_writer_close(w, '}');
+	leat_json_writer_open(w, "required", '[');
+	for (size_t i = 0; inputs[i] != NULL; i++)
+		leat_json_writer_text(w, NULL, inputs[i]);
+	leat_json_writer_close(w, ']');
+	leat_json_writer_bool(w, "additionalProperties", false);
+	leat_json_writer_close(w, '}');
+}
+
+/* `input` has to name them, `key` may. */
+static bool write_named(struct leat_json_writer *w, const char *key, const char *const *inputs)
+{
+	if (inputs == NULL || (strcmp(key, "input") != 0 && strcmp(key, "key") != 0))
+		return false;
+	if (strcmp(key, "input") == 0) {
+		write_by_input(w, key, inputs);
+		return true;
+	}
+	leat_json_writer_open(w, key, '{');
+	leat_json_writer_text(w, "description", "Fields that events are spread and state is kept by, for all inputs or for each.");
+	leat_json_writer_open(w, "anyOf", '[');
+	leat_json_writer_raw(w, NULL, "{\"$ref\": \"#/$defs/texts\"}");
+	write_by_input(w, NULL, inputs);
+	leat_json_writer_close(w, ']');
+	leat_json_writer_close(w, '}');
+	return true;
+}
+
+static void write_keys(struct leat_json_writer *w, const struct host_key *key, const char *type, const char *const *inputs)
 {
 	for (; key->name != NULL; key++) {
+		if (write_named(w, key->name, inputs))
+			continue;
 		if (key->schema != NULL) {
 			leat_json_writer_raw(w, key->name, key->schema);
 			continue;
@@ -238,9 +277,9 @@ static void write_role(struct leat_json_writer *w, const struct leat_plugin *plu
 	leat_json_writer_text(w, "type", "object");
 	leat_json_writer_text(w, "description", plugin->summary);
 	leat_json_writer_open(w, "properties", '{');
-	write_keys(w, keys_of(role), plugin->name);
+	write_keys(w, keys_of(role), plugin->name, strcmp(role->name, "operator") == 0 ? plugin->op->inputs : NULL);
 	if (role->has_format)
-		write_keys(w, format_keys, NULL);
+		write_keys(w, format_keys, NULL, NULL);
 	for (const struct leat_option *o = role->options; o != NULL && o->name != NULL; o++)
 		write_option(w, o);
 	leat_json_writer_close(w, '}');

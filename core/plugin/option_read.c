@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "data/aggregate.h"
 #include "data/expression.h"
 #include "data/path.h"
 #include "data/template.h"
@@ -315,6 +316,38 @@ static bool read_expressions(const struct leat_option *option, const struct leat
 	return is_good;
 }
 
+static bool read_aggregate(const struct leat_option *option, const struct leat_setting *s, const struct leat_option_fill *fill,
+                           void *member)
+{
+	struct leat_aggregate *aggregate = member;
+	struct leat_error err;
+
+	if (!has_text(s))
+		return report_mismatch(option, s, fill);
+	if (leat_aggregate_compile(fill->arena, fill->symbols, s->text, aggregate, &err) != LEAT_OK)
+		return report_refusal(option, s, fill, &err);
+	aggregate->text = keep_text(fill, s->name);
+	aggregate->name = leat_symbols_intern(fill->symbols, s->name, strlen(s->name));
+	return true;
+}
+
+static bool read_aggregates(const struct leat_option *option, const struct leat_setting *s, const struct leat_option_fill *fill,
+                            void *member)
+{
+	struct leat_aggregates aggregates = { .n = s->n };
+	struct leat_aggregate *item = leat_arena_allocate(fill->arena, s->n * sizeof *item);
+	bool is_good = true;
+
+	if (s->kind != LEAT_SETTING_MAP)
+		return report_mismatch(option, s, fill);
+	for (size_t i = 0; i < s->n; i++)
+		is_good = read_aggregate(option, &s->item[i], fill, &item[i]) && is_good;
+	aggregates.item = item;
+	if (is_good)
+		memcpy(member, &aggregates, sizeof aggregates);
+	return is_good;
+}
+
 /* ---- by type ------------------------------------------------------------------------------------------------------ */
 
 static const struct {
@@ -337,6 +370,7 @@ static const struct {
 	[LEAT_OPTION_TEMPLATES] = { read_templates, sizeof(struct leat_templates) },
 	[LEAT_OPTION_EXPRESSION] = { read_expression, sizeof(const struct leat_expression *) },
 	[LEAT_OPTION_EXPRESSIONS] = { read_expressions, sizeof(struct leat_expressions) },
+	[LEAT_OPTION_AGGREGATES] = { read_aggregates, sizeof(struct leat_aggregates) },
 };
 
 size_t leat_option_member_size(enum leat_option_type type)

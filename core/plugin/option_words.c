@@ -27,11 +27,12 @@ static const struct words words[] = {
 	[LEAT_OPTION_TEMPLATES] = { "map of templates", "a map of names to templates" },
 	[LEAT_OPTION_EXPRESSION] = { "expression", "an expression such as amount > 100" },
 	[LEAT_OPTION_EXPRESSIONS] = { "map of expressions", "a map of names to expressions" },
+	[LEAT_OPTION_AGGREGATES] = { "map of aggregates", "a map of names to aggregates such as sum(amount)" },
 };
 
 bool leat_option_type_is_known(enum leat_option_type type)
 {
-	return type >= LEAT_OPTION_BOOL && type <= LEAT_OPTION_EXPRESSIONS;
+	return type >= LEAT_OPTION_BOOL && type <= LEAT_OPTION_AGGREGATES;
 }
 
 bool leat_option_is_ranged(const struct leat_option *option)

@@ -48,6 +48,13 @@ static int64_t now(struct leat_context *ctx)
 	return leat_clock_now_us();
 }
 
+static const struct leat_path *key_field(struct leat_context *ctx, size_t i)
+{
+	const struct leat_setup *setup = setup_of(ctx);
+
+	return i < setup->n_keys ? setup->key[i] : NULL;
+}
+
 static uint32_t worker(struct leat_context *ctx)
 {
 	return setup_of(ctx)->worker;
@@ -212,6 +219,20 @@ static size_t no_ordered_scan(struct leat_context *ctx, uint32_t table, const st
 	return 0;
 }
 
+static int64_t no_watermark(struct leat_context *ctx)
+{
+	refuse_call(ctx, "leat_watermark");
+	return LEAT_NO_TIME;
+}
+
+static bool no_ordered_last(struct leat_context *ctx, uint32_t table, const struct leat_value *key, int64_t from, int64_t until,
+                            struct leat_ordered_entry *entry)
+{
+	(void)table, (void)key, (void)from, (void)until, (void)entry;
+	refuse_call(ctx, "leat_ordered_last");
+	return false;
+}
+
 static enum leat_status no_timer_set(struct leat_context *ctx, const struct leat_timer *timer, struct leat_error *err)
 {
 	(void)timer;
@@ -260,6 +281,19 @@ static void no_refuse(struct leat_context *ctx, size_t effect, const struct leat
 	refuse_call(ctx, "leat_refuse");
 }
 
+static uint32_t no_input(struct leat_context *ctx)
+{
+	refuse_call(ctx, "leat_input");
+	return 0;
+}
+
+static struct leat_value no_copy(struct leat_context *ctx, const struct leat_value *value)
+{
+	(void)value;
+	refuse_call(ctx, "leat_copy");
+	return leat_null();
+}
+
 static const struct leat_api setup_api = {
 	.size = sizeof setup_api,
 	.abi = LEAT_ABI,
@@ -295,6 +329,11 @@ static const struct leat_api setup_api = {
 	.wake = no_wake,
 	.partition = partition,
 	.refuse = no_refuse,
+	.input = no_input,
+	.copy = no_copy,
+	.watermark = no_watermark,
+	.key_field = key_field,
+	.ordered_last = no_ordered_last,
 };
 
 void leat_setup_init(struct leat_setup *setup, const char *pipeline, const char *node, struct leat_symbols *symbols)

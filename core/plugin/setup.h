@@ -15,6 +15,8 @@ struct leat_setup {
 	const char *pipeline;
 	const char *node;
 	struct leat_symbols *symbols;  /* frozen ones only find */
+	const struct leat_path *const *key; /* the fields of the node's `key:` */
+	size_t n_keys;
 	const char *const *ports;      /* of the node, NULL-terminated; NULL: {"out"} */
 	uint32_t worker;
 	int64_t *ttl_us;               /* one for each table, filled by leat_table_ttl(); or NULL */

@@ -201,6 +201,24 @@ static enum leat_status check_ports(const char *const *ports, struct leat_error 
 	return LEAT_OK;
 }
 
+static enum leat_status check_inputs(const char *const *inputs, struct leat_error *err)
+{
+	size_t i;
+
+	for (i = 0; inputs != NULL && inputs[i] != NULL; i++) {
+		if (i == LEAT_INPUTS)
+			return leat_error_set(err, LEAT_FATAL, 0, "it has more than %d named inputs", (int)LEAT_INPUTS);
+		if (!is_name(inputs[i]))
+			return leat_error_set(err, LEAT_FATAL, 0, "the name of its input \"%s\" is not of the form [a-z][a-z0-9_]*", inputs[i]);
+		for (size_t k = 0; k < i; k++)
+			if (strcmp(inputs[k], inputs[i]) == 0)
+				return leat_error_set(err, LEAT_FATAL, 0, "its input \"%s\" is there twice", inputs[i]);
+	}
+	if (inputs != NULL && i == 0)
+		return leat_error_set(err, LEAT_FATAL, 0, "its table of inputs is empty; leave it out");
+	return LEAT_OK;
+}
+
 /* ---- the roles ---------------------------------------------------------------------------------------------------- */
 
 static enum leat_status check_source(const struct leat_source_ops *ops, struct leat_error *err)
@@ -230,6 +248,8 @@ static enum leat_status check_operator(const struct leat_operator_ops *ops, stru
 		status = check_options("operator", ops->options, ops->instance_size, err);
 	if (status == LEAT_OK)
 		status = check_tables(ops->tables, err);
+	if (status == LEAT_OK)
+		status = check_inputs(ops->inputs, err);
 	return status != LEAT_OK ? status : check_ports(ops->ports, err);
 }
 

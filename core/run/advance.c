@@ -195,10 +195,11 @@ void leat_advance_hear(struct leat_shard *shard, struct leat_channel *channel, c
 void leat_advance_take(struct leat_shard *shard, const struct leat_packet *packet)
 {
 	if (!shard->is_pass_due) {
-		leat_shard_add_item(shard, shard->instance[0], packet->record, packet->n);
+		leat_shard_add_item(shard, shard->instance[0], packet->input, packet->record, packet->n);
 		return;
 	}
-	*add_segment(shard) = (struct leat_segment){ .us = shard->mark.us, .record = packet->record, .n = packet->n };
+	*add_segment(shard) = (struct leat_segment){
+		.us = shard->mark.us, .input = packet->input, .record = packet->record, .n = packet->n };
 	shard->quota = TIMERS_PER_BATCH;
 }
 
@@ -237,7 +238,7 @@ static bool begin_segment(struct leat_shard *shard)
 
 	shard->quota = TIMERS_PER_BATCH;
 	if (shard->reader == NULL) {
-		leat_shard_add_item(shard, instance, segment->record, segment->n);
+		leat_shard_add_item(shard, instance, segment->input, segment->record, segment->n);
 		return true;
 	}
 	instance->out[0].record = shard->read + (segment->record - shard->read);

@@ -114,6 +114,13 @@ static uint32_t worker(struct leat_context *ctx)
 	return instance_of(ctx)->worker;
 }
 
+static const struct leat_path *key_field(struct leat_context *ctx, size_t i)
+{
+	const struct leat_node *node = instance_of(ctx)->node;
+
+	return i < node->n_keys ? node->key[i] : NULL;
+}
+
 static leat_symbol intern(struct leat_context *ctx, const char *text, size_t n)
 {
 	/* Every name was interned when the prototype was created; by now the table is frozen, and this finds it. */
@@ -135,6 +142,11 @@ static uint32_t port(struct leat_context *ctx, const char *text)
 	return LEAT_NO_PORT;
 }
 
+static uint32_t input(struct leat_context *ctx)
+{
+	return instance_of(ctx)->input;
+}
+
 /* ---- values ---- */
 
 static void *allocate(struct leat_context *ctx, size_t n)
@@ -152,6 +164,11 @@ static struct leat_value map_with(struct leat_context *ctx, const struct leat_va
 	struct leat_instance *instance = instance_of(ctx);
 
 	return leat_value_map_with(arena_of(instance), instance->description->symbols, base, member, n);
+}
+
+static struct leat_value copy_value(struct leat_context *ctx, const struct leat_value *value)
+{
+	return leat_value_copy(arena_of(instance_of(ctx)), value);
 }
 
 /* ---- operators ---- */
@@ -260,6 +277,13 @@ static size_t ordered_scan(struct leat_context *ctx, uint32_t table, const struc
 		return leat_tables_ordered_scan(instance_of(ctx)->tables, table, key, from, until, entries);
 	*entries = NULL;
 	return 0;
+}
+
+static bool ordered_last(struct leat_context *ctx, uint32_t table, const struct leat_value *key, int64_t from, int64_t until,
+                         struct leat_ordered_entry *entry)
+{
+	return has_table(instance_of(ctx), table, LEAT_TABLE_ORDERED)
+	       && leat_tables_ordered_last(instance_of(ctx)->tables, table, key, from, until, entry);
 }
 
 static int64_t watermark(struct leat_context *ctx)
@@ -523,4 +547,8 @@ const struct leat_api leat_instance_api = {
 	.partition = partition,
 	.refuse = refuse,
 	.watermark = watermark,
+	.input = input,
+	.copy = copy_value,
+	.key_field = key_field,
+	.ordered_last = ordered_last,
 };

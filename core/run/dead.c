@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Dead letters: what could not be processed, with everything that someone needs to understand it and to replay it:
- * {pipeline, node, reason, where?, detail?, source?, partition?, offset?, time, payload}.
+ * {pipeline, node, input?, reason, where?, detail?, source?, partition?, offset?, time, payload}.
  */
 #include <string.h>
 
@@ -9,7 +9,7 @@
 #include "base/log.h"
 #include "run/letters.h"
 
-enum { MEMBERS = 10, LOGGED_PER_SECOND = 5 };
+enum { MEMBERS = 11, LOGGED_PER_SECOND = 5 };
 
 static void add(struct leat_member *member, size_t *n, const char *name, struct leat_value value)
 {
@@ -25,15 +25,23 @@ static struct leat_value copy(struct leat_arena *arena, const char *text)
 	return leat_borrow(leat_arena_text(arena, text, n), n);
 }
 
-struct leat_value leat_dead_letter(struct leat_arena *arena, const struct leat_description *d, const struct leat_node *node,
-                                   const struct leat_record *record, const struct leat_value *payload, const struct leat_error *err)
+struct leat_value leat_dead_letter(const struct leat_instance *instance, const struct leat_record *record, const struct leat_value *payload,
+                                   const struct leat_error *err)
 {
+	const struct leat_description *d = instance->description;
+	const struct leat_node *node = instance->node;
+	struct leat_arena *arena = instance->arena;
 	struct leat_member member[MEMBERS];
 	size_t n = 0;
 
 	memset(member, 0, sizeof member);
 	add(member, &n, "pipeline", leat_borrow(d->name, strlen(d->name)));
 	add(member, &n, "node", leat_borrow(node->name, strlen(node->name)));
+	if (record != NULL && node->n_named > 0) {
+		const char *input = node->plugin->op->inputs[instance->input];
+
+		add(member, &n, "input", leat_borrow(input, strlen(input)));
+	}
 	add(member, &n, "reason", copy(arena, err->text));
 	if (err->where[0] != '\0')
 		add(member, &n, "where", copy(arena, err->where));
@@ -93,6 +101,6 @@ void leat_instance_bury(struct leat_instance *instance, const struct leat_record
 		letter = *record;
 	else
 		letter.origin.source = LEAT_NO_SOURCE;
-	letter.value = leat_dead_letter(instance->arena, instance->description, instance->node, record, payload, err);
+	letter.value = leat_dead_letter(instance, record, payload, err);
 	leat_instance_emit(instance, dead, &letter);
 }

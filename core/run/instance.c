@@ -252,8 +252,11 @@ static enum leat_status prepare(struct leat_item *item, struct leat_error *err)
 enum leat_status leat_instance_run(struct leat_item *item, struct leat_error *err)
 {
 	struct leat_instance *instance = item->instance;
+	const struct leat_node *node = instance->node;
+	bool needs_key = node->n_keys > 0 && !node->plugin->op->takes_null_keys;
 	enum leat_status status;
 
+	instance->input = item->input;
 	leat_error_clear(err);
 	if (!item->is_prepared && (status = prepare(item, err)) != LEAT_OK)
 		return status;
@@ -262,9 +265,9 @@ enum leat_status leat_instance_run(struct leat_item *item, struct leat_error *er
 	for (; item->next < item->n; item->next++) {
 		const struct leat_record *record = &item->record[item->next];
 
-		if (instance->node->n_keys > 0 && record->key.type == LEAT_NULL) {
+		if (needs_key && record->key.type == LEAT_NULL) {
 			(void)leat_error_set(err, LEAT_REJECT, 0, "field \"%s\" is missing or null, and it is the key",
-			                     instance->node->key[0]->text);
+			                     node->key[item->input * node->n_keys]->text);
 			leat_instance_bury(instance, record, &record->value, err);
 			leat_error_clear(err);
 			continue;

@@ -165,6 +165,8 @@ void leat_letters_add(struct leat_letters *l, const struct leat_instance *instan
 	letter.record.time_us = LEAT_NO_TIME;
 	if (record != NULL)
 		letter.record = *record;
+	if (record != NULL && instance->node->n_named > 0)
+		letter.input = instance->node->plugin->op->inputs[instance->input];
 	if (record != NULL && record->origin.source < d->n_nodes)
 		letter.source = d->node[record->origin.source].name;
 	letter.record.value = payload != NULL ? *payload : leat_null();

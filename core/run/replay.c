@@ -125,7 +125,7 @@ static struct leat_shard *find_target(const struct leat_pipeline *p, struct leat
 	if (p->plan->stage[stage].is_source)
 		return find_source_shard(p, stage, record->origin.partition);
 	if (node->n_keys > 0)
-		record->key = leat_route_key(node, replay->arena, record);
+		record->key = leat_route_key(node, replay->input, replay->arena, record);
 	return find_shard(p, stage, leat_route_shard(&record->key, p->plan->stage[stage].n_shards));
 }
 
@@ -155,6 +155,16 @@ static bool fits_role(enum leat_letter_kind kind, enum leat_role role)
 	return false;
 }
 
+static bool find_input(const struct leat_node *node, const char *name, uint32_t *input)
+{
+	*input = 0;
+	if (node->n_named == 0)
+		return true;
+	while (*input < node->n_named && (name == NULL || strcmp(node->plugin->op->inputs[*input], name) != 0))
+		(*input)++;
+	return *input < node->n_named;
+}
+
 /* NULL: it stays where it is, as it cannot be replayed; was logged. */
 static struct leat_replay *read_letter(const struct leat_replays *r, const struct leat_letter_row *row)
 {
@@ -173,6 +183,8 @@ static struct leat_replay *read_letter(const struct leat_replays *r, const struc
 		why = "it is of a timer, without an event";
 	else if (!fits_role(replay->letter.kind, d->node[replay->node].role))
 		why = "the node of that name is another one now";
+	else if (!find_input(&d->node[replay->node], replay->letter.input, &replay->input))
+		why = "the node has no input any more of the name that it came by";
 	if (why != NULL) {
 		leat_log_line(LEAT_WARNING, "pipeline \"%s\": dead letter %" PRIu64 " of \"%.*s\" cannot be replayed: %s", d->name, row->number,
 		              (int)row->node_n, row->node, why);

@@ -20,6 +20,7 @@ struct leat_replay {
 	struct leat_arena *arena;
 	struct leat_letter letter;
 	uint32_t node;
+	uint32_t input; /* of the node */
 };
 
 struct leat_replays *leat_replays_create(struct leat_pipeline *p, struct leat_store *store);

@@ -65,19 +65,22 @@ struct leat_packet *leat_channel_pull(struct leat_channel *channel)
 
 /* ---- keys ---- */
 
-struct leat_value leat_route_key(const struct leat_node *node, struct leat_arena *arena, const struct leat_record *record)
+struct leat_value leat_route_key(const struct leat_node *node, uint32_t input, struct leat_arena *arena, const struct leat_record *record)
 {
+	const struct leat_path *const *key = node->key + input * node->n_keys;
 	const struct leat_value *part;
 	struct leat_value *parts;
 	size_t i;
 
+	if (node->n_named > 0 && record->value.type == LEAT_NULL)
+		return record->key;
 	if (node->n_keys == 1) {
-		part = leat_path_get(node->key[0], &record->value);
+		part = leat_path_get(key[0], &record->value);
 		return part == NULL ? leat_null() : *part;
 	}
 	parts = leat_arena_allocate(arena, node->n_keys * sizeof *parts);
 	for (i = 0; i < node->n_keys; i++) {
-		part = leat_path_get(node->key[i], &record->value);
+		part = leat_path_get(key[i], &record->value);
 		if (part == NULL || part->type == LEAT_NULL)
 			return leat_null();
 		parts[i] = *part;
@@ -95,11 +98,12 @@ uint32_t leat_route_shard(const struct leat_value *key, uint32_t n_shards)
 	return key->type == LEAT_NULL ? 0 : (uint32_t)(((hash >> 32) * n_shards) >> 32);
 }
 
-static struct leat_packet *make_packet(struct leat_arena *arena, const struct leat_record *record, size_t n)
+static struct leat_packet *make_packet(const struct leat_route *route, struct leat_arena *arena, const struct leat_record *record, size_t n)
 {
 	struct leat_packet *packet = leat_arena_allocate(arena, sizeof *packet);
 
 	packet->arena = leat_arena_ref(arena);
+	packet->input = route->edge->input;
 	packet->n = n;
 	packet->record = record;
 	return packet;
@@ -113,7 +117,7 @@ void leat_route_split(const struct leat_route *route, struct leat_arena *arena, 
 	size_t i;
 
 	if (route->target->n_keys == 0) {
-		send(opaque, route->channel[0], make_packet(arena, record, n));
+		send(opaque, route->channel[0], make_packet(route, arena, record, n));
 		return;
 	}
 	/* A counting sort: two passes over the keys, one array, order kept. */
@@ -123,7 +127,7 @@ void leat_route_split(const struct leat_route *route, struct leat_arena *arena, 
 	memset(end, 0, (route->n_channels + 1) * sizeof *end);
 	struct leat_value *key = leat_arena_allocate(arena, n * sizeof *key);
 	for (i = 0; i < n; i++) {
-		key[i] = leat_route_key(route->target, arena, &record[i]);
+		key[i] = leat_route_key(route->target, route->edge->input, arena, &record[i]);
 		shard[i] = leat_route_shard(&key[i], route->n_channels);
 		end[shard[i] + 1]++;
 	}
@@ -140,7 +144,7 @@ void leat_route_split(const struct leat_route *route, struct leat_arena *arena, 
 		uint32_t begin = s == 0 ? 0 : end[s - 1];
 
 		if (end[s] > begin)
-			send(opaque, route->channel[s], make_packet(arena, sorted + begin, end[s] - begin));
+			send(opaque, route->channel[s], make_packet(route, arena, sorted + begin, end[s] - begin));
 	}
 }
 

@@ -17,6 +17,7 @@
 /* A batch on its way to another shard. It lies in the arena that its records lie in, and holds a reference on it. */
 struct leat_packet {
 	struct leat_arena *arena;
+	uint32_t input; /* of the node it goes to */
 	size_t n;
 	const struct leat_record *record;
 	struct leat_mark mark; /* what the sender has passed on before these records (T3) */
@@ -86,8 +87,9 @@ struct leat_route {
 	struct leat_encoder encoder;    /* LEAT_EDGE_SINK */
 };
 
-/* The record's key as the node asks for it; null when a part of it is missing. May allocate from `arena`. */
-struct leat_value leat_route_key(const struct leat_node *node, struct leat_arena *arena, const struct leat_record *record);
+/* The record's key as the node asks for it of that input; null when a part of it is missing. May allocate from `arena`. A tombstone
+ * has no fields: where inputs have names, and one may be a table, it keeps the key that it has. */
+struct leat_value leat_route_key(const struct leat_node *node, uint32_t input, struct leat_arena *arena, const struct leat_record *record);
 /* The shard that a key belongs to. */
 uint32_t leat_route_shard(const struct leat_value *key, uint32_t n_shards);
 /* Splits records by the key of the target (setting it) and calls `send` with a packet for each shard that gets any. */

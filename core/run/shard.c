@@ -19,6 +19,7 @@ enum { PACKETS_PER_TURN = 8, TIMERS_PER_TURN = LEAT_TIMERS_PER_TURN, REPLAYS_PER
 
 /* How often to look whether a reader's oldest batch is done with, once there are too many behind it. */
 enum { TRACKER_FULL_US = 100000 };
+enum { LOOKING_US = 1000 };
 
 uint32_t leat_shard_stage(const struct leat_shard *shard)
 {
@@ -181,10 +182,11 @@ void leat_shard_destroy(struct leat_shard *shard)
 
 /* ---- a batch ---- */
 
-void leat_shard_add_item(struct leat_shard *shard, struct leat_instance *instance, const struct leat_record *record, size_t n)
+void leat_shard_add_item(struct leat_shard *shard, struct leat_instance *instance, uint32_t input, const struct leat_record *record,
+                         size_t n)
 {
 	shard->item = leat_grow(shard->item, shard->n_items, &shard->item_capacity, sizeof *shard->item);
-	shard->item[shard->n_items++] = (struct leat_item){ .instance = instance, .record = record, .n = n };
+	shard->item[shard->n_items++] = (struct leat_item){ .instance = instance, .input = input, .record = record, .n = n };
 }
 
 void leat_shard_open_batch(struct leat_shard *shard)
@@ -301,7 +303,7 @@ static enum leat_status send_out(struct leat_shard *shard, struct leat_route *ro
 	leat_counter_add(&route->bytes, bytes);
 	switch (route->edge->kind) {
 	case LEAT_EDGE_DIRECT:
-		leat_shard_add_item(shard, route->direct, record, n);
+		leat_shard_add_item(shard, route->direct, route->edge->input, record, n);
 		return LEAT_OK;
 	case LEAT_EDGE_EXCHANGE:
 		leat_route_split(route, shard->arena, record, n, send_records, shard);
@@ -522,6 +524,10 @@ static int64_t poll(struct leat_shard *shard)
 	}
 	if (!atomic_load(&reader->waker.is_woken) && now_us < reader->again_us)
 		return earlier(leat_reader_deadline(reader), leat_advance_wait(shard, now_us));
+	/* T2: until all sources have been asked for their partitions, nobody downstream goes by any watermark; what is late then
+	 * would be chance. The supervisor wakes us. */
+	if (!atomic_load(&p->has_looked))
+		return now_us + LOOKING_US;
 	if (!leat_shard_may_begin(shard) ||
 	    (p->epochs != NULL && (!wait_for_room(shard, all_sinks_have_room) || !leat_letters_has_room(p->letters))))
 		return hold_up(shard);
@@ -582,7 +588,7 @@ static enum leat_status begin_replay(struct leat_shard *shard, const struct leat
 			return leat_instance_judge(instance, LEAT_OK, 0, "decode", err);
 		return leat_shard_take_output(shard, instance, err);
 	case LEAT_ROLE_OPERATOR:
-		leat_shard_add_item(shard, shard->instance[position_in_stage(shard->stage, replay->node)], record, 1);
+		leat_shard_add_item(shard, shard->instance[position_in_stage(shard->stage, replay->node)], replay->input, record, 1);
 		return LEAT_OK;
 	case LEAT_ROLE_SINK:
 		break;

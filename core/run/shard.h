@@ -59,6 +59,7 @@ struct leat_parked {
 /* Records of the batch in hand that see a watermark of their own. */
 struct leat_segment {
 	int64_t us;
+	uint32_t input;
 	const struct leat_record *record;
 	size_t n;
 };
@@ -135,7 +136,8 @@ void leat_shard_add_input(struct leat_shard *shard, struct leat_channel *channel
 void leat_shard_open_batch(struct leat_shard *shard);
 /* The batch in hand may change something that has to become durable. */
 void leat_shard_note_work(struct leat_shard *shard);
-void leat_shard_add_item(struct leat_shard *shard, struct leat_instance *instance, const struct leat_record *record, size_t n);
+void leat_shard_add_item(struct leat_shard *shard, struct leat_instance *instance, uint32_t input, const struct leat_record *record,
+                         size_t n);
 /* Takes what an instance has emitted and sends it on its ways. */
 enum leat_status leat_shard_take_output(struct leat_shard *shard, struct leat_instance *instance, struct leat_error *err);
 /* What the timers of one instance came to. */

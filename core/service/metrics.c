@@ -213,6 +213,10 @@ static void put_edge_family(struct leat_buffer *out, const struct edge_family *f
 		put_label(out, "port", port_name(&node[edge->from], edge->port));
 		leat_buffer_byte(out, ',');
 		put_label(out, "to", node[edge->to].name);
+		if (node[edge->to].n_named > 0) {
+			leat_buffer_byte(out, ',');
+			put_label(out, "input", node[edge->to].plugin->op->inputs[edge->input]);
+		}
 		leat_buffer_byte(out, '}');
 		put_value(out, family->figure(&s->figures.edge[i]));
 	}

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A letter is a list (pack.h), in the order of enum below; longer ones of a later version are read by what we know. */
+/* A letter is a list (pack.h), in the order of enum below; longer ones of a later version are read by what we know, and those from
+ * before there was an INPUT as without. */
 #include "state/letter.h"
 
 #include <inttypes.h>
@@ -9,7 +10,7 @@
 #include "data/json.h"
 #include "data/pack.h"
 
-enum { KIND, TIME, REASON, WHERE, DETAIL, SOURCE, PARTITION, OFFSET, EVENT_TIME, KEY, HEADERS, PAYLOAD, MEMBERS };
+enum { KIND, TIME, REASON, WHERE, DETAIL, SOURCE, PARTITION, OFFSET, EVENT_TIME, KEY, HEADERS, PAYLOAD, INPUT, MEMBERS };
 
 static const char *const kinds[] = { "message", "event", "effect", "timer" };
 
@@ -63,6 +64,7 @@ void leat_letter_pack(const struct leat_letter *letter, struct leat_buffer *out)
 		[KEY] = letter->record.key,
 		[HEADERS] = list_headers(arena, letter->record.headers),
 		[PAYLOAD] = letter->record.value,
+		[INPUT] = text_or_null(letter->input),
 	};
 	struct leat_value list = leat_value_list(arena, item, MEMBERS);
 
@@ -120,10 +122,10 @@ bool leat_letter_unpack(struct leat_arena *arena, const struct leat_symbols *sym
 	const struct leat_value *item;
 	struct leat_value list;
 
-	if (!leat_unpack_value(arena, symbols, row->bytes, row->n, &list) || list.type != LEAT_LIST || list.as.list->n < MEMBERS)
+	if (!leat_unpack_value(arena, symbols, row->bytes, row->n, &list) || list.type != LEAT_LIST || list.as.list->n < INPUT)
 		return false;
 	item = list.as.list->item;
-	for (int i = KIND; i < MEMBERS; i++)
+	for (int i = KIND; i < INPUT; i++)
 		if ((i == KIND || i == TIME || (i >= PARTITION && i <= EVENT_TIME)) && item[i].type != LEAT_INTEGER)
 			return false;
 	if (item[KIND].as.integer < LEAT_LETTER_MESSAGE || item[KIND].as.integer > LEAT_LETTER_TIMER)
@@ -137,6 +139,7 @@ bool leat_letter_unpack(struct leat_arena *arena, const struct leat_symbols *sym
 		.reason = text_of(arena, &item[REASON]),
 		.where = text_of(arena, &item[WHERE]),
 		.detail = text_of(arena, &item[DETAIL]),
+		.input = list.as.list->n > INPUT ? terminate(arena, &item[INPUT]) : NULL,
 		.source = terminate(arena, &item[SOURCE]),
 		.record = { .key = item[KEY], .value = item[PAYLOAD], .time_us = item[EVENT_TIME].as.integer,
 		            .headers = read_headers(arena, &item[HEADERS]) },
@@ -206,6 +209,7 @@ void leat_letter_print_json(const struct leat_letter *letter, struct leat_buffer
 	put_number(out, "epoch", (int64_t)letter->epoch);
 	put_value(out, "time", &time);
 	put_text(out, "node", letter->node);
+	put_text(out, "input", letter->input);
 	put_text(out, "failed", leat_letter_kind_name(letter->kind));
 	put_text(out, "reason", letter->reason);
 	put_text(out, "where", letter->where);

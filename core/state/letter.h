@@ -27,6 +27,7 @@ struct leat_letter {
 	const char *reason;
 	const char *where;  /* file and line of a rule; "" */
 	const char *detail; /* more lines; "" */
+	const char *input;  /* the name of the operator's input that it came by; NULL: its inputs have none */
 	const char *source; /* NULL: of none. Its number in record.origin means nothing at rest */
 	struct leat_record record; /* its value is the payload */
 };

@@ -245,6 +245,26 @@ size_t leat_tables_ordered_scan(struct leat_tables *t, uint32_t table, const str
 	return end - first;
 }
 
+/* What the value points to stays until the next begin, as all old values do (T1); so the slot need not. */
+bool leat_tables_ordered_last(struct leat_tables *t, uint32_t table, const struct leat_value *key, int64_t from, int64_t until,
+                              struct leat_ordered_entry *entry)
+{
+	struct leat_entry *e;
+	const struct leat_run *run;
+	size_t end;
+
+	check_table(t, table);
+	e = leat_entry_read(t, table, key);
+	if (e == NULL || from >= until)
+		return false;
+	run = leat_entry_data(e);
+	end = find_position(run, until, INT64_MIN);
+	if (end == 0 || run->item[run->start + end - 1].order < from)
+		return false;
+	*entry = run->item[run->start + end - 1];
+	return true;
+}
+
 const struct leat_ordered_entry *leat_run_find(const struct leat_run *run, int64_t order, int64_t sequence)
 {
 	size_t position = find_position(run, order, sequence);

@@ -44,6 +44,9 @@ void leat_tables_ordered_erase(struct leat_tables *tables, uint32_t table, const
 size_t leat_tables_ordered_scan(struct leat_tables *tables, uint32_t table, const struct leat_value *key, int64_t from,
                                 int64_t until,
                                 const struct leat_ordered_entry **entries);
+/* The last entry of the range, a copy: the slots are not handed out. */
+bool leat_tables_ordered_last(struct leat_tables *tables, uint32_t table, const struct leat_value *key, int64_t from, int64_t until,
+                              struct leat_ordered_entry *entry);
 
 /* For checkpoints. From now on it is noted what changes; so before the first event. Not called, it costs nothing. */
 void leat_tables_track(struct leat_tables *tables);

@@ -168,7 +168,7 @@ static const struct layout layouts[] = {
 	AT(leat_message, offset, 48),
 	AT(leat_message, next, 56),
 
-	SIZE(leat_api, 280),
+	SIZE(leat_api, 312),
 	AT(leat_api, size, 0),
 	AT(leat_api, abi, 8),
 	AT(leat_api, log, 16),
@@ -204,11 +204,15 @@ static const struct layout layouts[] = {
 	AT(leat_api, partition, 256),
 	AT(leat_api, refuse, 264),
 	AT(leat_api, watermark, 272),
+	AT(leat_api, input, 280),
+	AT(leat_api, copy, 288),
+	AT(leat_api, key_field, 296),
+	AT(leat_api, ordered_last, 304),
 
 	SIZE(leat_context, 8),
 	AT(leat_context, api, 0),
 
-	SIZE(leat_operator_ops, 104),
+	SIZE(leat_operator_ops, 120),
 	AT(leat_operator_ops, size, 0),
 	AT(leat_operator_ops, instance_size, 8),
 	AT(leat_operator_ops, options, 16),
@@ -222,6 +226,8 @@ static const struct layout layouts[] = {
 	AT(leat_operator_ops, timer, 80),
 	AT(leat_operator_ops, end, 88),
 	AT(leat_operator_ops, destroy, 96),
+	AT(leat_operator_ops, inputs, 104),
+	AT(leat_operator_ops, takes_null_keys, 112),
 
 	SIZE(leat_position, 64),
 	AT(leat_position, offset, 0),
@@ -331,7 +337,8 @@ START_TEST(numbers_that_plugins_were_compiled_with_stay)
 	ck_assert_int_eq(LEAT_REJECT, 5);
 	ck_assert_int_eq(LEAT_FATAL, 6);
 	ck_assert_int_eq(LEAT_MAP, 8);
-	ck_assert_int_eq(LEAT_OPTION_EXPRESSIONS, 16);
+	ck_assert_int_eq(LEAT_OPTION_AGGREGATES, 17);
+	ck_assert_int_eq(LEAT_AGGREGATE_COLLECT, 13);
 	ck_assert_int_eq(LEAT_FIELD_BYTES, 5);
 	ck_assert_int_eq(LEAT_TABLE_ORDERED, 2);
 	ck_assert_int_eq(LEAT_TRANSACTIONAL, 2);

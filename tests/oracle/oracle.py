@@ -44,11 +44,13 @@ class Oracle:
         )
         self.tables[name] = {"type": "file", "path": str(path), **({"time": time} if time else {}), **options}
 
-    def run(self, operators, outputs, workers=1, delivery="at-least-once"):
-        """What comes out of nodes or ports, in order: {"windows": [row, ...], "windows.late": [...]}. All tables are sources."""
+    def run(self, operators, outputs, workers=1, delivery="at-least-once", goes_on=False):
+        """What comes out of nodes or ports, in order: {"windows": [row, ...], "windows.late": [...]}. All tables are sources. One
+        that goes on is the next start of the same pipeline, exactly-once, with what came out of all of them."""
         sinks = {}
         for i, output in enumerate(outputs):
-            (self.folder / f"out{i}.jsonl").unlink(missing_ok=True)
+            if not goes_on:
+                (self.folder / f"out{i}.jsonl").unlink(missing_ok=True)
             sinks[f"out{i}"] = {"type": "file", "input": output, "path": str(self.folder / f"out{i}.jsonl")}
         file = self.folder / "pipeline.yaml"
         description = {

@@ -34,6 +34,8 @@ struct leat_harness {
 	struct leat_json *json;
 	struct leat_error err;
 	int64_t now_us;
+	uint32_t input;
+	const char *key;
 	struct queue queue[MAX_PORTS];
 	char *pulled;
 	int64_t pulled_us;
@@ -129,12 +131,23 @@ static const struct leat_plugin nowhere = {
 
 /* ---- making ---- */
 
-static void write_file(FILE *out, const char *type, const char *options)
+/* By every input that it has, the same source. */
+static void write_inputs(FILE *out, const struct leat_registry *registry, const char *type)
+{
+	const struct leat_loaded *loaded = leat_registry_find(registry, type);
+	const char *const *name = loaded == NULL || loaded->plugin->op == NULL ? NULL : loaded->plugin->op->inputs;
+
+	fprintf(out, "    type: %s\n    input: %s", type, name == NULL ? "in\n" : "{");
+	for (; name != NULL && *name != NULL; name++)
+		fprintf(out, "%s: in%s", *name, name[1] == NULL ? "}\n" : ", ");
+}
+
+static void write_file(FILE *out, const struct leat_registry *registry, const char *type, const char *options)
 {
 	const char *line = options, *end;
 
 	fprintf(out, "pipeline: harness\ndelivery: at-least-once\nsources:\n  in: {type: nowhere}\noperators:\n  op:\n");
-	fprintf(out, "    type: %s\n    input: in\n", type);
+	write_inputs(out, registry, type);
 	for (; line != NULL && *line != '\0'; line = *end == '\0' ? NULL : end + 1) {
 		end = strchr(line, '\n');
 		if (end == NULL)
@@ -155,7 +168,7 @@ static struct leat_description *describe(struct leat_registry *registry, const c
 	(void)snprintf(path, sizeof path, "%s/leat-harness-%d.yaml", folder != NULL ? folder : "/tmp", (int)getpid());
 	out = fopen(path, "w");
 	ck_assert_ptr_nonnull(out);
-	write_file(out, type, options);
+	write_file(out, registry, type, options);
 	ck_assert_int_eq(fclose(out), 0);
 	d = leat_description_read(registry, path, &none, report);
 	if (d == NULL)
@@ -273,8 +286,10 @@ static struct leat_record read_record(struct leat_harness *h, struct leat_arena 
 	memcpy(copy, json, n);
 	if (leat_json_decode(h->json, arena, copy, n, &record.value, &h->err) != LEAT_OK)
 		ck_abort_msg("%s: %s", json, h->err.text);
+	if (h->key != NULL)
+		record.key = leat_borrow(h->key, strlen(h->key));
 	if (node->n_keys > 0)
-		record.key = leat_route_key(node, arena, &record);
+		record.key = leat_route_key(node, h->input, arena, &record);
 	return record;
 }
 
@@ -294,7 +309,7 @@ static void fire(struct leat_harness *h, enum leat_clock clock, int64_t until_us
 static enum leat_status push(struct leat_harness *h, int64_t time_us, const char *const *json)
 {
 	struct leat_arena *arena = leat_arena_create();
-	struct leat_item item = { .instance = h->instance };
+	struct leat_item item = { .instance = h->instance, .input = h->input };
 	enum leat_status status;
 	struct leat_record *record;
 	size_t n = 0, i;
@@ -334,6 +349,20 @@ void leat_harness_set_watermark(struct leat_harness *h, int64_t watermark_us)
 	if (watermark_us > h->instance->watermark_us)
 		h->instance->watermark_us = watermark_us;
 	fire(h, LEAT_EVENT_TIME, h->instance->watermark_us);
+}
+
+void leat_harness_set_input(struct leat_harness *h, const char *input)
+{
+	const char *const *name = h->instance->node->plugin->op->inputs;
+
+	for (h->input = 0; name[h->input] != NULL && strcmp(name[h->input], input) != 0;)
+		h->input++;
+	ck_assert_msg(name[h->input] != NULL, "no input \"%s\"", input);
+}
+
+void leat_harness_set_key(struct leat_harness *h, const char *key)
+{
+	h->key = key;
 }
 
 void leat_harness_set_time(struct leat_harness *h, int64_t now_us)
@@ -390,4 +419,9 @@ const struct leat_error *leat_harness_error(const struct leat_harness *h)
 size_t leat_harness_state_entries(const struct leat_harness *h)
 {
 	return h->instance->tables == NULL ? 0 : leat_tables_entries(h->instance->tables);
+}
+
+size_t leat_harness_state_bytes(const struct leat_harness *h)
+{
+	return h->instance->tables == NULL ? 0 : leat_tables_bytes(h->instance->tables);
 }

@@ -32,6 +32,10 @@ void leat_harness_set_time(struct leat_harness *h, int64_t now_us);
 /* leat_watermark() of what is pushed from here on; timers of event time that are due fire at once. It starts at LEAT_NO_TIME; one
  * that is less than the former is ignored, as the host's never goes back. */
 void leat_harness_set_watermark(struct leat_harness *h, int64_t watermark_us);
+/* By which of the operator's named inputs comes what is pushed from here on; the first one until then. */
+void leat_harness_set_input(struct leat_harness *h, const char *input);
+/* The key that records come with from their source, NULL: none. Not copied. */
+void leat_harness_set_key(struct leat_harness *h, const char *key);
 /* One record in JSON, without event time; the key is taken from it by the node's `key:`, as an exchange does. What the plugin's function came to:
  * LEAT_OK, also where the record was rejected (see the port "dead"). */
 enum leat_status leat_harness_push(struct leat_harness *h, const char *json);
@@ -48,5 +52,6 @@ int64_t leat_harness_pulled_time(const struct leat_harness *h);
 /* The reason of the last call that was not LEAT_OK. */
 const struct leat_error *leat_harness_error(const struct leat_harness *h);
 size_t leat_harness_state_entries(const struct leat_harness *h);
+size_t leat_harness_state_bytes(const struct leat_harness *h);
 
 #endif

@@ -195,6 +195,34 @@ def test_what_failed_in_a_timer_is_listed_and_cannot_be_replayed(shop):
     assert shop.good("drop", letter["number"]) == "1 dead letter was dropped\n" and len(shop.letters()) == before - 1
 
 
+JOINED = """
+pipeline: shop
+sources:
+  orders: {type: file, path: orders.jsonl}
+  customers: {type: file, path: customers.jsonl}
+operators:
+  known: {type: join, input: {left: orders, right: customers}, key: {left: customer, right: id}, match: table, deleted: %s}
+sinks:
+  out: {type: file, input: known, path: out.jsonl}
+"""
+
+
+def test_a_letter_goes_back_to_the_input_that_it_came_by(shop):
+    shop.run.rewrite(JOINED % "gone + 1 > 1")
+    customer, order = {"id": 7, "name": "Anna", "gone": "no"}, {"id": 1, "customer": 7}
+    (shop.folder / "orders.jsonl").write_text("")
+    (shop.folder / "customers.jsonl").write_text(json.dumps(customer) + "\n")
+    shop.to_end()
+    (letter,) = shop.letters()
+    assert (letter["input"], letter["key"], letter["payload"]) == ("right", 7, customer)
+    shop.run.rewrite(JOINED % "gone != 'no'")
+    shop.good("replay", "--all")
+    shop.to_end()
+    (shop.folder / "orders.jsonl").write_text(json.dumps(order) + "\n")
+    shop.to_end()
+    assert shop.run.lines("out.jsonl") == [{"left": order, "right": customer}] and shop.letters() == []
+
+
 def test_a_pipeline_without_state_says_where_its_letters_are(shop):
     shop.run.rewrite("delivery: at-least-once\n" + SHOP % "false")
     shop.to_end()

@@ -257,6 +257,10 @@ static const struct leat_operator_ops greedy_ops = { .size = sizeof greedy_ops, 
 	                                             .options = greedy_options, .process = process };
 static const struct leat_plugin greedy = STAND_IN(.name = "greedy", .op = &greedy_ops);
 
+static const char *const join_inputs[] = { "left", "right", NULL };
+static const struct leat_operator_ops join_ops = { .size = sizeof join_ops, .process = process, .inputs = join_inputs };
+static const struct leat_plugin join = STAND_IN(.name = "join", .op = &join_ops);
+
 /* ---- codecs ------------------------------------------------------------------------------------------------------ */
 
 static const struct leat_codec_ops codec_ops = { .size = sizeof codec_ops, .decode = decode, .encode = encode_value };
@@ -265,7 +269,7 @@ static const struct leat_plugin json = STAND_IN(.name = "json", .codec = &codec_
 struct leat_registry *stand_in_registry_without_file(void)
 {
 	static const struct leat_plugin *const all[] = { &kafka, &generate, &postgres, &redis, &to_stdout, &dedup, &filter, &map, &aggregate,
-		                                         &lua, &picky, &greedy, &json };
+		                                         &lua, &picky, &greedy, &join, &json };
 	struct leat_registry *registry = leat_registry_create();
 	size_t i;
 

@@ -169,6 +169,16 @@ static size_t range_of(const struct world_entry *e, int64_t from, int64_t until,
 	return n;
 }
 
+/* The last of what the model has in the range; asked for before and after a scan. */
+static void expect_last(struct world *w, const struct leat_value *key, int64_t from, int64_t until, const struct world_item *item, size_t n)
+{
+	struct leat_ordered_entry last;
+
+	ck_assert_int_eq(leat_tables_ordered_last(w->tables, 2, key, from, until, &last), n > 0);
+	if (n > 0)
+		assert_entries(&last, &item[n - 1], 1);
+}
+
 static void scan_run(struct world *w, size_t k)
 {
 	int64_t from = (int64_t)random_below(&w->seed, 40);
@@ -180,6 +190,7 @@ static void scan_run(struct world *w, size_t k)
 	size_t first;
 
 	ck_assert_uint_eq(n, range_of(e, from, until, &first));
+	expect_last(w, &key, from, until, e == NULL ? NULL : &e->item[first], n);
 	if (n == 0)
 		return;
 	assert_entries(entries, &e->item[first], n);

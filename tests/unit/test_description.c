@@ -363,6 +363,85 @@ START_TEST(how_much_dead_letters_may_take_is_in_the_file)
 }
 END_TEST
 
+#define TWO "sources:\n  a: {type: generate}\n  b: {type: generate}\noperators:\n"
+#define END "sinks:\n  out: {type: stdout, input: j}\n"
+
+START_TEST(named_inputs_are_told_apart_and_have_keys_of_their_own)
+{
+	const struct leat_node *j;
+	char *identity;
+
+	read_good(HEAD TWO "  f: {type: filter, input: b}\n"
+	          "  j: {type: join, input: {right: [a, f], left: a}, key: {left: [id, x.y], right: [order_id, z]}}\n" END);
+	j = node("j");
+	ck_assert_uint_eq(j->n_named, 2);
+	ck_assert_uint_eq(j->n_inputs, 3);
+	for (size_t i = 0; i < 3; i++) {
+		static const char *const from[] = { "a", "f", "a" };
+
+		ck_assert_str_eq(d->node[j->input[i].node].name, from[i]);
+		ck_assert_uint_eq(j->input[i].number, i < 2 ? 1 : 0);
+	}
+	ck_assert_uint_eq(j->n_keys, 2);
+	ck_assert_uint_eq(j->n_shards, 8);
+	ck_assert_str_eq(j->key[1]->text, "x.y");
+	ck_assert_str_eq(j->key[2]->text, "order_id");
+	identity = leat_node_identity(j);
+	ck_assert_str_eq(identity, "join by \"left.id\", \"left.x.y\", \"right.order_id\", \"right.z\"");
+	free(identity);
+	finish();
+}
+END_TEST
+
+START_TEST(one_key_is_that_of_all_named_inputs)
+{
+	read_good(HEAD TWO "  j: {type: join, input: {left: a, right: b}, key: id, shards: 3}\n" END);
+	ck_assert_uint_eq(node("j")->n_keys, 1);
+	ck_assert_str_eq(node("j")->key[0]->text, "id");
+	ck_assert_str_eq(node("j")->key[1]->text, "id");
+	ck_assert_uint_eq(node("j")->n_shards, 3);
+	finish();
+}
+END_TEST
+
+START_TEST(inputs_that_are_not_named_as_they_should_be_are_refused)
+{
+	read_with(HEAD TWO "  j: {type: join, input: [a, b]}\n"
+	          "  k: {type: join, input: {left: a, rihgt: b}}\n"
+	          "  l: {type: join, input: {left: a}}\n"
+	          "  m: {type: join, input: {left: a, right: []}}\n"
+	          "  n: {type: filter, input: {left: a}}\n"
+	          "  o: {type: join, input: {left: [a, a], right: b}}\n" END, NULL, stand_in_registry());
+	ck_assert_ptr_null(d);
+	expect_findings("7:26: error: operator \"j\" needs the inputs \"left\" and \"right\"; write \"input: {left: NODE, right: NODE}\"\n"
+	                "8:36: error: operator \"k\" has no input \"rihgt\"; did you mean \"right\"?\n"
+	                "9:26: error: operator \"l\" reads nothing as its input \"right\"\n"
+	                "10:43: error: operator \"m\" reads nothing as its input \"right\"\n"
+	                "11:28: error: an input must be a text, \"node\" or \"node.port\"\n"
+	                "12:37: error: operator \"o\" has input \"a\" twice\n");
+	finish();
+}
+END_TEST
+
+START_TEST(keys_of_named_inputs_have_to_match)
+{
+	read_with(HEAD TWO "  j: {type: join, input: {left: a, right: b}, key: {left: [x, y], right: z}}\n"
+	          "  k: {type: join, input: {left: a, right: b}, key: {left: x}}\n"
+	          "  l: {type: join, input: {left: a, right: b}, key: {left: x, rigth: y}}\n"
+	          "  m: {type: filter, input: a, key: {left: x}}\n" END, NULL, stand_in_registry());
+	ck_assert_ptr_null(d);
+	expect_findings("7:52: error: operator \"j\" needs 2 key fields for its input \"right\", as for \"left\", not 1\n"
+	                "8:3: warning: no one reads operator \"k\"\n"
+	                "8:47: error: key of operator \"k\" needs the option \"right\"\n"
+	                "9:3: warning: no one reads operator \"l\"\n"
+	                "9:47: error: key of operator \"l\" needs the option \"right\"\n"
+	                "9:62: error: key of operator \"l\" has no option \"rigth\"; did you mean \"right\"?\n"
+	                "10:3: warning: no one reads operator \"m\"\n"
+	                "10:36: error: option \"key\" must be a field or a list of fields, not a map\n");
+	finish();
+}
+END_TEST
+
 START_TEST(without_a_file_plugin_dead_letters_are_warned_of)
 {
 	read_with(HEAD SOURCE "sinks:\n  out: {type: stdout, input: payments}\n", "dead.jsonl", stand_in_registry_without_file());
@@ -561,6 +640,10 @@ int main(void)
 		no_sink_is_added_when_all_dead_letters_are_read,
 		no_sink_is_added_where_delivery_is_exactly_once,
 		how_much_dead_letters_may_take_is_in_the_file,
+		named_inputs_are_told_apart_and_have_keys_of_their_own,
+		one_key_is_that_of_all_named_inputs,
+		inputs_that_are_not_named_as_they_should_be_are_refused,
+		keys_of_named_inputs_have_to_match,
 		without_a_file_plugin_dead_letters_are_warned_of,
 		a_plugin_cannot_have_an_option_that_is_the_hosts,
 		a_plugin_that_was_refused_is_told_with_the_reason,

@@ -230,7 +230,7 @@ static struct leat_letter sample(struct leat_arena *arena)
 		                                  { .name = "amount", .name_n = 6, .value = leat_real(1.5) } };
 	static const struct leat_headers both = { .n = 2, .item = headers };
 	struct leat_letter letter = { .node = "score", .kind = LEAT_LETTER_EVENT, .time_us = 1700000000000000, .reason = "too much",
-		                          .where = "score.lua:12", .detail = "stack\n  more", .source = "in" };
+		                          .where = "score.lua:12", .detail = "stack\n  more", .input = "left", .source = "in" };
 
 	letter.record = (struct leat_record){ .key = leat_borrow("anna", 4), .value = leat_value_map_with(arena, symbols, NULL, member, 2),
 		                                  .time_us = LEAT_NO_TIME, .headers = &both };
@@ -267,6 +267,7 @@ START_TEST(a_letter_comes_back_as_it_was)
 	ck_assert_int_eq(back.time_us, letter.time_us);
 	ck_assert_str_eq(back.where, "score.lua:12");
 	ck_assert_str_eq(back.detail, "stack\n  more");
+	ck_assert_str_eq(back.input, "left");
 	ck_assert_str_eq(back.source, "in");
 	ck_assert_int_eq(back.record.origin.partition, 2);
 	ck_assert_int_eq(back.record.origin.offset, INT64_C(1) << 40);
@@ -282,6 +283,30 @@ START_TEST(a_letter_comes_back_as_it_was)
 }
 END_TEST
 
+/* As it was packed before letters had an input: 12 items, of which the first byte is the count (fixarray). */
+START_TEST(a_letter_from_before_there_were_inputs_is_read)
+{
+	struct leat_arena *arena = leat_arena_create();
+	struct leat_letter letter = sample(arena), back;
+	struct leat_buffer bytes = { 0 };
+	struct leat_letter_row row = { .number = 17, .epoch = 5, .node = "score", .node_n = 5 };
+
+	letter.input = NULL;
+	leat_letter_pack(&letter, &bytes);
+	ck_assert_uint_eq((unsigned char)bytes.data[0], 0x9d);
+	ck_assert_uint_eq((unsigned char)bytes.data[bytes.n - 1], 0xc0);
+	bytes.data[0] = (char)0x9c;
+	row.bytes = bytes.data;
+	row.n = bytes.n - 1;
+	ck_assert(leat_letter_unpack(arena, NULL, &row, &back));
+	ck_assert_ptr_null(back.input);
+	ck_assert_str_eq(back.reason, "too much");
+	ck_assert(leat_value_equals(&back.record.value, &letter.record.value));
+	leat_buffer_finish(&bytes);
+	leat_arena_unref(arena);
+}
+END_TEST
+
 START_TEST(a_letter_of_nothing_comes_back_as_well)
 {
 	struct leat_arena *arena = leat_arena_create();
@@ -289,6 +314,7 @@ START_TEST(a_letter_of_nothing_comes_back_as_well)
 	struct leat_letter back = pack_and_unpack(arena, &letter);
 
 	ck_assert_int_eq(back.kind, LEAT_LETTER_TIMER);
+	ck_assert_ptr_null(back.input);
 	ck_assert_ptr_null(back.source);
 	ck_assert_ptr_null(back.record.headers);
 	ck_assert_int_eq(back.record.value.type, LEAT_NULL);
@@ -307,7 +333,7 @@ START_TEST(a_letter_is_printed_as_one_line_of_json)
 	leat_letter_print_json(&letter, &text);
 	leat_buffer_byte(&text, '\0');
 	ck_assert_str_eq(text.data, "{\"number\":17,\"epoch\":5,\"time\":\"2023-11-14T22:13:20.000000Z\",\"node\":\"score\","
-	                            "\"failed\":\"event\",\"reason\":\"too much\",\"where\":\"score.lua:12\",\"detail\":\"stack\\n  more\","
+	                            "\"input\":\"left\",\"failed\":\"event\",\"reason\":\"too much\",\"where\":\"score.lua:12\",\"detail\":\"stack\\n  more\","
 	                            "\"source\":\"in\",\"partition\":2,\"offset\":1099511627776,\"key\":\"anna\","
 	                            "\"headers\":{\"trace\":\"\\u0001\xef\xbf\xbd\",\"none\":null},"
 	                            "\"payload\":{\"user\":\"anna\",\"amount\":1.5}}");
@@ -326,6 +352,7 @@ int main(void)
 		the_oldest_are_trimmed_and_not_twice,
 		a_copy_and_a_reader_have_the_letters,
 		a_letter_comes_back_as_it_was,
+		a_letter_from_before_there_were_inputs_is_read,
 		a_letter_of_nothing_comes_back_as_well,
 		a_letter_is_printed_as_one_line_of_json,
 		NULL });

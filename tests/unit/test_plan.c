@@ -130,6 +130,20 @@ START_TEST(inputs_of_different_stages_meet_in_a_stage_of_one_shard)
 }
 END_TEST
 
+START_TEST(edges_into_named_inputs_are_told_apart)
+{
+	make(HEAD "sources:\n  a: {type: generate}\noperators:\n"
+	     "  j: {type: join, input: {left: a, right: [a, a.dead]}, key: {left: x, right: y}}\n"
+	     "  k: {type: join, input: {right: j, left: j}}\n"
+	     "sinks:\n  out: {type: stdout, input: k}\n", NULL);
+	expect_stages("a[*] | j k[8]");
+	expect_edges("a => j\na => j\na.dead => j\nj -> k\nj -> k\nk >> out\n");
+	for (size_t i = 0; i < plan->n_edges; i++)
+		ck_assert_uint_eq(plan->edge[i].input, i == 1 || i == 2 || i == 4);
+	finish();
+}
+END_TEST
+
 START_TEST(every_stage_comes_after_those_that_feed_it)
 {
 	size_t i;
@@ -216,6 +230,25 @@ START_TEST(dead_letters_that_someone_reads_are_labelled)
 }
 END_TEST
 
+START_TEST(a_picture_names_the_inputs)
+{
+	char *text = NULL;
+	size_t n = 0;
+	FILE *out = open_memstream(&text, &n);
+
+	make(HEAD "sources:\n  a: {type: generate}\n  b: {type: generate}\noperators:\n"
+	     "  j: {type: join, input: {left: a, right: b}, key: {left: x, right: y}}\n"
+	     "sinks:\n  out: {type: stdout, input: j}\n", NULL);
+	leat_plan_print_mermaid(plan, out);
+	leat_plan_print_dot(plan, out);
+	(void)fclose(out);
+	ck_assert_ptr_nonnull(strstr(text, "\tn0 ==>|\"left / key: x, 8 shards\"| n2\n"));
+	ck_assert_ptr_nonnull(strstr(text, "\tn1 -> n2 [label=\"right / key: y, 8 shards\", penwidth=2];\n"));
+	free(text);
+	finish();
+}
+END_TEST
+
 START_TEST(dot_shows_the_same)
 {
 	char *text = NULL;
@@ -241,9 +274,11 @@ int main(void)
 	return leat_test_main("plan", (const TTest *[]){
 		a_keyed_operator_begins_a_stage_and_one_without_joins_its_inputs,
 		inputs_of_different_stages_meet_in_a_stage_of_one_shard,
+		edges_into_named_inputs_are_told_apart,
 		every_stage_comes_after_those_that_feed_it,
 		mermaid_shows_stages_exchanges_and_dead_letters,
 		dead_letters_that_someone_reads_are_labelled,
+		a_picture_names_the_inputs,
 		dot_shows_the_same,
 		NULL });
 }

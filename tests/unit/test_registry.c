@@ -310,6 +310,9 @@ START_TEST(tables_and_ports_are_checked)
 	const char *const dead[] = { "out", "dead", NULL };
 	const char *const twice[] = { "out", "out", NULL };
 	const struct leat_operator_ops dead_ops = { .size = sizeof dead_ops, .process = process, .ports = dead };
+	const char *const none[] = { NULL };
+	const struct leat_operator_ops same_ops = { .size = sizeof same_ops, .process = process, .inputs = twice };
+	const struct leat_operator_ops empty_ops = { .size = sizeof empty_ops, .process = process, .inputs = none };
 	const struct leat_operator_ops twice_ops = { .size = sizeof twice_ops, .process = process, .ports = twice };
 
 	assert_invalid_table((struct leat_table_spec){ .name = "t", .version = 1, .size = 8, .fields = outside },
@@ -323,6 +326,8 @@ START_TEST(tables_and_ports_are_checked)
 	assert_invalid_table((struct leat_table_spec){ .name = "t", .version = 1, .size = 8 }, "its table \"t\" has no fields");
 	assert_invalid(plugin_of(&dead_ops), "it has a port \"dead\", which is the host's");
 	assert_invalid(plugin_of(&twice_ops), "its port \"out\" is there twice");
+	assert_invalid(plugin_of(&same_ops), "its input \"out\" is there twice");
+	assert_invalid(plugin_of(&empty_ops), "its table of inputs is empty; leave it out");
 }
 END_TEST
 

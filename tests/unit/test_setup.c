@@ -7,6 +7,8 @@
 START_TEST(a_plugin_can_ask_for_its_name_its_ports_and_symbols)
 {
 	static const char *const ports[] = { "out", "late", NULL };
+	static const struct leat_path user = { .text = "user" };
+	static const struct leat_path *const key[] = { &user };
 	struct leat_symbols *symbols = leat_symbols_create();
 	struct leat_setup setup;
 	const char *pipeline;
@@ -16,6 +18,11 @@ START_TEST(a_plugin_can_ask_for_its_name_its_ports_and_symbols)
 	ck_assert_str_eq(pipeline, "orders");
 	ck_assert_uint_eq(leat_port(&setup.context, "out"), 0);
 	ck_assert_uint_eq(leat_port(&setup.context, "late"), LEAT_NO_PORT);
+	ck_assert_ptr_null(leat_key_field(&setup.context, 0));
+	setup.key = key;
+	setup.n_keys = 1;
+	ck_assert_str_eq(leat_key_field(&setup.context, 0)->text, "user");
+	ck_assert_ptr_null(leat_key_field(&setup.context, 1));
 	setup.ports = ports;
 	setup.worker = 3;
 	ck_assert_uint_eq(leat_port(&setup.context, "late"), 1);

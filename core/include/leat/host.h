@@ -12,14 +12,16 @@
  *
  *   may be called from      create  check  prepare  process  timer  end  open/poll  encode  claim/deliver
  *   intern, port, table_ttl    x
+ *   input                                     x        x
  *   values, allocate                          x        x       x     x       x        x
  *   emit, tables, timers                               x       x     x
- *   peek, value, scan                         x        x       x     x
+ *   peek, value, scan, last                   x        x       x     x
  *   push, push_record, wait                                                  x
  *   encode_value                                       x                              x
  *   refuse                                                                                     x (deliver)
  *   watermark                                 x        x       x     x
  *   log, now, name             x        x     x        x       x     x       x        x          x
+ *   key_field                  x        x     x        x       x     x
  */
 
 #include <leat/buffer.h>
@@ -106,6 +108,11 @@ struct leat_api {
 	void (*partition)(struct leat_context *ctx, int32_t partition);
 	void (*refuse)(struct leat_context *ctx, size_t effect, const struct leat_error *err);
 	int64_t (*watermark)(struct leat_context *ctx);
+	uint32_t (*input)(struct leat_context *ctx);
+	struct leat_value (*copy)(struct leat_context *ctx, const struct leat_value *value);
+	const struct leat_path *(*key_field)(struct leat_context *ctx, size_t i);
+	bool (*ordered_last)(struct leat_context *ctx, uint32_t table, const struct leat_value *key, int64_t from, int64_t until,
+	                     struct leat_ordered_entry *entry);
 };
 
 /* The host's own struct begins with this. */
@@ -154,6 +161,13 @@ static inline uint32_t leat_worker(struct leat_context *ctx)
 	return ctx->api->worker(ctx);
 }
 
+/* The i-th field of an operator's `key:`, NULL when there are not so many: what the parts of record->key are called. With one
+ * field the key is its value, with several a list of their values. */
+static inline const struct leat_path *leat_key_field(struct leat_context *ctx, size_t i)
+{
+	return ctx->api->key_field(ctx, i);
+}
+
 /* The symbol of a field that the plugin is going to read or write. Only in create(). */
 static inline leat_symbol leat_intern(struct leat_context *ctx, const char *name)
 {
@@ -198,7 +212,20 @@ static inline struct leat_value leat_map_with(struct leat_context *ctx, const st
 	return ctx->api->map_with(ctx, base, member, n);
 }
 
+/* A deep copy in the arena, source texts included: for what comes from a table or a timer and is emitted. */
+static inline struct leat_value leat_copy(struct leat_context *ctx, const struct leat_value *value)
+{
+	return ctx->api->copy(ctx, value);
+}
+
 /* ---- operators --------------------------------------------------------------------------------------------------- */
+
+/* In prepare() and process(): by which of the operator's named inputs the batch or the record came, as an index into `inputs`.
+ * A batch is of one input. 0 where inputs have no names. */
+static inline uint32_t leat_input(struct leat_context *ctx)
+{
+	return ctx->api->input(ctx);
+}
 
 /* Sends a record out of a port (0 is "out"). Never fails, never blocks, and delivers after the call into the plugin has
  * returned. The record is copied; what it points to has to be in the arena, static, or part of an input. */
@@ -293,6 +320,14 @@ static inline size_t leat_ordered_scan(struct leat_context *ctx, uint32_t table,
                                        int64_t until, const struct leat_ordered_entry **entries)
 {
 	return ctx->api->ordered_scan(ctx, table, key, from, until, entries);
+}
+
+/* ordered: the last entry with from <= order < until, in *entry; false when there is none. Unlike a scan it does not hold on
+ * to the table's memory: to change the entry afterwards costs the same in a long run as in a short one. */
+static inline bool leat_ordered_last(struct leat_context *ctx, uint32_t table, const struct leat_value *key, int64_t from, int64_t until,
+                                     struct leat_ordered_entry *entry)
+{
+	return ctx->api->ordered_last(ctx, table, key, from, until, entry);
 }
 
 /* Event time that has passed for this instance: no record with an earlier time is expected any more, and one that comes is

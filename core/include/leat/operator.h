@@ -17,6 +17,8 @@
 extern "C" {
 #endif
 
+enum { LEAT_INPUTS = 16 };
+
 struct leat_operator_ops {
 	size_t size;          /* sizeof (struct leat_operator_ops) */
 	size_t instance_size; /* of the struct that the options fill; 0 when there are no options */
@@ -41,6 +43,12 @@ struct leat_operator_ops {
 	enum leat_status (*end)(void *self, struct leat_context *ctx, struct leat_error *err);
 	/* Gives back what create() and prepare() took. Accepts an instance whose create() returned an error. */
 	void (*destroy)(void *self);
+
+	/* Names of its inputs, NULL at the end, at most LEAT_INPUTS: a file says which node is read as which, and leat_input() which
+	 * one a record came by. NULL: it has any number of inputs, all alike. */
+	const char *const *inputs;
+	/* process() also gets records whose key is null or missing, all of them in the first shard; else they are dead letters. */
+	bool takes_null_keys;
 };
 
 #ifdef __cplusplus

@@ -33,7 +33,8 @@ enum leat_option_type {
 	LEAT_OPTION_TEMPLATE = 13,   /* const struct leat_template *, such as "user:{user}"; see leat_render() */
 	LEAT_OPTION_TEMPLATES = 14,  /* struct leat_templates: a map of names to templates */
 	LEAT_OPTION_EXPRESSION = 15, /* const struct leat_expression *, such as "amount > 100"; see leat_evaluate() */
-	LEAT_OPTION_EXPRESSIONS = 16 /* struct leat_expressions: a map of names to expressions, in file order */
+	LEAT_OPTION_EXPRESSIONS = 16, /* struct leat_expressions: a map of names to expressions, in file order */
+	LEAT_OPTION_AGGREGATES = 17   /* struct leat_aggregates: a map of names to aggregates such as sum(amount), in file order */
 };
 
 /* In leat_option.flags. */
@@ -83,6 +84,39 @@ struct leat_named_expression {
 struct leat_expressions {
 	size_t n;
 	const struct leat_named_expression *item;
+};
+
+enum leat_aggregate_function {
+	LEAT_AGGREGATE_COUNT = 1,
+	LEAT_AGGREGATE_SUM = 2,
+	LEAT_AGGREGATE_MIN = 3,
+	LEAT_AGGREGATE_MAX = 4,
+	LEAT_AGGREGATE_AVG = 5,
+	LEAT_AGGREGATE_VAR = 6,
+	LEAT_AGGREGATE_STDDEV = 7,
+	LEAT_AGGREGATE_FIRST = 8,
+	LEAT_AGGREGATE_LAST = 9,
+	LEAT_AGGREGATE_DISTINCT = 10,
+	LEAT_AGGREGATE_QUANTILE = 11,
+	LEAT_AGGREGATE_TOPN = 12,
+	LEAT_AGGREGATE_COLLECT = 13
+};
+
+/* A function over many records, as it is written; what it comes to is the plugin's business. See docs/aggregates.md. */
+struct leat_aggregate {
+	leat_symbol name; /* of the field to be written */
+	const char *text; /* the name as text */
+	const char *source; /* "sum(amount)" */
+	enum leat_aggregate_function function;
+	const struct leat_expression *argument; /* NULL: count() */
+	const struct leat_path *field;          /* the argument, where it is a field and nothing else; or NULL */
+	double constant;                        /* quantile: which, 0 to 1; topn, collect: how many */
+	const struct leat_expression *label;    /* topn: what goes with the value; or NULL */
+};
+
+struct leat_aggregates {
+	size_t n;
+	const struct leat_aggregate *item;
 };
 
 struct leat_option {

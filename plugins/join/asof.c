@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * For each left row the latest right one that is not after it. A left row waits until no right one at or before its time is
+ * expected any more. Of the right rows before that only the latest can still be wanted, so the others go at once.
+ */
+#include "join.h"
+
+/* The last right row at or before that time and not too old; of several at one time, the one that came last. */
+static const struct leat_ordered_entry *find_latest(const struct join *self, const struct leat_value *key, int64_t time_us,
+                                                    struct leat_context *ctx)
+{
+	const struct leat_ordered_entry *row;
+	size_t n = leat_ordered_scan(ctx, JOIN_ROWS_RIGHT, key, time_us - self->ahead[JOIN_RIGHT], time_us + 1, &row);
+
+	return n == 0 ? NULL : &row[n - 1];
+}
+
+/* Every left row before `until` has been dealt with: of the right rows before it, all but the latest go. */
+static void drop_superseded(const struct leat_value *key, int64_t until, struct leat_context *ctx)
+{
+	const struct leat_ordered_entry *row;
+	size_t n = leat_ordered_scan(ctx, JOIN_ROWS_RIGHT, key, INT64_MIN, until, &row);
+
+	if (n > 1 && row[0].order < row[n - 1].order)
+		leat_ordered_erase(ctx, JOIN_ROWS_RIGHT, key, INT64_MIN, row[n - 1].order);
+}
+
+enum leat_status join_asof_process(const struct join *self, enum join_side side, const struct leat_record *record,
+                                   struct leat_context *ctx, struct leat_error *err)
+{
+	int64_t watermark = leat_watermark(ctx);
+
+	if (side == JOIN_RIGHT && watermark != INT64_MIN)
+		drop_superseded(&record->key, watermark - self->allow, ctx);
+	return join_rows_add(self, side, record, ctx, err);
+}
+
+static void emit(const struct join *self, const struct leat_ordered_entry *left, const struct leat_record *like, struct leat_context *ctx)
+{
+	const struct leat_ordered_entry *found = find_latest(self, &like->key, left->order, ctx);
+	struct leat_value value[JOIN_SIDES];
+	struct leat_record result = *like;
+
+	if (found == NULL && self->kind == JOIN_INNER)
+		return;
+	value[JOIN_LEFT] = leat_copy(ctx, &left->value);
+	if (found != NULL)
+		value[JOIN_RIGHT] = leat_copy(ctx, &found->value);
+	result.value = join_pair(self, &value[JOIN_LEFT], found == NULL ? NULL : &value[JOIN_RIGHT], ctx);
+	leat_emit(ctx, JOIN_OUT, &result);
+}
+
+enum leat_status join_asof_timer(const struct join *self, const struct leat_timer *due, struct leat_context *ctx, struct leat_error *err)
+{
+	int64_t until = join_rows_until(self, JOIN_LEFT, due->due_us);
+	const struct leat_record like = join_like(due, ctx);
+	const struct leat_ordered_entry *left;
+	size_t n = leat_ordered_scan(ctx, JOIN_ROWS, &due->key, INT64_MIN, until, &left);
+
+	for (size_t i = 0; i < n; i++)
+		emit(self, &left[i], &like, ctx);
+	join_rows_drop(JOIN_LEFT, &due->key, until, ctx);
+	drop_superseded(&due->key, until, ctx);
+	join_rows_drop(JOIN_RIGHT, &due->key, join_rows_until(self, JOIN_RIGHT, due->due_us), ctx);
+	return join_rows_again(self, &due->key, ctx, err);
+}

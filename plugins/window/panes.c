@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Windows of fixed length: events into panes, and which windows have their rows sent when. */
+#include "window.h"
+
+/* ---- an event ---------------------------------------------------------------------------------------------------- */
+
+static enum leat_status add_to_pane(const struct window *self, const struct leat_value *key, int64_t pane_us,
+                                    const struct leat_record *record, struct leat_context *ctx, struct leat_error *err)
+{
+	struct fold_state *state = fold_make(&self->fold, ctx);
+	struct leat_ordered_entry pane = { .order = pane_us };
+	bool is_there = leat_ordered_last(ctx, PANES, key, pane_us, pane_us + 1, &pane);
+	enum leat_status status = fold_load(&self->fold, state, is_there ? &pane.value : NULL, ctx, err);
+
+	if (status == LEAT_OK)
+		status = fold_add(&self->fold, state, record, ctx, err);
+	if (status != LEAT_OK)
+		return status;
+	pane.value = fold_store(&self->fold, state, ctx);
+	leat_ordered_put(ctx, PANES, key, &pane);
+	return LEAT_OK;
+}
+
+/* Until its row is final. */
+static void hold(const struct leat_value *key, const struct leat_record *record, struct leat_context *ctx)
+{
+	struct leat_ordered_entry last, held = { .order = record->time_us, .value = record->value };
+
+	if (leat_ordered_last(ctx, HELD, key, record->time_us, record->time_us + 1, &last))
+		held.sequence = last.sequence + 1;
+	leat_ordered_put(ctx, HELD, key, &held);
+}
+
+static void note_change(const struct leat_value *key, int64_t pane_us, struct leat_context *ctx)
+{
+	struct leat_ordered_entry changed = { .order = pane_us };
+
+	if (!leat_ordered_last(ctx, CHANGED, key, pane_us, pane_us + 1, &changed))
+		leat_ordered_put(ctx, CHANGED, key, &changed);
+}
+
+/* The rows that an event changes: of windows that have ended at once, of others as `emit` and `early` have it. */
+static enum leat_status send_changes(const struct window *self, const struct leat_value *key, int64_t pane_us, struct leat_context *ctx,
+                                     struct leat_error *err)
+{
+	int64_t watermark = leat_watermark(ctx);
+	int64_t first = assign_first_end(self, pane_us), last = assign_last_end(self, pane_us), open = first;
+	enum leat_status status = LEAT_OK;
+
+	if (watermark >= first) {
+		int64_t from = self->allow == 0 ? first : assign_first_end(self, watermark - self->allow);
+
+		open = assign_first_end(self, watermark);
+		if (self->allow > 0)
+			status = sweep(self, key, from > first ? from : first, open - self->every < last ? open - self->every : last, true, ctx, err);
+	}
+	if (status != LEAT_OK || open > last)
+		return status;
+	if (self->emission == UPDATES)
+		return sweep(self, key, open, last, false, ctx, err);
+	if (self->early == 0)
+		return LEAT_OK;
+	note_change(key, pane_us, ctx);
+	return key_wake_early(self, key, ctx, err);
+}
+
+enum leat_status panes_process(const struct window *self, const struct leat_value *key, const struct leat_record *record,
+                               struct leat_context *ctx, struct leat_error *err)
+{
+	int64_t watermark = leat_watermark(ctx), pane = assign_pane(self, record->time_us);
+	int64_t first = assign_first_end(self, pane), last = assign_last_end(self, pane);
+	int64_t own = self->kind == SLIDING ? first : last; /* the last end that is this event's business */
+	enum leat_status status;
+
+	/* W1 */
+	if (watermark >= own + self->allow) {
+		leat_emit(ctx, LATE, record);
+		return LEAT_OK;
+	}
+	status = add_to_pane(self, key, pane, record, ctx, err);
+	if (status == LEAT_OK)
+		status = stack_add(self, key, pane, record, ctx, err);
+	if (status == LEAT_OK && self->kind == SLIDING)
+		hold(key, record, ctx);
+	if (status == LEAT_OK)
+		status = send_changes(self, key, pane, ctx, err);
+	if (status != LEAT_OK)
+		return status;
+	if (watermark >= own)
+		return key_wake_last(key, last + self->allow, ctx, err);
+	return key_wake(key, watermark < first ? first : assign_first_end(self, watermark), ctx, err);
+}
+
+/* ---- rows -------------------------------------------------------------------------------------------------------- */
+
+static int64_t count_row(const struct window *self, const struct leat_value *key, int64_t end_us, struct leat_context *ctx)
+{
+	struct leat_ordered_entry counted = { .order = end_us, .value = leat_integer(0) };
+
+	if (!self->is_counted)
+		return 0;
+	(void)leat_ordered_last(ctx, ROWS, key, end_us, end_us + 1, &counted);
+	counted.value = leat_integer(counted.value.as.integer + 1);
+	leat_ordered_put(ctx, ROWS, key, &counted);
+	return counted.value.as.integer;
+}
+
+enum leat_status panes_emit(const struct window *self, const struct leat_value *key, int64_t end_us, bool is_final,
+                            const struct fold_state *totals, struct leat_context *ctx, struct leat_error *err)
+{
+	struct row row = { .key = key, .start_us = assign_start(self, end_us), .end_us = end_us, .is_final = is_final };
+	const struct leat_ordered_entry *held;
+	enum leat_status status = LEAT_OK;
+	size_t n;
+
+	row.revision = count_row(self, key, end_us, ctx);
+	if (self->kind != SLIDING)
+		return row_emit(self, &row, totals, ctx, err);
+	n = leat_ordered_scan(ctx, HELD, key, end_us - 1, end_us, &held);
+	for (size_t i = 0; i < n && status == LEAT_OK; i++) {
+		row.base = &held[i].value;
+		status = row_emit(self, &row, totals, ctx, err);
+	}
+	return status;
+}
+
+/* ---- timers ------------------------------------------------------------------------------------------------------ */
+
+static bool has_window(const struct window *self, const struct leat_value *key, int64_t end_us, struct leat_context *ctx)
+{
+	struct leat_ordered_entry pane;
+
+	/* The timer may be there for the end of the state. */
+	return assign_first_end(self, end_us - 1) == end_us
+	       && leat_ordered_last(ctx, PANES, key, self->kind == SLIDING ? end_us - 1 : assign_start(self, end_us), end_us, &pane);
+}
+
+static enum leat_status end_window(const struct window *self, const struct leat_value *key, int64_t end_us, struct leat_context *ctx,
+                                   struct leat_error *err)
+{
+	struct leat_ordered_entry pane;
+	struct fold_state *totals;
+	enum leat_status status;
+
+	if (self->kind == TUMBLING) {
+		(void)leat_ordered_last(ctx, PANES, key, end_us - self->length, end_us, &pane);
+		totals = fold_make(&self->fold, ctx);
+		status = fold_load(&self->fold, totals, &pane.value, ctx, err);
+	} else {
+		status = stack_end(self, key, end_us, &totals, ctx, err);
+	}
+	if (status != LEAT_OK)
+		return status;
+	return row_forgive(panes_emit(self, key, end_us, true, totals, ctx, err), ctx, err);
+}
+
+/* What no window needs that has not been over for `allow`. */
+static void expire(const struct window *self, const struct leat_value *key, int64_t now_us, struct leat_context *ctx)
+{
+	int64_t over = now_us - self->allow;
+
+	leat_ordered_erase(ctx, PANES, key, INT64_MIN, assign_start(self, assign_first_end(self, over)));
+	if (self->kind == SLIDING)
+		leat_ordered_erase(ctx, HELD, key, INT64_MIN, over);
+	if (self->is_counted)
+		leat_ordered_erase(ctx, ROWS, key, INT64_MIN, over + 1);
+	if (self->early > 0)
+		leat_ordered_erase(ctx, CHANGED, key, INT64_MIN, assign_start(self, assign_first_end(self, now_us)));
+}
+
+/* W3, W4 */
+static enum leat_status go_on(const struct window *self, const struct leat_value *key, int64_t now_us, struct leat_context *ctx,
+                              struct leat_error *err)
+{
+	int64_t next = assign_first_end(self, now_us);
+	const struct leat_ordered_entry *pane;
+	struct leat_ordered_entry last;
+
+	if (leat_ordered_scan(ctx, PANES, key, self->kind == SLIDING ? now_us : assign_start(self, next), INT64_MAX, &pane) > 0) {
+		int64_t end = assign_first_end(self, pane->order);
+
+		return key_wake(key, end > next ? end : next, ctx, err);
+	}
+	if (leat_ordered_last(ctx, PANES, key, INT64_MIN, INT64_MAX, &last))
+		return key_wake(key, assign_last_end(self, last.order) + self->allow, ctx, err);
+	key_forget(key, ctx);
+	return LEAT_OK;
+}
+
+enum leat_status panes_timer(const struct window *self, const struct leat_value *key, int64_t due_us, struct leat_context *ctx,
+                             struct leat_error *err)
+{
+	enum leat_status status = LEAT_OK;
+
+	if (has_window(self, key, due_us, ctx))
+		status = end_window(self, key, due_us, ctx, err);
+	if (status != LEAT_OK)
+		return status;
+	expire(self, key, due_us, ctx);
+	return go_on(self, key, due_us, ctx, err);
+}
+
+enum leat_status panes_early(const struct window *self, const struct leat_value *key, struct leat_context *ctx, struct leat_error *err)
+{
+	int64_t watermark = leat_watermark(ctx);
+	int64_t done = watermark == LEAT_NO_TIME ? INT64_MIN : assign_first_end(self, watermark) - 1; /* ends up to here need nothing */
+	const struct leat_ordered_entry *changed;
+	size_t n = leat_ordered_scan(ctx, CHANGED, key, INT64_MIN, INT64_MAX, &changed);
+	enum leat_status status = LEAT_OK;
+
+	for (size_t i = 0; i < n && status == LEAT_OK; i++) {
+		int64_t first = assign_first_end(self, changed[i].order), last = assign_last_end(self, changed[i].order);
+
+		if (first <= done)
+			first = assign_first_end(self, done);
+		if (first <= last)
+			status = row_forgive(sweep(self, key, first, last, false, ctx, err), ctx, err);
+		if (last > done)
+			done = last;
+	}
+	leat_ordered_erase(ctx, CHANGED, key, INT64_MIN, INT64_MAX);
+	return status;
+}

@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The windows of a key end in order, each with panes behind those of the one before, and without some of its first. A queue of
+ * two stacks gives each total with three merges for a pane, however long the window is (Tangwongsan, Hirzel, Schneider: Low-Latency
+ * Sliding-Window Aggregation in Worst-Case Constant Time, DEBS 2017, section 3), and needs no function to be invertible:
+ *
+ *           start           flip_us                until_us = end
+ *     TAILS   |---------------|
+ *               |-------------|       each pane's with all behind it, up to flip_us
+ *                 ...
+ *     BACKS                   |----------------------|
+ *
+ * A window that begins behind flip_us has the panes that it needs made into TAILS, once in a window's length.
+ */
+#include "window.h"
+
+static void drop_stack(const struct leat_value *key, struct leat_context *ctx)
+{
+	leat_table_erase(ctx, TAILS, key);
+	leat_table_erase(ctx, BACKS, key);
+}
+
+/* The panes from start_us to end_us into TAILS. */
+static enum leat_status turn(const struct window *self, const struct leat_value *key, int64_t start_us, int64_t end_us,
+                             struct leat_context *ctx, struct leat_error *err)
+{
+	const struct leat_ordered_entry *pane;
+	size_t n = leat_ordered_scan(ctx, PANES, key, start_us, end_us, &pane);
+	struct leat_ordered_entry *tail = leat_allocate(ctx, (n + 1) * sizeof *tail);
+	struct fold_state *state[2] = { fold_make(&self->fold, ctx), fold_make(&self->fold, ctx) };
+	enum leat_status status = LEAT_OK;
+
+	for (size_t i = n; i-- > 0 && status == LEAT_OK;) {
+		struct fold_state *is = state[i % 2];
+
+		status = fold_load(&self->fold, is, &pane[i].value, ctx, err);
+		if (status == LEAT_OK && i + 1 < n)
+			fold_merge(&self->fold, is, state[(i + 1) % 2], ctx);
+		tail[i] = (struct leat_ordered_entry){ .order = pane[i].order };
+		if (status == LEAT_OK)
+			tail[i].value = fold_store(&self->fold, is, ctx);
+	}
+	drop_stack(key, ctx);
+	for (size_t i = 0; i < n && status == LEAT_OK; i++)
+		leat_ordered_put(ctx, TAILS, key, &tail[i]);
+	return status;
+}
+
+static enum leat_status extend(const struct window *self, const struct leat_value *key, int64_t from_us, int64_t until_us,
+                               struct leat_context *ctx, struct leat_error *err)
+{
+	const struct leat_ordered_entry *pane;
+	size_t n = leat_ordered_scan(ctx, PANES, key, from_us, until_us, &pane);
+	struct fold_state *back, *more;
+	struct leat_value stored;
+	enum leat_status status;
+
+	if (n == 0)
+		return LEAT_OK;
+	back = fold_make(&self->fold, ctx);
+	more = fold_make(&self->fold, ctx);
+	status = fold_load(&self->fold, back, leat_table_value(ctx, BACKS, key), ctx, err);
+	for (size_t i = 0; i < n && status == LEAT_OK; i++) {
+		status = fold_load(&self->fold, more, &pane[i].value, ctx, err);
+		if (status == LEAT_OK)
+			fold_merge(&self->fold, back, more, ctx);
+	}
+	if (status != LEAT_OK)
+		return status;
+	stored = fold_store(&self->fold, back, ctx);
+	leat_table_put(ctx, BACKS, key, &stored);
+	return LEAT_OK;
+}
+
+/* So that the stack has the panes of this window, and perhaps some before it in TAILS. */
+static enum leat_status move_to(const struct window *self, const struct leat_value *key, int64_t start_us, int64_t end_us,
+                                struct leat_context *ctx, struct leat_error *err)
+{
+	struct keyed *keyed = leat_table_get(ctx, KEYS, key);
+	enum leat_status status = LEAT_OK;
+
+	if (keyed->has_stack && start_us <= keyed->flip_us) {
+		status = extend(self, key, keyed->until_us, end_us, ctx, err);
+	} else if (self->kind == CUMULATING) {
+		/* Its windows only grow until they begin anew: it needs no TAILS. */
+		drop_stack(key, ctx);
+		keyed->flip_us = start_us;
+		status = extend(self, key, start_us, end_us, ctx, err);
+	} else {
+		status = turn(self, key, start_us, end_us, ctx, err);
+		keyed->flip_us = end_us;
+	}
+	keyed->has_stack = true;
+	keyed->until_us = end_us;
+	return status;
+}
+
+enum leat_status stack_end(const struct window *self, const struct leat_value *key, int64_t end_us, struct fold_state **totals,
+                           struct leat_context *ctx, struct leat_error *err)
+{
+	int64_t start_us = assign_start(self, end_us);
+	enum leat_status status = move_to(self, key, start_us, end_us, ctx, err);
+	const struct leat_ordered_entry *tail = NULL;
+	const struct leat_value *back = leat_table_value(ctx, BACKS, key);
+	struct fold_state *is, *more;
+
+	*totals = NULL;
+	if (status != LEAT_OK)
+		return status;
+	leat_ordered_erase(ctx, TAILS, key, INT64_MIN, start_us);
+	if (leat_ordered_scan(ctx, TAILS, key, INT64_MIN, INT64_MAX, &tail) == 0 && back == NULL)
+		return LEAT_OK;
+	is = fold_make(&self->fold, ctx);
+	more = fold_make(&self->fold, ctx);
+	status = fold_load(&self->fold, is, tail == NULL ? NULL : &tail->value, ctx, err);
+	if (status == LEAT_OK)
+		status = fold_load(&self->fold, more, back, ctx, err);
+	if (status != LEAT_OK)
+		return status;
+	fold_merge(&self->fold, is, more, ctx);
+	*totals = is;
+	return LEAT_OK;
+}
+
+enum leat_status stack_add(const struct window *self, const struct leat_value *key, int64_t pane_us, const struct leat_record *record,
+                           struct leat_context *ctx, struct leat_error *err)
+{
+	const struct keyed *keyed = leat_table_peek(ctx, KEYS, key);
+	struct fold_state *back;
+	struct leat_value stored;
+	enum leat_status status;
+
+	if (keyed == NULL || !keyed->has_stack || pane_us >= keyed->until_us
+	    || pane_us < assign_start(self, assign_first_end(self, keyed->until_us)))
+		return LEAT_OK;
+	if (pane_us < keyed->flip_us || self->is_ordered) {
+		/* All of it again, at the next end. Of late events few are behind flip_us, which moves once in a window's length. */
+		((struct keyed *)leat_table_get(ctx, KEYS, key))->has_stack = false;
+		drop_stack(key, ctx);
+		return LEAT_OK;
+	}
+	back = fold_make(&self->fold, ctx);
+	status = fold_load(&self->fold, back, leat_table_value(ctx, BACKS, key), ctx, err);
+	if (status == LEAT_OK)
+		status = fold_add(&self->fold, back, record, ctx, err);
+	if (status != LEAT_OK)
+		return status;
+	stored = fold_store(&self->fold, back, ctx);
+	leat_table_put(ctx, BACKS, key, &stored);
+	return LEAT_OK;
+}
