@@ -11,6 +11,11 @@ static const char *const plugins[] = {
 	"map", "route", "sample", "sessionize", "sort", "stdout", "template", "throttle", "topn",
 	"window", NULL,
 };
+static const char *const plugins[] = { "aggregate", "dedup",    "discard", "file",     "filter",
+	                               "flatten",   "generate", "map",     "route",    "sample",
+	                               "sessionize", "sort",    "stdout",  "template", "throttle", NULL };
+	                               "generate",  "join",     "map",      "stdout",  "template",
+	                               "window",    NULL };
 /* Those that a build may leave out; kafka's README has no table. */
 static const char *const optional[] = { "postgres", "redis", NULL };
 
