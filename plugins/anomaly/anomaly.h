@@ -44,7 +44,7 @@ struct anomaly {
 	size_t n_added;
 	struct leat_member added[N_FIGURES];
 	int figure[N_FIGURES];
-	struct leat_member why;                 /* in alerts only */
+	struct leat_member why;               /* in alerts only */
 	struct leat_member reason[N_REASONS]; /* the members of why */
 };
 
@@ -57,7 +57,7 @@ struct observation {
 struct verdict {
 	bool has_score; /* and all that follows */
 	bool is_anomaly;
-	bool is_below;  /* the side on which it lies */
+	bool is_below; /* the side on which it lies */
 	bool has_average;
 	double score;
 	double expected;

@@ -505,3 +505,30 @@ def test_a_restart_changes_nothing(oracle, method):
         oracle.table("events", COLUMNS, rows[:end], time=time)
         got = oracle.run({"a": operator(method, options)}, ["a"], delivery="exactly-once", goes_on=True)["a"]
         same(got, expect(method, options, rows[:end])[0], FIGURES, DIGITS)
+
+
+CHANGED = [
+    ("zscore", {"warmup": 5}, {"warmup": 5, "field": "y"}, True),
+    ("zscore", {"warmup": 5}, {"warmup": 3, "threshold": 2.0001, "learn": "none"}, False),
+    ("mad", {"warmup": 5, "window": 10}, {"warmup": 5, "window": 12}, True),
+    ("seasonal", {"warmup": 3, "slot": "6h"}, {"warmup": 3, "slot": "8h"}, True),
+    ("forest", {"window": 10, "depth": 3, "trees": 4}, {"window": 10, "depth": 3, "trees": 4, "seed": 2}, True),
+]
+
+
+@pytest.mark.parametrize("method, before, after, is_new", CHANGED)
+def test_state_that_means_something_else_is_begun_anew(oracle, method, before, after, is_new):
+    rows = make_rows(f"changed {method}")[:1200]
+    half = len(rows) // 2
+    for end, options in ((half, before), (len(rows), after)):
+        oracle.table("events", COLUMNS, rows[:end], time={"field": "ts", "unit": "s", "disorder": "10h"})
+        options = {"threshold": 0.9001 if method == "forest" else 3.0001, **options}
+        got = oracle.run({"a": operator(method, options)}, ["a"], delivery="exactly-once", goes_on=True)["a"]
+    places = {(row["case"], row["seq"]) for row in rows[half:]}
+    second = [row for row in got if (row["case"], row["seq"]) in places]
+    options = {**options, "field": [options.get("field", "x")]}
+    expected = expect(method, options, rows[half:])[0]
+    if is_new:
+        same(second, expected, FIGURES, DIGITS)
+    else:
+        assert sum(row["score"] is not None for row in second) > sum(row["score"] is not None for row in expected)
