@@ -208,7 +208,7 @@ static const struct layout layouts[] = {
 	SIZE(leat_context, 8),
 	AT(leat_context, api, 0),
 
-	SIZE(leat_operator_ops, 104),
+	SIZE(leat_operator_ops, 112),
 	AT(leat_operator_ops, size, 0),
 	AT(leat_operator_ops, instance_size, 8),
 	AT(leat_operator_ops, options, 16),
@@ -222,6 +222,7 @@ static const struct layout layouts[] = {
 	AT(leat_operator_ops, timer, 80),
 	AT(leat_operator_ops, end, 88),
 	AT(leat_operator_ops, destroy, 96),
+	AT(leat_operator_ops, reads_watermark, 104),
 
 	SIZE(leat_position, 64),
 	AT(leat_position, offset, 0),

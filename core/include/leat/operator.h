@@ -41,6 +41,9 @@ struct leat_operator_ops {
 	enum leat_status (*end)(void *self, struct leat_context *ctx, struct leat_error *err);
 	/* Gives back what create() and prepare() took. Accepts an instance whose create() returned an error. */
 	void (*destroy)(void *self);
+	/* It asks for leat_watermark() although it has no timer(). Only where some operator has either does what is late not depend
+	 * on how records come in batches, as that has its price. */
+	bool reads_watermark;
 };
 
 #ifdef __cplusplus

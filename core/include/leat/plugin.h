@@ -16,7 +16,7 @@
  * operators, `sink` under sinks; `codec` by `format: mine`.
  *
  * Journal of the interface. It is not frozen before its first release; from then on structs grow at their end only.
- *   1  the first
+ *   1  the first. While it is not frozen, it has grown by: leat_watermark(), timers of event time, .reads_watermark of operators
  */
 
 #include <leat/codec.h>
