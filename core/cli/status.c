@@ -113,10 +113,7 @@ static void fill(struct line *line, const struct leat_status_view *v)
 	if (t->behind_us >= 0) {
 		text = add(line, 8, PLAIN);
 		leat_buffer_text(text, "watermark ");
-		if (t->behind_us < 60000000)
-			leat_format_latency(text, (double)t->behind_us);
-		else
-			leat_format_elapsed(text, t->behind_us);
+		leat_format_behind(text, (double)t->behind_us);
 		leat_buffer_text(text, " behind");
 	}
 	leat_format_put(add(line, 10, t->queue > 0.9 ? YELLOW : PLAIN), "queue %.0f%%", t->queue * 100);
