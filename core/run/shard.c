@@ -520,6 +520,8 @@ static int64_t poll(struct leat_shard *shard)
 		reader->again_us = INT64_MAX;
 		return earlier(leat_reader_deadline(reader), leat_advance_wait(shard, now_us));
 	}
+	if (!atomic_load(&p->node[reader->instance->node->index].may_read))
+		return INT64_MAX;
 	if (!atomic_load(&reader->waker.is_woken) && now_us < reader->again_us)
 		return earlier(leat_reader_deadline(reader), leat_advance_wait(shard, now_us));
 	if (!leat_shard_may_begin(shard) ||
