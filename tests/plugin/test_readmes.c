@@ -6,7 +6,7 @@
 #include "plugin/inspect.h"
 #include "unit/unit.h"
 
-static const char *const plugins[] = { "aggregate", "dedup",    "discard", "file",     "filter",
+static const char *const plugins[] = { "aggregate", "dedup",    "discard", "enrich", "file",     "filter",
 	                               "generate",  "join",     "map",      "stdout",  "template", NULL };
 /* Those that a build may leave out; kafka's README has no table. */
 static const char *const optional[] = { "postgres", "redis", NULL };
