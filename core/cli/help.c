@@ -20,6 +20,7 @@ static const char help[] =
 	"    check     check pipeline files, and that their systems answer\n"
 	"    inspect   show plugins and their options\n"
 	"    graph     draw a pipeline as Mermaid or Graphviz\n"
+	"    top       watch running pipelines\n"
 	"    plan      tell what a changed pipeline does to its state\n"
 	"    state     look at the state of a pipeline, copy it, decide about its sinks\n"
 	"    dlq       look at dead letters, have them processed again, drop them\n"

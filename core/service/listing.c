@@ -34,10 +34,22 @@ static void put_node(struct leat_buffer *out, const struct leat_node *node, cons
 		put_text(out, "guarantee", guarantee(node));
 	if (node->role == LEAT_ROLE_SOURCE && f->lag >= 0)
 		put_number(out, "lag", (uint64_t)f->lag);
+	if (f->behind_us >= 0)
+		leat_format_put(out, ",\"watermark_us\":%lld,\"event_time_lag_seconds\":%.3f", (long long)f->watermark_us,
+		                (double)f->behind_us / 1e6);
 	put_number(out, "records_in", f->records_in);
 	put_number(out, "records_out", f->records_out);
 	put_number(out, "dead_letters", f->dead_letters);
 	put_number(out, "queued_dead_letters", f->letters);
+	leat_format_put(out, ",\"busy_seconds\":%.6f", (double)f->busy_ns / 1e9);
+	if (node->role == LEAT_ROLE_OPERATOR) {
+		put_number(out, "state_entries", f->state_entries);
+		put_number(out, "state_bytes", f->state_bytes);
+	}
+	if (node->role == LEAT_ROLE_SINK) {
+		put_number(out, "queue_bytes", f->queue_bytes);
+		put_number(out, "queue_limit_bytes", f->queue_bytes_limit);
+	}
 	if (f->trouble[0] != '\0')
 		put_text(out, "trouble", f->trouble);
 	leat_buffer_byte(out, '}');
@@ -54,6 +66,22 @@ static void put_nodes(struct leat_buffer *out, const struct leat_snapshot *s)
 	leat_buffer_byte(out, ']');
 }
 
+/* Of the buckets that have any: the largest latency in it, in us, and how many records. */
+static void put_latencies(struct leat_buffer *out, const uint64_t bucket[LEAT_LATENCY_BUCKETS])
+{
+	bool is_first = true;
+
+	leat_buffer_text(out, ",\"latency_buckets\":[");
+	for (unsigned i = 0; i < LEAT_LATENCY_BUCKETS; i++) {
+		if (bucket[i] == 0)
+			continue;
+		leat_format_put(out, "%s[%llu,%llu]", is_first ? "" : ",", (unsigned long long)leat_latency_bound(i),
+		                (unsigned long long)bucket[i]);
+		is_first = false;
+	}
+	leat_buffer_byte(out, ']');
+}
+
 static void put_pipeline(struct leat_buffer *out, const struct leat_snapshot *s)
 {
 	leat_buffer_text(out, "{\"pipeline\":");
@@ -64,6 +92,10 @@ static void put_pipeline(struct leat_buffer *out, const struct leat_snapshot *s)
 		put_text(out, "guarantee", s->plan->description->mode == LEAT_MODE_EXACTLY_ONCE ? "exactly-once" : "at-least-once");
 	put_number(out, "epoch", s->figures.epoch);
 	put_number(out, "incarnation", s->figures.incarnation);
+	put_number(out, "alerts", s->figures.alerts);
+	put_number(out, "in_flight_bytes", s->figures.in_flight_bytes);
+	put_number(out, "in_flight_limit_bytes", s->figures.in_flight_limit);
+	put_latencies(out, s->figures.latency);
 	if (s->trouble[0] != '\0')
 		put_text(out, "error", s->trouble);
 	put_nodes(out, s);

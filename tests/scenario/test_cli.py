@@ -18,7 +18,7 @@ import time
 
 import pytest
 
-VERBS = ["run", "check", "inspect", "graph", "plan", "state", "dlq", "verify", "help", "version"]
+VERBS = ["run", "check", "inspect", "graph", "top", "plan", "state", "dlq", "verify", "help", "version"]
 
 BUSY = """
 pipeline: busy
@@ -498,6 +498,31 @@ def test_a_narrow_terminal_gets_a_short_line_and_no_color_is_kept(leat, write):
 def test_there_is_no_line_where_it_is_not_wanted(leat, write, options, environment):
     text = Terminal(24, 80, leat, "run", write("p.yaml", SHORT), *options, **environment).read_all()
     assert "\033" not in text
+
+
+# ---- top ----
+
+
+def test_top_shows_the_rates_of_what_runs(leat, pipeline):
+    it = pipeline(BUSY).start()
+    it.wait_until(lambda: it.get("/readyz")[0] == 200)
+    url = re.search(r"http://[\d.:]+", it.log)[0]
+    shown = run(leat, "top", "--url", url, "--interval", "500ms")
+    assert shown.returncode == 0, shown.stderr
+    assert re.match(r"busy  running  at-least-once  p50 ", shown.stdout)
+    assert re.search(r"payments +generate source +(1\.\d|2\.\d)+k ", shown.stdout), shown.stdout
+    # On a terminal it goes on until q, and leaves what was there before.
+    terminal = Terminal(24, 60, leat, "top", "--url", url, "--interval", "200ms")
+    time.sleep(1)
+    os.write(terminal.master, b"q")
+    text = terminal.read_all()
+    assert text.startswith("\033[?1049h") and text.rstrip().endswith("\033[?1049l")
+    lines = re.sub(r"\033\[[\d;?]*[A-Za-z]", "", text.split("\033[H")[-1].split("\033[J")[0]).splitlines()
+    assert "NODE" in lines[1] and all(len(line) <= 60 for line in lines), lines
+    assert text.count("\033[H") >= 3
+    it.stop()
+    shown = run(leat, "top", "--url", url)
+    assert shown.returncode == 1 and "could not read" in shown.stderr
 
 
 # ---- what the documentation says ----

@@ -268,7 +268,7 @@ static void run_to_end(const char *yaml, uint32_t workers, bool is_ordered)
 START_TEST(panes_of_many_partitions_have_all_their_records)
 {
 	char *yaml = pipeline("partitions: 3, count: 8000, per_poll: 70, jitter: 15ms", ", disorder: 15ms",
-	                      "panes: {type: panes, input: in, key: k, shards: 5, stumble_every: 50}", "panes");
+	                      "panes: {type: panes, input: in, key: k, shards: 5, stumble_every: 400}", "panes");
 
 	make_folder();
 	run_to_end(yaml, 2, true);
@@ -281,19 +281,19 @@ END_TEST
 START_TEST(what_is_late_does_not_depend_on_batches)
 {
 	static const char *const operators[] = {
-		"panes: {type: panes, input: in, key: k, shards: 3, stumble_every: 40}",
+		"panes: {type: panes, input: in, key: k, shards: 3, stumble_every: 150}",
 		"hop: {type: relay, input: in}, panes: {type: panes, input: hop, key: k, shards: 1}",
 		"hop: {type: relay, input: in, key: k, shards: 1}, panes: {type: panes, input: hop, key: k, shards: 4}",
 	};
 	static const int per_poll[] = { 1, 7, 1000 };
 
 	for (int i = 0; i < 9; i++) {
-		char *source = leat_format_text("count: 3000, jitter: 9ms, late_every: 13, per_poll: %d", per_poll[i % 3]);
+		char *source = leat_format_text("count: 2000, jitter: 9ms, late_every: 13, per_poll: %d", per_poll[i % 3]);
 		char *yaml = pipeline(source, ", disorder: 4ms", operators[i / 3], "panes");
 
 		make_folder();
 		run_to_end(yaml, 2, false);
-		time_kit_expect(3000, 9000, 13, 4000, 1);
+		time_kit_expect(2000, 9000, 13, 4000, 1);
 		free(yaml);
 		free(source);
 		remove_folder();
@@ -339,12 +339,12 @@ END_TEST
 
 START_TEST(what_was_late_is_late_after_a_restart)
 {
-	char *yaml = pipeline("count: 9000, per_poll: 5, jitter: 9ms, late_every: 13", ", disorder: 4ms",
+	char *yaml = pipeline("count: 6000, per_poll: 5, jitter: 9ms, late_every: 13", ", disorder: 4ms",
 	                      "panes: {type: panes, input: in, key: k, shards: 4}", "panes");
 
 	make_folder();
-	end_anywhere(yaml, 8500, false);
-	time_kit_expect(9000, 9000, 13, 4000, 1);
+	end_anywhere(yaml, 5600, false);
+	time_kit_expect(6000, 9000, 13, 4000, 1);
 	free(yaml);
 	remove_folder();
 }
@@ -430,11 +430,11 @@ END_TEST
 /* T6 and T7: all panes at once, as the disorder is longer than everything. */
 START_TEST(timers_fire_in_slices_and_all_of_them_at_the_end)
 {
-	char *yaml = pipeline("count: 60000, per_poll: 500", ", disorder: 1h", "panes: {type: panes, input: in, key: k, shards: 2}", "panes");
+	char *yaml = pipeline("count: 30000, per_poll: 500", ", disorder: 1h", "panes: {type: panes, input: in, key: k, shards: 2}", "panes");
 
 	make_folder();
 	run_to_end(yaml, 1, true);
-	time_kit_expect(60000, 0, 0, INT64_C(3600000000), 1);
+	time_kit_expect(30000, 0, 0, INT64_C(3600000000), 1);
 	ck_assert_uint_gt(time_kit_longest, 100);
 	ck_assert_uint_le(time_kit_longest, 256);
 	free(yaml);

@@ -54,7 +54,8 @@ void time_kit_expect(int64_t count, int64_t jitter_us, int64_t late_every, int64
 	}
 	for (int p = 0; p < LEDGER_PARTITIONS; p++)
 		for (int i = 0; i < LEDGER_RECORDS; i++)
-			ck_assert_msg(ledger.seen[p][i] == n[p][i], "pane %d of key %d has %u, not %u", i, p, ledger.seen[p][i], n[p][i]);
+			if (ledger.seen[p][i] != n[p][i]) /* each assertion is a system call */
+				ck_abort_msg("pane %d of key %d has %u, not %u", i, p, ledger.seen[p][i], n[p][i]);
 	free(n);
 }
 
@@ -265,7 +266,7 @@ static enum leat_status behind_process(void *self, const struct leat_record *rec
 	return LEAT_OK;
 }
 
-static const struct leat_operator_ops behind_ops = { .size = sizeof behind_ops, .process = behind_process };
+static const struct leat_operator_ops behind_ops = { .size = sizeof behind_ops, .process = behind_process, .reads_watermark = true };
 
 static const struct leat_plugin behind = {
 	.magic = LEAT_MAGIC, .abi = LEAT_ABI, .size = sizeof(struct leat_plugin), .layout = LEAT_LAYOUT,

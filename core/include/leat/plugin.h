@@ -16,8 +16,8 @@
  * operators, `sink` under sinks; `codec` by `format: mine`.
  *
  * Journal of the interface. It is not frozen before its first release; from then on structs grow at their end only.
- *   1  the first. Until then added: named inputs of operators, with leat_input(), null keys for who takes them,
- *      leat_copy().
+ *   1  the first. While it is not frozen, it has grown by: leat_watermark(), timers of event time, .reads_watermark of operators,
+ *      named inputs of operators and leat_input(), .takes_null_keys, leat_copy()
  */
 
 #include <leat/codec.h>
