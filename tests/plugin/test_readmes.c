@@ -16,6 +16,8 @@ static const char *const plugins[] = { "aggregate", "dedup",    "discard", "file
 	                               "sessionize", "sort",    "stdout",  "template", "throttle", NULL };
 	                               "generate",  "join",     "map",      "stdout",  "template",
 	                               "window",    NULL };
+static const char *const plugins[] = { "aggregate", "dedup",    "discard", "enrich", "file",     "filter",
+	                               "generate",  "join",     "map",      "stdout",  "template", NULL };
 /* Those that a build may leave out; kafka's README has no table. */
 static const char *const optional[] = { "postgres", "redis", NULL };
 
