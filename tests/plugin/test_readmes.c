@@ -18,6 +18,9 @@ static const char *const plugins[] = { "aggregate", "dedup",    "discard", "file
 	                               "window",    NULL };
 static const char *const plugins[] = { "aggregate", "dedup",    "discard", "enrich", "file",     "filter",
 	                               "generate",  "join",     "map",      "stdout",  "template", NULL };
+static const char *const plugins[] = { "aggregate", "dedup", "discard", "file", "filter", "flatten",
+	                               "generate", "join", "map", "route", "sample", "sessionize", "sort",
+	                               "stdout", "template", "throttle", "window", NULL };
 /* Those that a build may leave out; kafka's README has no table. */
 static const char *const optional[] = { "postgres", "redis", NULL };
 
