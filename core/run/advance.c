@@ -33,6 +33,7 @@ static void set_idle(struct leat_shard *shard, bool is_idle)
 {
 	shard->is_mark_due = shard->is_mark_due || shard->mark.is_idle != is_idle;
 	shard->mark.is_idle = is_idle;
+	leat_counter_set(&shard->instance[0]->counters.idle, is_idle);
 }
 
 void leat_advance_restored(struct leat_shard *shard)
@@ -130,7 +131,8 @@ void leat_advance_read(struct leat_shard *shard, int64_t now_us)
 	atomic_store_explicit(heard_us(shard), now_us, memory_order_relaxed);
 	leat_counter_add(&reader->instance->counters.late, reader->time.n_late - late);
 	set_idle(shard, false);
-	cut(shard, out);
+	if (shard->pipeline->uses_time)
+		cut(shard, out);
 }
 
 int64_t leat_advance_wait(struct leat_shard *shard, int64_t now_us)

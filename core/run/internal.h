@@ -47,6 +47,7 @@ struct leat_pipeline {
 	struct leat_epochs *epochs;   /* NULL: at least once, and so are these: */
 	struct leat_letters *letters;
 	struct leat_replays *replays;
+	bool uses_time;               /* some operator may ask for event time */
 	_Atomic bool is_laid_out;     /* its sinks are all made: figures may look at them */
 
 	pthread_t supervisor;
