@@ -125,5 +125,5 @@ def _close(a, b, digits):
     if isinstance(a, tuple) and isinstance(b, tuple):
         return len(a) == len(b) and all(_close(x, y, digits) for x, y in zip(a, b))
     if isinstance(a, (int, float)) and isinstance(b, (int, float)) and not isinstance(a, bool) and not isinstance(b, bool):
-        return math.isclose(a, b, rel_tol=10.0**-digits, abs_tol=10.0**-digits)
+        return math.isclose(a, b, rel_tol=10.0 ** (1 - digits), abs_tol=10.0**-digits)
     return a == b
