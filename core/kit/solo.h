@@ -31,7 +31,8 @@ enum leat_status leat_solo_init(struct leat_solo *solo, const struct leat_descri
                                 struct leat_error *err);
 void leat_solo_finish(struct leat_solo *solo); /* accepts a zeroed one */
 
-/* One batch, by one of the node's named inputs (0 where they have no names). Its records are in `arena`; keys are set here, as an exchange does. LEAT_OK, also where records were rejected. */
+/* One batch, by one of the node's named inputs (0 where they have no names). Its records are in `arena`; keys are set here, as an
+ * exchange does. LEAT_OK, also where records were rejected. */
 enum leat_status leat_solo_push(struct leat_solo *solo, uint32_t input, struct leat_arena *arena, struct leat_record *record, size_t n,
                                 struct leat_error *err);
 /* Each record is processed, taken back as if it had been rejected, and processed again. */
