@@ -9,6 +9,7 @@
 #include "graph/file.h"
 #include "plugin/options.h"
 #include "plugin/setup.h"
+#include "schema/schema.h"
 
 /* A pipeline file to a checked description: the top level of the file, and the steps in their order (build.h). */
 
@@ -332,6 +333,8 @@ void leat_description_destroy(struct leat_description *description)
 	for (i = 0; i < description->n_nodes; i++)
 		if (description->node[i].prototype != NULL)
 			leat_plugin_destroy(description->node[i].plugin, description->node[i].role, description->node[i].prototype);
+	for (i = 0; i < description->n_nodes; i++)
+		leat_schema_destroy(description->node[i].schema);
 	leat_symbols_destroy(description->symbols);
 	leat_arena_unref(description->arena);
 }

@@ -58,7 +58,7 @@ struct leat_node {
 	uint32_t n_shards;          /* keyed operators: `shards:`, 8 by default, 1..1024; else 0 */
 	int64_t max_bytes;          /* sources: `max_bytes:` of one event, 1MiB by default; more is a dead letter */
 	struct leat_time_spec time; /* sources */
-	const char *schema;         /* sources: path of a schema, or NULL */
+	struct leat_schema *schema; /* sources: what their events have to meet, or NULL */
 	enum leat_guarantee guarantee; /* sinks: what it gives here, at most what the pipeline asks for */
 	bool is_implicit;           /* the sink that the host adds for dead letters that no one reads */
 };

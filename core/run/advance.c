@@ -198,8 +198,8 @@ void leat_advance_take(struct leat_shard *shard, const struct leat_packet *packe
 		leat_shard_add_item(shard, shard->instance[0], packet->input, packet->record, packet->n);
 		return;
 	}
-	*add_segment(shard) = (struct leat_segment){
-		.us = shard->mark.us, .input = packet->input, .record = packet->record, .n = packet->n };
+	*add_segment(shard) = (struct leat_segment){ .us = shard->mark.us, .input = packet->input, .record = packet->record,
+		                                     .n = packet->n };
 	shard->quota = TIMERS_PER_BATCH;
 }
 

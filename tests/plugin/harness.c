@@ -12,6 +12,7 @@
 #include "kit/solo.h"
 #include "lua/lua_plugin.h"
 #include "run/json_codec.h"
+#include "schema/schema_plugin.h"
 
 enum { MAX_PORTS = 16 };
 
@@ -92,6 +93,7 @@ static struct leat_registry *make_registry(void)
 
 	leat_registry_add(registry, &leat_json_plugin);
 	leat_registry_add(registry, &leat_lua_plugin);
+	leat_registry_add(registry, &leat_schema_plugin);
 	leat_registry_add(registry, &leat_nowhere_plugin);
 	if (getenv("LEAT_PLUGIN_PATH") != NULL)
 		leat_registry_load_folders(registry, getenv("LEAT_PLUGIN_PATH"));

@@ -6,7 +6,14 @@
 #include "plugin/inspect.h"
 #include "unit/unit.h"
 
+static const char *const plugins[] = {
+	"aggregate", "anomaly", "dedup", "discard", "file", "filter", "flatten", "generate", "join",
+	"map", "route", "sample", "sessionize", "sort", "stdout", "template", "throttle", "topn",
+	"window", NULL,
+};
 static const char *const plugins[] = { "aggregate", "dedup",    "discard", "file",     "filter",
+	                               "flatten",   "generate", "map",     "route",    "sample",
+	                               "sessionize", "sort",    "stdout",  "template", "throttle", NULL };
 	                               "generate",  "join",     "map",      "stdout",  "template",
 	                               "window",    NULL };
 /* Those that a build may leave out; kafka's README has no table. */

@@ -14,6 +14,7 @@
 bool run_kit_has_relay_2;
 struct ledger ledger = { .lock = PTHREAD_MUTEX_INITIALIZER };
 bool run_kit_is_watched;
+const struct leat_plugin *const *run_kit_extra;
 
 /* Workers that are in a relay's process(). */
 static _Atomic int is_busy[64];
@@ -654,6 +655,8 @@ enum leat_status run_kit_try(struct run_kit *kit, const char *yaml, const struct
 	leat_registry_add(kit->registry, run_kit_has_relay_2 ? &relay_2_plugin : &relay_plugin);
 	leat_registry_add(kit->registry, &ledger_plugin);
 	leat_registry_add(kit->registry, &run_kit_misfit);
+	for (const struct leat_plugin *const *extra = run_kit_extra; extra != NULL && *extra != NULL; extra++)
+		leat_registry_add(kit->registry, *extra);
 	kit->description = leat_description_read(kit->registry, path, &none, report);
 	if (kit->description == NULL)
 		leat_report_print(report, stderr);

@@ -52,6 +52,9 @@ extern bool run_kit_is_watched;
 /* Set: `relay` is the next version, of which table `count` has other fields, and drops what it was for "k0". */
 extern bool run_kit_has_relay_2;
 
+/* Plugins beside those, NULL at the end; NULL: none. */
+extern const struct leat_plugin *const *run_kit_extra;
+
 struct run_kit {
 	pthread_t watch;
 	_Atomic bool is_watching;

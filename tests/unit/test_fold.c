@@ -122,7 +122,8 @@ START_TEST(what_is_written_wrongly_is_told_with_its_column)
 		{ "quantile(v, q)", "the quantile at column 13 must be a constant from 0 to 1" },
 		{ "topn(v, 1.5)", "the number at column 9 must be a constant integer from 1 to 1000" },
 		{ "collect(v, 10001)", "the number at column 12 must be a constant integer from 1 to 10000" },
-		{ "topn(v", "expected \",\" or \")\" (where { } are around it, a function with a comma goes in quotes) at column 7, found the end" },
+		{ "topn(v", "topn( has no \")\" at column 7; where { } are around it, a function with a comma goes in quotes" },
+		{ "sum(v w)", "expected \",\" or \")\" at column 7, found w" },
 		{ " topn ( v , 10 / 2 )", "" },
 	};
 
