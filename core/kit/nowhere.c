@@ -111,26 +111,39 @@ static struct leat_setting make_inputs(struct leat_arena *arena, struct leat_pla
 	return list;
 }
 
-static struct leat_setting make_operator(struct leat_arena *arena, const char *type, const struct leat_setting *options, struct leat_place place)
+static struct leat_setting make_named_inputs(struct leat_arena *arena, const char *const *name, struct leat_place place)
+{
+	struct leat_setting item[LEAT_INPUTS];
+	size_t n = 0;
+
+	if (name == NULL)
+		return make_text("input", "in", place);
+	for (; name[n] != NULL; n++)
+		item[n] = make_text(name[n], "in", place);
+	return make_map(arena, "input", place, item, n);
+}
+
+static struct leat_setting make_operator(struct leat_arena *arena, const struct leat_plugin *plugin, const struct leat_setting *options,
+                                         struct leat_place place)
 {
 	size_t n = options == NULL ? 0 : options->n;
 	struct leat_setting *item = leat_arena_allocate(arena, (n + 2) * sizeof *item);
 
-	item[0] = make_text("type", type, place);
-	item[1] = make_text("input", "in", place);
+	item[0] = make_text("type", plugin->name, place);
+	item[1] = make_named_inputs(arena, plugin->op->inputs, place);
 	if (n > 0)
 		memcpy(item + 2, options->item, n * sizeof *item);
 	return make_map(arena, "op", place, item, n + 2);
 }
 
-const struct leat_setting *leat_solo_pipeline(struct leat_arena *arena, const char *type, const struct leat_setting *options)
+const struct leat_setting *leat_solo_pipeline(struct leat_arena *arena, const struct leat_plugin *plugin, const struct leat_setting *options)
 {
 	struct leat_place place = options == NULL ? (struct leat_place){ .file = "" } : options->place;
 	const struct leat_setting nowhere = make_text("type", "nowhere", place);
 	const struct leat_setting result[] = { nowhere, make_text("input", "op", place) };
 	const struct leat_setting rejected[] = { nowhere, make_inputs(arena, place) };
 	const struct leat_setting source = make_map(arena, "in", place, &nowhere, 1);
-	const struct leat_setting op = make_operator(arena, type, options, place);
+	const struct leat_setting op = make_operator(arena, plugin, options, place);
 	const struct leat_setting sink[] = { make_map(arena, "result", place, result, 2), make_map(arena, "rejected", place, rejected, 2) };
 	const struct leat_setting top[] = { make_text("pipeline", "solo", place), make_text("delivery", "at-least-once", place),
 		                            make_map(arena, "sources", place, &source, 1), make_map(arena, "operators", place, &op, 1),

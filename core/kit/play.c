@@ -14,6 +14,7 @@
 struct pending {
 	struct leat_record *record;
 	size_t n, capacity;
+	uint32_t input;
 };
 
 struct player {
@@ -75,27 +76,6 @@ static struct leat_record read_event(const struct leat_trial *trial, struct leat
 	return record;
 }
 
-static void gather(struct player *p, size_t step)
-{
-	const struct leat_node *node = p->trial->node;
-	struct leat_record record;
-	struct pending *pending;
-	uint32_t shard = 0;
-
-	if (p->arena == NULL)
-		p->arena = leat_arena_create();
-	record = read_event(p->trial, p->json, p->arena, step);
-	record.arrival_us = p->solo[0].now_us;
-	if (node->n_keys > 0) {
-		struct leat_value key = leat_route_key(node, 0, p->arena, &record);
-
-		shard = leat_route_shard(&key, p->n_shards);
-	}
-	pending = &p->pending[shard];
-	pending->record = leat_grow(pending->record, pending->n, &pending->capacity, sizeof *pending->record);
-	pending->record[pending->n++] = record;
-}
-
 static void flush(struct player *p)
 {
 	for (uint32_t i = 0; i < p->n_shards; i++) {
@@ -104,12 +84,39 @@ static void flush(struct player *p)
 		struct leat_error err;
 
 		if (pending->n > 0 && is_going(p))
-			status = (p->way->is_twice ? leat_solo_push_twice : leat_solo_push)(&p->solo[i], p->arena, pending->record, pending->n, &err);
+			status = (p->way->is_twice ? leat_solo_push_twice : leat_solo_push)(&p->solo[i], pending->input, p->arena, pending->record, pending->n, &err);
 		pending->n = 0;
 		note(p, status, &err);
 	}
 	leat_arena_unref(p->arena);
 	p->arena = NULL;
+}
+
+static void gather(struct player *p, size_t step)
+{
+	const struct leat_node *node = p->trial->node;
+	uint32_t input = p->trial->script.step[step].input;
+	struct leat_record record;
+	struct pending *pending;
+	uint32_t shard = 0;
+
+	/* A batch is of one input. */
+	for (uint32_t i = 0; i < p->n_shards; i++)
+		if (p->pending[i].n > 0 && p->pending[i].input != input)
+			flush(p);
+	if (p->arena == NULL)
+		p->arena = leat_arena_create();
+	record = read_event(p->trial, p->json, p->arena, step);
+	record.arrival_us = p->solo[0].now_us;
+	if (node->n_keys > 0) {
+		struct leat_value key = leat_route_key(node, input, p->arena, &record);
+
+		shard = leat_route_shard(&key, p->n_shards);
+	}
+	pending = &p->pending[shard];
+	pending->input = input;
+	pending->record = leat_grow(pending->record, pending->n, &pending->capacity, sizeof *pending->record);
+	pending->record[pending->n++] = record;
 }
 
 static void move(struct player *p, const struct leat_step *step)
@@ -268,7 +275,7 @@ char **leat_play_keys(const struct leat_trial *trial)
 		if (trial->script.step[i].kind != LEAT_STEP_EVENT)
 			continue;
 		record = read_event(trial, json, arena, i);
-		record.key = leat_route_key(trial->node, 0, arena, &record);
+		record.key = leat_route_key(trial->node, trial->script.step[i].input, arena, &record);
 		leat_pack_key(&record.key, &packed);
 		key[i] = leat_allocate_zeroed(2 * packed.n + 1, 1);
 		for (size_t k = 0; k < packed.n; k++)

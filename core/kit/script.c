@@ -76,7 +76,7 @@ static void find_fields(struct maker *m, const struct leat_node *node, const str
 {
 	const struct leat_option *option = leat_plugin_options(node->plugin, node->role);
 
-	for (size_t i = 0; i < node->n_keys; i++)
+	for (size_t i = 0; i < node->n_keys * (node->n_named > 0 ? node->n_named : 1); i++)
 		add_field(m, node->key[i]->text, true);
 	for (; option != NULL && option->name != NULL; option++)
 		add_option(m, node, option);
@@ -198,6 +198,8 @@ void leat_script_make(struct leat_script *script, const struct leat_node *node, 
 		const char *json = make_event(&m, i);
 
 		add_step(&m, LEAT_STEP_EVENT, json, next_time(&m));
+		if (node->n_named > 0)
+			script->step[script->n - 1].input = (uint32_t)leat_dice_below(&m.dice, node->n_named);
 		if (leat_dice_once_in(&m.dice, CLOCK_MOVES))
 			move_clock(&m);
 		if (leat_dice_once_in(&m.dice, WATERMARK_MOVES))

@@ -13,7 +13,8 @@ enum leat_step_kind { LEAT_STEP_EVENT, LEAT_STEP_TIME, LEAT_STEP_WATERMARK };
 
 struct leat_step {
 	enum leat_step_kind kind;
-	const char *json; /* EVENT */
+	const char *json; /* EVENT, as the next one */
+	uint32_t input;   /* of the node's named ones */
 	int64_t us;       /* EVENT: its time; TIME and WATERMARK: what it is then */
 };
 

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/memory.h"
+#include "base/check.h"
 #include "run/route.h"
 
 static enum leat_status begin(struct leat_solo *solo, const struct leat_description *d, struct leat_error *err)
@@ -16,7 +16,7 @@ static enum leat_status begin(struct leat_solo *solo, const struct leat_descript
 	for (uint32_t i = 0; i < solo->instance->n_out; i++)
 		solo->instance->out[i].is_wired = true;
 	solo->instance->watermark_us = solo->watermark_us;
-	return leat_kept_restore(&solo->kept, solo->instance, err);
+	return solo->is_volatile ? LEAT_OK : leat_kept_restore(&solo->kept, solo->instance, err);
 }
 
 enum leat_status leat_solo_init(struct leat_solo *solo, const struct leat_description *d, const struct leat_node *node, uint32_t shard,
@@ -63,19 +63,19 @@ static enum leat_status fire(struct leat_solo *solo, enum leat_clock clock, int6
 	return status;
 }
 
-static void set_keys(const struct leat_solo *solo, struct leat_arena *arena, struct leat_record *record, size_t n)
+static void set_keys(const struct leat_solo *solo, uint32_t input, struct leat_arena *arena, struct leat_record *record, size_t n)
 {
 	for (size_t i = 0; i < n && solo->node->n_keys > 0; i++)
-		record[i].key = leat_route_key(solo->node, 0, arena, &record[i]);
+		record[i].key = leat_route_key(solo->node, input, arena, &record[i]);
 }
 
-enum leat_status leat_solo_push(struct leat_solo *solo, struct leat_arena *arena, struct leat_record *record, size_t n,
+enum leat_status leat_solo_push(struct leat_solo *solo, uint32_t input, struct leat_arena *arena, struct leat_record *record, size_t n,
                                 struct leat_error *err)
 {
-	struct leat_item item = { .instance = solo->instance, .record = record, .n = n };
+	struct leat_item item = { .instance = solo->instance, .input = input, .record = record, .n = n };
 	enum leat_status status;
 
-	set_keys(solo, arena, record, n);
+	set_keys(solo, input, arena, record, n);
 	leat_instance_enter(solo->instance, arena, solo->now_us);
 	status = leat_instance_run(&item, err);
 	hand_over(solo);
@@ -87,7 +87,7 @@ static void try_and_take_back(struct leat_instance *instance, const struct leat_
 {
 	struct leat_error err;
 
-	if (instance->node->n_keys > 0 && record->key.type == LEAT_NULL)
+	if (instance->node->n_keys > 0 && !instance->node->plugin->op->takes_null_keys && record->key.type == LEAT_NULL)
 		return;
 	leat_error_clear(&err);
 	leat_instance_begin(instance);
@@ -95,12 +95,13 @@ static void try_and_take_back(struct leat_instance *instance, const struct leat_
 	leat_instance_abort(instance);
 }
 
-enum leat_status leat_solo_push_twice(struct leat_solo *solo, struct leat_arena *arena, struct leat_record *record, size_t n,
-                                      struct leat_error *err)
+enum leat_status leat_solo_push_twice(struct leat_solo *solo, uint32_t input, struct leat_arena *arena, struct leat_record *record,
+                                      size_t n, struct leat_error *err)
 {
 	enum leat_status status = LEAT_OK;
 
-	set_keys(solo, arena, record, n);
+	solo->instance->input = input;
+	set_keys(solo, input, arena, record, n);
 	for (size_t i = 0; i < n && status == LEAT_OK; i++) {
 		const struct leat_batch batch = { .n = 1, .record = &record[i] };
 
@@ -110,7 +111,7 @@ enum leat_status leat_solo_push_twice(struct leat_solo *solo, struct leat_arena 
 		if (status == LEAT_OK)
 			try_and_take_back(solo->instance, &record[i]);
 		if (status == LEAT_OK)
-			status = leat_solo_push(solo, arena, &record[i], 1, err);
+			status = leat_solo_push(solo, input, arena, &record[i], 1, err);
 	}
 	return status;
 }
@@ -147,6 +148,7 @@ enum leat_status leat_solo_end(struct leat_solo *solo, struct leat_error *err)
 
 void leat_solo_checkpoint(struct leat_solo *solo)
 {
+	leat_check(!solo->is_volatile);
 	leat_kept_take(&solo->kept, solo->instance);
 	solo->watermark_us = solo->instance->watermark_us;
 }

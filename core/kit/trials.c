@@ -162,7 +162,7 @@ static void run_trial(struct run *r, const struct leat_setting *trial)
 		                              .n_events = r->trials->n_events,
 		                              .fields = leat_setting_get(trial, "events") };
 	const struct leat_setting *sample = leat_setting_get(trial, "sample");
-	const struct leat_setting *root = leat_solo_pipeline(r->arena, r->plugin->name, leat_setting_get(trial, "options"));
+	const struct leat_setting *root = leat_solo_pipeline(r->arena, r->plugin, leat_setting_get(trial, "options"));
 	struct leat_description *d;
 	struct leat_trial made = { .seed = r->trials->seed };
 	size_t n_samples = r->n_samples;

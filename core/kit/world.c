@@ -32,6 +32,7 @@ struct vertex {
 
 struct item {
 	struct leat_solo *solo;
+	uint32_t input;
 	struct leat_record record;
 };
 
@@ -86,19 +87,19 @@ static void add_row(struct leat_world *w, uint32_t node, uint32_t port, const st
 	leat_buffer_finish(&text);
 }
 
-static void add_item(struct leat_world *w, struct leat_solo *solo, const struct leat_record *record)
+static void add_item(struct leat_world *w, struct leat_solo *solo, uint32_t input, const struct leat_record *record)
 {
 	w->item = leat_grow(w->item, w->n_items, &w->item_capacity, sizeof *w->item);
-	w->item[w->n_items++] = (struct item){ .solo = solo, .record = *record };
+	w->item[w->n_items++] = (struct item){ .solo = solo, .input = input, .record = *record };
 }
 
-static uint32_t choose_shard(struct leat_world *w, const struct vertex *to, const struct leat_record *record)
+static uint32_t choose_shard(struct leat_world *w, const struct vertex *to, uint32_t input, const struct leat_record *record)
 {
 	struct leat_value key;
 
 	if (to->node->n_keys == 0)
 		return 0;
-	key = leat_route_key(to->node, 0, w->arena, record);
+	key = leat_route_key(to->node, input, w->arena, record);
 	return leat_route_shard(&key, to->n_shards);
 }
 
@@ -114,7 +115,8 @@ static void send(struct leat_world *w, uint32_t from, uint32_t shard, uint32_t p
 		if (edge->kind == LEAT_EDGE_SINK)
 			add_row(w, edge->to, 0, record);
 		else
-			add_item(w, &to->solo[edge->kind == LEAT_EDGE_DIRECT ? shard : choose_shard(w, to, record)], record);
+			add_item(w, &to->solo[edge->kind == LEAT_EDGE_DIRECT ? shard : choose_shard(w, to, edge->input, record)], edge->input,
+			         record);
 	}
 }
 
@@ -138,7 +140,7 @@ static void drain(struct leat_world *w)
 	for (; w->head < w->n_items && is_good(w); w->head++) {
 		struct item item = w->item[w->head];
 
-		note(w, item.solo->node, leat_solo_push(item.solo, w->arena, &item.record, 1, &err), &err);
+		note(w, item.solo->node, leat_solo_push(item.solo, item.input, w->arena, &item.record, 1, &err), &err);
 	}
 	w->head = 0;
 	w->n_items = 0;
@@ -164,7 +166,8 @@ static const struct leat_edge *find_edge(const struct leat_world *w, uint32_t to
 	size_t i = 0;
 
 	while (i < w->plan->n_edges &&
-	       (w->plan->edge[i].to != to || w->plan->edge[i].from != input->node || w->plan->edge[i].port != input->port))
+	       (w->plan->edge[i].to != to || w->plan->edge[i].from != input->node || w->plan->edge[i].port != input->port ||
+	        w->plan->edge[i].input != input->number))
 		i++;
 	leat_check(i < w->plan->n_edges);
 	return &w->plan->edge[i];
