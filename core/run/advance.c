@@ -204,8 +204,8 @@ static void merge(struct leat_shard *shard)
 
 void leat_advance_hear(struct leat_shard *shard, struct leat_channel *channel, const struct leat_mark *mark)
 {
-	/* One that is ahead of another one changes nothing by going on. */
-	if (channel->mark.us <= shard->mark.us || channel->mark.is_idle != mark->is_idle)
+	/* One that is ahead of another one changes nothing by going on, unless that one is idle. */
+	if (channel->mark.us <= shard->mark.us || shard->mark.is_idle || channel->mark.is_idle != mark->is_idle)
 		shard->is_merge_due = shard->is_merge_due || mark->us > channel->mark.us || channel->mark.is_idle != mark->is_idle;
 	channel->mark.is_idle = mark->is_idle;
 	if (mark->us > channel->mark.us) /* T1 */

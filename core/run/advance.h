@@ -9,8 +9,8 @@
  * from the input channels, through the nodes of the stage in their order, and in band through the output channels.
  *
  * T1  A watermark never goes back, not by a restart either.
- * T2  The mark of a shard is the least of its inputs' that are not idle. One that nothing has come through holds back, as do
- *     partitions that are not open yet.
+ * T2  The mark of a shard is the least of its inputs' that are not idle, or the largest when all are. One that nothing has come
+ *     through holds back, as do partitions that are not open yet.
  * T3  A node passes a watermark on when its timers due by then have fired, and behind what they have emitted.
  * T4  A record that is late sees the watermark of all records before it: a source's batch is cut in front of it, and a packet
  *     carries the mark that was passed on before it. So what is late does not depend on how records come in batches. Timers

@@ -82,10 +82,11 @@ START_TEST(the_mark_of_many_inputs_is_the_least_of_those_that_are_not_idle)
 	mark[1].us = 60;
 	ck_assert(merge(&into, mark, 3) && into.us == 45);
 	mark[0].is_idle = mark[1].is_idle = mark[2].is_idle = true;
-	ck_assert(merge(&into, mark, 3) && into.us == 45 && into.is_idle);
+	ck_assert(merge(&into, mark, 3) && into.us == 60 && into.is_idle);
 	ck_assert(!merge(&into, mark, 3));
 	mark[2].is_idle = false;
-	ck_assert(merge(&into, mark, 3) && into.us == 50 && !into.is_idle);
+	ck_assert(merge(&into, mark, 3) && into.us == 60 && !into.is_idle);
+	ck_assert(!merge(&into, NULL, 0) || into.us == 60);
 }
 END_TEST
 
