@@ -89,6 +89,7 @@ static uint32_t pass_on(struct leat_shard *shard)
 		pass_from(shard, i);
 	}
 	shard->is_pass_due = false;
+	shard->is_mark_due = shard->is_mark_due || shard->mark.is_idle;
 	return n;
 }
 
@@ -342,7 +343,7 @@ enum leat_status leat_advance_end(struct leat_shard *shard, uint32_t position, i
 
 static void send_mark(struct leat_shard *shard, struct leat_channel *channel, int64_t us)
 {
-	const struct leat_mark mark = { .us = us, .is_idle = shard->mark.is_idle };
+	const struct leat_mark mark = leat_advance_mark(shard, us);
 
 	if (channel->sent.us == mark.us && channel->sent.is_idle == mark.is_idle)
 		return;

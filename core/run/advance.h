@@ -55,6 +55,12 @@ bool leat_advance_is_behind(const struct leat_shard *shard);
 /* T6: fires a slice of what is left in a node when there is no more input. LEAT_AGAIN: nothing is. Otherwise *again_us is as
  * leat_advance_run() returns it. */
 enum leat_status leat_advance_end(struct leat_shard *shard, uint32_t position, int64_t *again_us);
+/* What goes out now from a node that has passed on `us`. Who has timers to fire yet is not idle, whatever its inputs are. */
+static inline struct leat_mark leat_advance_mark(const struct leat_shard *shard, int64_t us)
+{
+	return (struct leat_mark){ .us = us, .is_idle = shard->mark.is_idle && !shard->is_pass_due };
+}
+
 /* Marks for channels that no packet goes through. Returns when to call again. */
 int64_t leat_advance_send(struct leat_shard *shard);
 
