@@ -82,6 +82,25 @@ START_TEST(each_function_does_what_its_name_says)
 }
 END_TEST
 
+START_TEST(of_equal_times_the_first_to_arrive_is_first_and_the_last_last)
+{
+	static const char *const json[] = { "{\"v\":1}", "{\"v\":2}", "{\"v\":3}", "{\"v\":null}" };
+	struct fold_state *state;
+	struct fold fold;
+
+	ctx = fold_kit_create();
+	fold_kit_open(&fold, "first(v); last(v)");
+	state = fold_make(&fold, ctx);
+	for (size_t i = 0; i < 4; i++)
+		ck_assert_int_eq(add(&fold, state, json[i], 7, NULL), LEAT_OK);
+	ck_assert_int_eq(add(&fold, state, "{\"v\":4}", LEAT_NO_TIME, NULL), LEAT_OK);
+	ck_assert_int_eq(add(&fold, state, "{\"v\":5}", LEAT_NO_TIME, NULL), LEAT_OK);
+	ck_assert_str_eq(fold_kit_result(&fold, state), "{\"a\":4,\"b\":3}");
+	fold_close(&fold);
+	fold_kit_destroy();
+}
+END_TEST
+
 START_TEST(integers_are_exact_and_reals_compensated)
 {
 	expect("sum(v); max(v); min(v)", EVENTS("{\"v\":9007199254740993}", "{\"v\":9007199254740992}", "{\"v\":9007199254740992.5}"),
@@ -256,6 +275,30 @@ START_TEST(merging_leaves_the_other_state_as_it_was)
 	c = store_and_load(&fold, b);
 	fold_merge(&fold, c, a, ctx);
 	ck_assert_str_eq(fold_kit_result(&fold, b), before);
+	fold_close(&fold);
+	fold_kit_destroy();
+}
+END_TEST
+
+START_TEST(a_large_state_goes_on_after_it_was_stored)
+{
+	struct fold_state *kept, *stored;
+	uint64_t random = 8;
+	struct fold fold;
+
+	ctx = fold_kit_create();
+	fold_kit_open(&fold, EVERYTHING);
+	kept = fold_make(&fold, ctx);
+	stored = fold_make(&fold, ctx);
+	for (int i = 0; i < 4000; i++) { /* 500 keys are there after 900 */
+		struct leat_record record = make_record(&random);
+
+		ck_assert_int_eq(fold_add(&fold, kept, &record, ctx, NULL), LEAT_OK);
+		ck_assert_int_eq(fold_add(&fold, stored, &record, ctx, NULL), LEAT_OK);
+		if (i % 100 == 0)
+			stored = store_and_load(&fold, stored);
+	}
+	ck_assert_str_eq(fold_kit_result(&fold, stored), fold_kit_result(&fold, kept));
 	fold_close(&fold);
 	fold_kit_destroy();
 }
@@ -508,11 +551,13 @@ int main(void)
 {
 	return leat_test_main("fold", (const TTest *[]){ of_nothing_there_is_nothing_but_counts_and_lists,
 	                                                 each_function_does_what_its_name_says,
+	                                                 of_equal_times_the_first_to_arrive_is_first_and_the_last_last,
 	                                                 integers_are_exact_and_reals_compensated,
 	                                                 what_cannot_be_counted_is_told_by_name,
 	                                                 what_is_written_wrongly_is_told_with_its_column,
 	                                                 any_split_comes_to_the_same_as_one_pass,
 	                                                 merging_leaves_the_other_state_as_it_was,
+	                                                 a_large_state_goes_on_after_it_was_stored,
 	                                                 counts_and_sums_of_integers_can_be_taken_away_again,
 	                                                 sums_may_pass_beyond_64_bits_on_their_way,
 	                                                 a_state_of_others_or_a_damaged_one_is_refused,
