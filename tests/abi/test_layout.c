@@ -228,6 +228,7 @@ static const struct layout layouts[] = {
 	AT(leat_operator_ops, destroy, 96),
 	AT(leat_operator_ops, inputs, 104),
 	AT(leat_operator_ops, takes_null_keys, 112),
+	AT(leat_operator_ops, reads_watermark, 113),
 
 	SIZE(leat_position, 64),
 	AT(leat_position, offset, 0),

@@ -49,6 +49,9 @@ struct leat_operator_ops {
 	const char *const *inputs;
 	/* process() also gets records whose key is null or missing, all of them in the first shard; else they are dead letters. */
 	bool takes_null_keys;
+	/* It asks for leat_watermark() although it has no timer(). Only where some operator has either does what is late not depend
+	 * on how records come in batches, as that has its price. */
+	bool reads_watermark;
 };
 
 #ifdef __cplusplus
