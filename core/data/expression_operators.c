@@ -69,7 +69,8 @@ static int order_bytes(const struct leat_value *a, const struct leat_value *b)
 	size_t n = a->n < b->n ? a->n : b->n;
 	int order = n == 0 ? 0 : memcmp(a->as.text, b->as.text, n);
 
-	return order != 0 ? order : order_int64(a->n, b->n);
+	/* memcmp() may return any number, 2 among them, which stands for no order here. */
+	return order != 0 ? order_int64(order, 0) : order_int64(a->n, b->n);
 }
 
 static bool is_equal(const struct leat_value *a, const struct leat_value *b)

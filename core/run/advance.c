@@ -86,6 +86,7 @@ static uint32_t pass_on(struct leat_shard *shard)
 		pass_from(shard, i);
 	}
 	shard->is_pass_due = false;
+	shard->is_mark_due = shard->is_mark_due || shard->mark.is_idle;
 	return n;
 }
 
@@ -220,8 +221,8 @@ void leat_advance_take(struct leat_shard *shard, const struct leat_packet *packe
 		leat_shard_add_item(shard, shard->instance[0], packet->input, packet->record, packet->n);
 		return;
 	}
-	*add_segment(shard) = (struct leat_segment){
-		.us = shard->mark.us, .input = packet->input, .record = packet->record, .n = packet->n };
+	*add_segment(shard) = (struct leat_segment){ .us = shard->mark.us, .input = packet->input, .record = packet->record,
+		                                     .n = packet->n };
 	shard->quota = TIMERS_PER_BATCH;
 }
 
@@ -337,9 +338,14 @@ enum leat_status leat_advance_end(struct leat_shard *shard, uint32_t position, i
 
 /* ---- what goes out beside packets ---- */
 
+struct leat_mark leat_advance_mark(const struct leat_shard *shard, int64_t passed_us)
+{
+	return (struct leat_mark){ .us = passed_us, .is_idle = shard->mark.is_idle && !shard->is_pass_due }; /* T2 */
+}
+
 static void send_mark(struct leat_shard *shard, struct leat_channel *channel, int64_t us)
 {
-	const struct leat_mark mark = { .us = us, .is_idle = shard->mark.is_idle };
+	const struct leat_mark mark = leat_advance_mark(shard, us);
 
 	if (channel->sent.us == mark.us && channel->sent.is_idle == mark.is_idle)
 		return;

@@ -273,7 +273,7 @@ void leat_shard_send_barrier(struct leat_shard *shard)
 			const struct leat_route *route = &shard->route[i][k];
 
 			for (c = 0; route->edge->kind == LEAT_EDGE_EXCHANGE && c < route->n_channels; c++) {
-				route->channel[c]->sent = (struct leat_mark){ shard->instance[i]->passed_us, shard->mark.is_idle };
+				route->channel[c]->sent = leat_advance_mark(shard, shard->instance[i]->passed_us);
 				route->channel[c]->barrier.mark = route->channel[c]->sent;
 				leat_shard_send(shard, route->channel[c], &route->channel[c]->barrier); /* E9 */
 			}
@@ -285,7 +285,7 @@ static void send_records(void *opaque, struct leat_channel *channel, struct leat
 {
 	struct leat_shard *shard = opaque;
 
-	channel->sent = (struct leat_mark){ shard->sending_us, shard->mark.is_idle };
+	channel->sent = leat_advance_mark(shard, shard->sending_us);
 	packet->mark = channel->sent;
 	leat_shard_send(shard, channel, packet);
 }

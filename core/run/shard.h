@@ -59,7 +59,7 @@ struct leat_parked {
 /* Records of the batch in hand that see a watermark of their own. */
 struct leat_segment {
 	int64_t us;
-	uint32_t input;
+	uint32_t input; /* of the first node */
 	const struct leat_record *record;
 	size_t n;
 };

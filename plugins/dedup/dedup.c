@@ -3,17 +3,26 @@
  * Lets the first event of its kind through and sends the others elsewhere, for a while. Events are of a kind when their key
  * is the same, and with `by` that field as well: `key: user, by: id` keeps the order of a user's events, which `key: id`
  * would spread over all shards.
+ *
+ * In processing time a kind has one entry, as events come in the order of that time. In event time they do not: the times of all
+ * that were let through are kept until no event is expected any more that is near enough to one of them.
  */
 #include <leat/plugin.h>
 
+#include "../shared/when.h"
+
+enum { PROCESSING, EVENT };
+enum { OUT, DUPLICATES, LATE };
+enum { SEEN, TIMES };
+
+static const char *const clocks[] = { "processing", "event", NULL };
+static const char *const ports[] = { "out", "duplicates", "late", NULL };
+
 struct dedup {
 	const struct leat_path *by;
-	int64_t within;
+	int64_t within, allow;
+	int clock;
 };
-
-enum { OUT, DUPLICATES };
-
-static const char *const ports[] = { "out", "duplicates", NULL };
 
 struct seen {
 	int64_t first_us;
@@ -22,7 +31,8 @@ struct seen {
 static const struct leat_field seen_fields[] = { LEAT_FIELD(struct seen, first_us, INT64), { 0 } };
 
 static const struct leat_table_spec tables[] = {
-	{ .name = "seen", .version = 1, .size = sizeof(struct seen), .fields = seen_fields, .prose = "When a kind was first seen." },
+	[SEEN] = { .name = "seen", .version = 1, .size = sizeof(struct seen), .fields = seen_fields, .prose = "When a kind was first seen." },
+	[TIMES] = { .name = "times", .version = 1, .kind = LEAT_TABLE_ORDERED, .prose = "Event times of a kind's events that were let through." },
 	{ 0 },
 };
 
@@ -30,8 +40,11 @@ static enum leat_status create(void *self_, struct leat_context *ctx, struct lea
 {
 	const struct dedup *self = self_;
 
-	(void)err;
-	leat_table_ttl(ctx, 0, self->within);
+	leat_table_ttl(ctx, SEEN, self->within);
+	if (self->allow > 0 && self->clock != EVENT) {
+		leat_error_set(err, LEAT_FATAL, 0, "nothing is late by the clock of processing, expected \"clock: event\" with it");
+		return leat_error_at(err, "allow");
+	}
 	return LEAT_OK;
 }
 
@@ -53,20 +66,62 @@ static enum leat_status find_kind(const struct dedup *self, const struct leat_re
 	return LEAT_OK;
 }
 
-static enum leat_status process(void *self_, const struct leat_record *record, struct leat_context *ctx, struct leat_error *err)
+/* An entry is written once, so it expires `within` after the first of its events, not the last. */
+static int judge_by_arrival(const struct leat_value *kind, struct leat_context *ctx)
 {
-	struct leat_value kind;
-	enum leat_status status = find_kind(self_, record, &kind, ctx, err);
+	if (leat_table_peek(ctx, SEEN, kind) != NULL)
+		return DUPLICATES;
+	((struct seen *)leat_table_get(ctx, SEEN, kind))->first_us = leat_now(ctx);
+	return OUT;
+}
+
+static enum leat_status judge_by_time(const struct dedup *self, const struct leat_record *record, const struct leat_value *kind, int *port,
+                                      struct leat_context *ctx, struct leat_error *err)
+{
+	struct leat_timer timer = { .clock = LEAT_EVENT_TIME, .key = *kind };
+	const struct leat_ordered_entry *near;
+	struct leat_ordered_entry entry = { 0 };
+	enum leat_status status = when_of(record, self->within + self->allow, &entry.order, err);
 
 	if (status != LEAT_OK)
 		return status;
-	/* An entry is written once, so it expires `within` after the first of its events, not the last. */
-	if (leat_table_peek(ctx, 0, &kind) != NULL) {
-		leat_emit(ctx, DUPLICATES, record);
+	if (leat_ordered_scan(ctx, TIMES, kind, entry.order - self->within + 1, entry.order + self->within, &near) > 0) {
+		*port = DUPLICATES;
 		return LEAT_OK;
 	}
-	((struct seen *)leat_table_get(ctx, 0, &kind))->first_us = leat_now(ctx);
-	leat_emit(ctx, OUT, record);
+	/* What it may be a duplicate of is forgotten. */
+	if (entry.order + self->allow < leat_watermark(ctx)) {
+		*port = LATE;
+		return LEAT_OK;
+	}
+	*port = OUT;
+	leat_ordered_put(ctx, TIMES, kind, &entry);
+	timer.due_us = entry.order + self->within + self->allow;
+	timer.tag = entry.order;
+	return leat_timer_set(ctx, &timer, err);
+}
+
+static enum leat_status process(void *self_, const struct leat_record *record, struct leat_context *ctx, struct leat_error *err)
+{
+	const struct dedup *self = self_;
+	struct leat_value kind;
+	enum leat_status status = find_kind(self, record, &kind, ctx, err);
+	int port = OUT;
+
+	if (status == LEAT_OK && self->clock == EVENT)
+		status = judge_by_time(self, record, &kind, &port, ctx, err);
+	else if (status == LEAT_OK)
+		port = judge_by_arrival(&kind, ctx);
+	if (status == LEAT_OK)
+		leat_emit(ctx, (uint32_t)port, record);
+	return status;
+}
+
+static enum leat_status timer(void *self, const struct leat_timer *due, struct leat_context *ctx, struct leat_error *err)
+{
+	(void)self;
+	(void)err;
+	leat_ordered_erase(ctx, TIMES, &due->key, due->tag, due->tag + 1);
 	return LEAT_OK;
 }
 
@@ -74,6 +129,10 @@ static const struct leat_option options[] = {
 	LEAT_OPTION(FIELD, struct dedup, by, "by", "Field that tells the events of a key apart; without one, a key has one event."),
 	LEAT_OPTION(DURATION, struct dedup, within, "within", "How long an event is remembered after it first came.",
 	            .preset = "10m", .minimum = 1000, .maximum = 31536e9),
+	LEAT_OPTION(CHOICE, struct dedup, clock, "clock", "Whether time is that of processing or that of the events.",
+	            .preset = "processing", .choices = clocks),
+	LEAT_OPTION(DURATION, struct dedup, allow, "allow", "How far behind the watermark an event may be and still be told apart.",
+	            .preset = "0s", .minimum = 0, .maximum = 31536e9),
 	{ 0 },
 };
 
@@ -85,7 +144,8 @@ static const struct leat_operator_ops ops = {
 	.ports = ports,
 	.create = create,
 	.process = process,
+	.timer = timer,
 };
 
-LEAT_PLUGIN(.name = "dedup", .version = "1.0", .summary = "Sets apart events that came before.", .licence = "Apache-2.0",
+LEAT_PLUGIN(.name = "dedup", .version = "1.1", .summary = "Sets apart events that came before.", .licence = "Apache-2.0",
             .op = &ops);

@@ -6,9 +6,21 @@
 #include "plugin/inspect.h"
 #include "unit/unit.h"
 
+static const char *const plugins[] = {
+	"aggregate", "anomaly", "dedup", "discard", "file", "filter", "flatten", "generate", "join",
+	"map", "route", "sample", "sessionize", "sort", "stdout", "template", "throttle", "topn",
+	"window", NULL,
+};
 static const char *const plugins[] = { "aggregate", "dedup",    "discard", "file",     "filter",
+	                               "flatten",   "generate", "map",     "route",    "sample",
+	                               "sessionize", "sort",    "stdout",  "template", "throttle", NULL };
 	                               "generate",  "join",     "map",      "stdout",  "template",
-	                               "topn",      "window",   NULL };
+	                               "window",    NULL };
+static const char *const plugins[] = { "aggregate", "dedup",    "discard", "enrich", "file",     "filter",
+	                               "generate",  "join",     "map",      "stdout",  "template", NULL };
+static const char *const plugins[] = { "aggregate", "dedup", "discard", "file", "filter", "flatten",
+	                               "generate", "join", "map", "route", "sample", "sessionize", "sort",
+	                               "stdout", "template", "throttle", "window", NULL };
 /* Those that a build may leave out; kafka's README has no table. */
 static const char *const optional[] = { "postgres", "redis", NULL };
 

@@ -309,6 +309,7 @@ START_TEST(comparisons_know_their_types)
 		{ "amount > 100", "true" },     { "amount >= 150", "true" },   { "amount < 150", "false" },
 		{ "amount <= 150", "true" },    { "amount == 150", "true" },   { "amount <> 150", "false" },
 		{ "amount != 151", "true" },    { "name = 'Zoë'", "true" },    { "'a' < 'b'", "true" },
+		{ "'F' > 'D'", "true" },         { "'F' < 'D'", "false" },
 		{ "'a' < 'ab'", "true" },       { "'b' >= 'ab'", "true" },     { "'' < 'a'", "true" },
 		{ "1 = '1'", "false" },         { "1 != '1'", "true" },        { "yes = 1", "false" },
 		{ "tags = ['a', 'b', null]", "true" },
