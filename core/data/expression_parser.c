@@ -503,7 +503,7 @@ static const struct leat_node *parse_or(struct parser *p)
 }
 
 /* `sum(amount)`: one call, whose name is not looked up. */
-static void parse_lone_call(struct parser *p, struct leat_call *call)
+static void parse_lone_call(struct parser *p, const char *text, struct leat_call *call)
 {
 	struct children c = { 0 };
 
@@ -518,7 +518,10 @@ static void parse_lone_call(struct parser *p, struct leat_call *call)
 		(void)expected(p, "\"(\"");
 		return;
 	}
-	parse_items(p, &c, LEAT_TOKEN_CLOSE, "\",\" or \")\" (where { } are around it, a function with a comma goes in quotes)");
+	parse_items(p, &c, LEAT_TOKEN_CLOSE, "\",\" or \")\"");
+	if (p->is_broken && p->token.kind == LEAT_TOKEN_END && strchr(text, ')') == NULL) /* YAML took the comma for its own */
+		leat_error_set(p->err, LEAT_FATAL, 0, "%s( has no \")\" at column %u; where { } are around it, a function with a comma goes in quotes",
+		               call->name, p->token.column);
 	call->n = c.n;
 	call->argument = c.node;
 	if (!p->is_broken && p->token.kind != LEAT_TOKEN_END)
@@ -535,7 +538,7 @@ enum leat_status leat_call_compile(struct leat_arena *arena, struct leat_symbols
 		return leat_error_set(err, LEAT_FATAL, 0, "expression of %zu bytes is too long, %d at most", strlen(text),
 		                      (int)LEAT_EXPRESSION_BYTES);
 	advance(&p);
-	parse_lone_call(&p, &call);
+	parse_lone_call(&p, text, &call);
 	if (p.is_broken)
 		return LEAT_FATAL;
 	*out = call;

@@ -94,6 +94,9 @@ struct leat_description_options {
  */
 struct leat_description *leat_description_read(const struct leat_registry *registry, const char *path,
                                                const struct leat_description_options *options, struct leat_report *report);
+/* The same of what was read already; `root` lives longer. `path` stands for the file: relative paths start at its folder. */
+struct leat_description *leat_description_make(const struct leat_registry *registry, const char *path, const struct leat_setting *root,
+                                               struct leat_report *report);
 /* Calls check() of every plugin in turn, which connects. False: something was reported. `progress` (may be NULL) is called
  * with each node's name and NULL or the reason. */
 bool leat_description_check(const struct leat_description *description, struct leat_report *report,

@@ -1,16 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Running figures of a field for each key. Every event goes on with its key's figures in it.
+ * Running figures for each key. Every event goes on with its key's figures in it.
  *
- * Mean and deviation by Welford's method, sums of reals by Neumaier's, sums of integers exactly: a sum is an integer until
- * the first real comes.
+ * There are two ways to keep them. Figures of one number have a row of fixed size that is changed in place; aggregates of any
+ * kind are folded (plugins/shared/fold.h) and stored anew with each event, which takes about twice as long.
  */
-#include <math.h>
+#include "../shared/fold.h"
+#include "figures.h"
 
-#include <leat/plugin.h>
-
-enum { COUNT, SUM, MIN, MAX, MEAN, DEVIATION, N_FIGURES };
 enum { AFTER, BEFORE };
+enum { FIGURES, AGGREGATES, EVENTS };
 
 static const char *const figure_names[N_FIGURES] = { "count", "sum", "min", "max", "mean", "deviation" };
 static const char *const moments[] = { "after", "before", NULL };
@@ -19,28 +18,18 @@ struct aggregate {
 	const struct leat_path *field;
 	struct leat_pairs figures;
 	const char *prefix;
+	struct leat_aggregates aggregates;
 	int moment;
 	int64_t every, forget;
 
 	size_t n;
 	struct leat_member member[N_FIGURES]; /* n of them, without values */
 	int figure[N_FIGURES];
+	struct fold fold; /* of `aggregates`, or zeroed */
 };
 
-struct figures {
+struct events {
 	int64_t count;
-	int64_t whole; /* sum of the integers */
-	double real;   /* sum of the reals, and what rounding took from it */
-	double lost;
-	double mean;
-	double squares; /* sum of squared distances from the mean */
-	int64_t min_integer;
-	int64_t max_integer;
-	double min_real;
-	double max_real;
-	bool has_real;
-	bool is_min_real;
-	bool is_max_real;
 };
 
 static const struct leat_field figures_fields[] = {
@@ -54,13 +43,23 @@ static const struct leat_field figures_fields[] = {
 	{ 0 },
 };
 
+static const struct leat_field events_fields[] = { LEAT_FIELD(struct events, count, INT64), { 0 } };
+
 static const struct leat_table_spec tables[] = {
-	{
+	[FIGURES] = {
 		.name = "figures",
 		.version = 1,
 		.size = sizeof(struct figures),
 		.fields = figures_fields,
 		.prose = "Figures of a key so far.",
+	},
+	[AGGREGATES] = { .name = "aggregates", .version = 1, .kind = LEAT_TABLE_VALUE, .prose = "Aggregates of a key so far." },
+	[EVENTS] = {
+		.name = "events",
+		.version = 1,
+		.size = sizeof(struct events),
+		.fields = events_fields,
+		.prose = "Events of a key so far, where aggregates are not sent on with each.",
 	},
 	{ 0 },
 };
@@ -86,13 +85,11 @@ static enum leat_status add_figure(struct aggregate *self, const char *name, con
 	return leat_error_at(err, "figures");
 }
 
-static enum leat_status create(void *self_, struct leat_context *ctx, struct leat_error *err)
+static enum leat_status choose_figures(struct aggregate *self, struct leat_context *ctx, struct leat_error *err)
 {
-	struct aggregate *self = self_;
 	size_t n = self->figures.n;
 	enum leat_status status = LEAT_OK;
 
-	leat_table_ttl(ctx, 0, self->forget);
 	if (n > N_FIGURES) {
 		leat_error_set(err, LEAT_FATAL, 0, "%zu figures are too many, there are %d", n, (int)N_FIGURES);
 		return leat_error_at(err, "figures");
@@ -105,99 +102,53 @@ static enum leat_status create(void *self_, struct leat_context *ctx, struct lea
 	return status;
 }
 
-/* ---- figures ----------------------------------------------------------------------------------------------------- */
-
-/* Exact between an int64 and a double: a long double has 64 bits of mantissa or more. */
-static bool is_less(bool is_a_real, int64_t a_integer, double a_real, bool is_b_real, int64_t b_integer, double b_real)
+static enum leat_status create(void *self_, struct leat_context *ctx, struct leat_error *err)
 {
-	return (is_a_real ? (long double)a_real : (long double)a_integer) < (is_b_real ? (long double)b_real : (long double)b_integer);
-}
+	struct aggregate *self = self_;
 
-static void update_extremes(struct figures *f, bool is_real, int64_t integer, double real)
-{
-	if (f->count == 0 || is_less(is_real, integer, real, f->is_min_real, f->min_integer, f->min_real)) {
-		f->is_min_real = is_real;
-		f->min_integer = integer;
-		f->min_real = real;
+	for (uint32_t table = FIGURES; table <= EVENTS; table++)
+		leat_table_ttl(ctx, table, self->forget);
+	if (self->aggregates.item == NULL)
+		return choose_figures(self, ctx, err);
+	if (self->field != NULL || self->figures.n > 0 || self->prefix[0] != '\0') {
+		leat_error_set(err, LEAT_FATAL, 0, "aggregates say themselves what they are of, and go without field, figures and prefix");
+		return leat_error_at(err, "aggregate");
 	}
-	if (f->count == 0 || is_less(f->is_max_real, f->max_integer, f->max_real, is_real, integer, real)) {
-		f->is_max_real = is_real;
-		f->max_integer = integer;
-		f->max_real = real;
-	}
+	return fold_open(&self->fold, &self->aggregates, ctx, err) == LEAT_OK ? LEAT_OK : leat_error_at(err, "aggregate");
 }
 
-static void add_real(struct figures *f, double real)
+static void destroy(void *self_)
 {
-	double sum = f->real + real;
+	struct aggregate *self = self_;
 
-	f->lost += fabs(f->real) >= fabs(real) ? (f->real - sum) + real : (real - sum) + f->real;
-	f->real = sum;
-	f->has_real = true;
+	fold_close(&self->fold);
 }
 
-static enum leat_status update(struct figures *f, const struct leat_value *v, struct leat_error *err)
-{
-	bool is_real = v->type == LEAT_REAL;
-	int64_t integer = is_real ? 0 : v->as.integer, whole = f->whole;
-	double real = 0, distance;
-
-	(void)leat_as_real(v, &real);
-	if (!is_real && __builtin_add_overflow(f->whole, integer, &whole))
-		return leat_error_set(err, LEAT_REJECT, 0, "the sum overflows an integer of 64 bits");
-	if (!isfinite(f->real + real))
-		return leat_error_set(err, LEAT_REJECT, 0, "the sum is no finite number");
-	update_extremes(f, is_real, integer, real);
-	f->whole = whole;
-	if (is_real)
-		add_real(f, real);
-	f->count++;
-	distance = real - f->mean;
-	f->mean += distance / (double)f->count;
-	f->squares += distance * (real - f->mean);
-	return LEAT_OK;
-}
-
-static struct leat_value read_figure(const struct figures *f, int figure)
-{
-	if (figure == COUNT)
-		return leat_integer(f->count);
-	if (figure == SUM)
-		return f->has_real ? leat_real((double)f->whole + (f->real + f->lost)) : leat_integer(f->whole);
-	if (f->count == 0 || (figure == DEVIATION && f->count == 1))
-		return leat_null();
-	if (figure == MIN)
-		return f->is_min_real ? leat_real(f->min_real) : leat_integer(f->min_integer);
-	if (figure == MAX)
-		return f->is_max_real ? leat_real(f->max_real) : leat_integer(f->max_integer);
-	return leat_real(figure == MEAN ? f->mean : sqrt(f->squares / (double)(f->count - 1)));
-}
+/* ---- figures of one number ---------------------------------------------------------------------------------------- */
 
 static void read_figures(const struct aggregate *self, const struct figures *f, struct leat_member *out)
 {
 	for (size_t i = 0; i < self->n; i++) {
 		out[i] = self->member[i];
-		out[i].value = read_figure(f, self->figure[i]);
+		out[i].value = figures_read(f, self->figure[i]);
 	}
 }
 
-static enum leat_status process(void *self_, const struct leat_record *record, struct leat_context *ctx, struct leat_error *err)
+static enum leat_status process_figures(const struct aggregate *self, const struct leat_record *record, struct leat_context *ctx,
+                                        struct leat_error *err)
 {
 	static const struct leat_value one = { .type = LEAT_INTEGER, .as.integer = 1 };
-	const struct aggregate *self = self_;
 	const struct leat_value *v = self->field == NULL ? &one : leat_path_get(self->field, &record->value);
 	struct leat_member member[N_FIGURES];
 	struct figures *f;
 	enum leat_status status;
 
-	if (record->value.type != LEAT_MAP)
-		return leat_error_set(err, LEAT_REJECT, 0, "the event has no fields");
 	if (v != NULL && v->type != LEAT_NULL && v->type != LEAT_INTEGER && v->type != LEAT_REAL)
 		return leat_error_set(err, LEAT_REJECT, 0, "field \"%s\" is no number", self->field == NULL ? "" : self->field->text);
-	f = leat_table_get(ctx, 0, &record->key);
+	f = leat_table_get(ctx, FIGURES, &record->key);
 	if (self->moment == BEFORE)
 		read_figures(self, f, member);
-	if (v != NULL && v->type != LEAT_NULL && (status = update(f, v, err)) != LEAT_OK)
+	if (v != NULL && v->type != LEAT_NULL && (status = figures_add(f, v, err)) != LEAT_OK)
 		return status;
 	if (self->moment == AFTER)
 		read_figures(self, f, member);
@@ -206,8 +157,63 @@ static enum leat_status process(void *self_, const struct leat_record *record, s
 	return LEAT_OK;
 }
 
+/* ---- aggregates --------------------------------------------------------------------------------------------------- */
+
+/* What they come to goes into `member`. */
+static enum leat_status update_aggregates(const struct aggregate *self, const struct leat_record *record, struct leat_member *member,
+                                          struct leat_context *ctx, struct leat_error *err)
+{
+	struct fold_state *state = fold_make(&self->fold, ctx);
+	enum leat_status status = fold_load(&self->fold, state, leat_table_value(ctx, AGGREGATES, &record->key), ctx, err);
+	struct leat_value stored;
+
+	if (status == LEAT_OK && self->moment == BEFORE)
+		status = fold_result(&self->fold, state, member, ctx, err);
+	if (status == LEAT_OK)
+		status = fold_add(&self->fold, state, record, ctx, err);
+	if (status == LEAT_OK && self->moment == AFTER)
+		status = fold_result(&self->fold, state, member, ctx, err);
+	if (status != LEAT_OK)
+		return status;
+	stored = fold_store(&self->fold, state, ctx);
+	leat_table_put(ctx, AGGREGATES, &record->key, &stored);
+	return LEAT_OK;
+}
+
+static bool is_sent_on(const struct aggregate *self, const struct leat_record *record, struct leat_context *ctx)
+{
+	struct events *events;
+
+	if (self->every == 1)
+		return true;
+	events = leat_table_get(ctx, EVENTS, &record->key);
+	return ++events->count % self->every == 0;
+}
+
+static enum leat_status process_aggregates(const struct aggregate *self, const struct leat_record *record, struct leat_context *ctx,
+                                           struct leat_error *err)
+{
+	struct leat_member *member = leat_allocate(ctx, self->fold.n * sizeof *member);
+	enum leat_status status = update_aggregates(self, record, member, ctx, err);
+
+	if (status == LEAT_OK && is_sent_on(self, record, ctx))
+		leat_emit_value(ctx, 0, record, leat_map_with(ctx, &record->value, member, self->fold.n));
+	return status;
+}
+
+static enum leat_status process(void *self_, const struct leat_record *record, struct leat_context *ctx, struct leat_error *err)
+{
+	const struct aggregate *self = self_;
+
+	if (record->value.type != LEAT_MAP)
+		return leat_error_set(err, LEAT_REJECT, 0, "the event has no fields");
+	return self->fold.n > 0 ? process_aggregates(self, record, ctx, err) : process_figures(self, record, ctx, err);
+}
+
 static const struct leat_option options[] = {
-	LEAT_OPTION(FIELD, struct aggregate, field, "field", "Number to take figures of; without one, events are only counted."),
+	LEAT_OPTION(AGGREGATES, struct aggregate, aggregates, "aggregate",
+	            "Fields to add, of any functions, such as {spent: sum(amount), shops: distinct(shop)}."),
+	LEAT_OPTION(FIELD, struct aggregate, field, "field", "Without `aggregate`: number to take figures of; without that too, events are counted."),
 	LEAT_OPTION(PAIRS, struct aggregate, figures, "figures",
 	            "Fields to add, as name: figure, of count, sum, min, max, mean and deviation; without any, all under their own names."),
 	LEAT_OPTION(TEXT, struct aggregate, prefix, "prefix", "Put in front of the names of added fields.", .preset = ""),
@@ -227,7 +233,8 @@ static const struct leat_operator_ops ops = {
 	.tables = tables,
 	.create = create,
 	.process = process,
+	.destroy = destroy,
 };
 
-LEAT_PLUGIN(.name = "aggregate", .version = "1.0", .summary = "Adds the running figures of each key to its events.",
+LEAT_PLUGIN(.name = "aggregate", .version = "1.1", .summary = "Adds the running figures of each key to its events.",
             .licence = "Apache-2.0", .op = &ops);

@@ -15,6 +15,7 @@ struct map {
 	struct leat_paths select, remove;
 	struct leat_pairs rename;
 	struct leat_expressions set;
+	const struct leat_expression *time;
 
 	struct rename *renamed; /* rename.n of them */
 	bool is_reshaped;       /* not only `set` */
@@ -30,8 +31,8 @@ static enum leat_status create(void *self_, struct leat_context *ctx, struct lea
 {
 	struct map *self = self_;
 
-	if (self->select.n + self->remove.n + self->rename.n + self->set.n == 0)
-		return leat_error_set(err, LEAT_FATAL, 0, "map has nothing to do, expected select, remove, rename or set");
+	if (self->select.n + self->remove.n + self->rename.n + self->set.n == 0 && self->time == NULL)
+		return leat_error_set(err, LEAT_FATAL, 0, "map has nothing to do, expected select, remove, rename, set or time");
 	for (size_t i = 0; i < self->remove.n; i++)
 		if (self->remove.item[i]->n != 1)
 			return refuse(err, "remove", self->remove.item[i]->text);
@@ -108,6 +109,16 @@ static size_t take_others(const struct map *self, const struct leat_value *event
 	return n;
 }
 
+static enum leat_status explain(struct leat_error *err, enum leat_status status, const char *name)
+{
+	char reason[LEAT_ERROR_TEXT - 64];
+
+	if (err == NULL)
+		return status;
+	(void)snprintf(reason, sizeof reason, "%.*s", (int)sizeof reason - 1, err->text);
+	return leat_error_set(err, status, err->code, "cannot compute \"%.40s\": %s", name, reason);
+}
+
 static enum leat_status compute(const struct map *self, const struct leat_record *record, struct leat_member *out,
                                 struct leat_context *ctx, struct leat_error *err)
 {
@@ -117,15 +128,29 @@ static enum leat_status compute(const struct map *self, const struct leat_record
 		memset(&out[i], 0, sizeof out[i]);
 		out[i].symbol = self->set.item[i].name;
 		status = leat_evaluate(ctx, self->set.item[i].value, record, &out[i].value, err);
-		if (status != LEAT_OK) {
-			char reason[LEAT_ERROR_TEXT - 64];
-
-			if (err == NULL)
-				return status;
-			(void)snprintf(reason, sizeof reason, "%.*s", (int)sizeof reason - 1, err->text);
-			return leat_error_set(err, status, err->code, "cannot compute \"%.40s\": %s", self->set.item[i].text, reason);
-		}
+		if (status != LEAT_OK)
+			return explain(err, status, self->set.item[i].text);
 	}
+	return LEAT_OK;
+}
+
+static enum leat_status compute_time(const struct map *self, const struct leat_record *record, int64_t *time_us, struct leat_context *ctx,
+                                     struct leat_error *err)
+{
+	struct leat_value value;
+	enum leat_status status;
+
+	if (self->time == NULL)
+		return LEAT_OK;
+	status = leat_evaluate(ctx, self->time, record, &value, err);
+	if (status != LEAT_OK)
+		return explain(err, status, "time");
+	if (value.type == LEAT_TIME || value.type == LEAT_INTEGER)
+		*time_us = value.type == LEAT_TIME ? value.as.time_us : value.as.integer;
+	else if (value.type == LEAT_NULL)
+		*time_us = LEAT_NO_TIME;
+	else
+		return leat_error_set(err, LEAT_REJECT, 0, "cannot compute \"time\": expected a time or an integer of microseconds");
 	return LEAT_OK;
 }
 
@@ -133,6 +158,7 @@ static enum leat_status process(void *self_, const struct leat_record *record, s
 {
 	const struct map *self = self_;
 	const struct leat_value *event = &record->value, *base = NULL;
+	struct leat_record result = *record;
 	struct leat_member *member;
 	enum leat_status status;
 	size_t n = 0;
@@ -148,8 +174,12 @@ static enum leat_status process(void *self_, const struct leat_record *record, s
 		n = take_others(self, event, member);
 	status = compute(self, record, member + n, ctx, err);
 	if (status == LEAT_OK)
-		leat_emit_value(ctx, 0, record, leat_map_with(ctx, base, member, n + self->set.n));
-	return status;
+		status = compute_time(self, record, &result.time_us, ctx, err);
+	if (status != LEAT_OK)
+		return status;
+	result.value = leat_map_with(ctx, base, member, n + self->set.n);
+	leat_emit(ctx, 0, &result);
+	return LEAT_OK;
 }
 
 static const struct leat_option options[] = {
@@ -157,6 +187,7 @@ static const struct leat_option options[] = {
 	LEAT_OPTION(FIELDS, struct map, remove, "remove", "Fields to take out."),
 	LEAT_OPTION(PAIRS, struct map, rename, "rename", "New names of fields, as new: old."),
 	LEAT_OPTION(EXPRESSIONS, struct map, set, "set", "Fields to compute from the event as it came."),
+	LEAT_OPTION(EXPRESSION, struct map, time, "time", "Event time from here on, computed from the event as it came.", .flags = 0),
 	{ 0 },
 };
 

@@ -225,6 +225,8 @@ enum leat_status fold_result(const struct fold *fold, const struct fold_state *s
 		memset(&out[i], 0, sizeof out[i]);
 		out[i].symbol = item->aggregate->name;
 		status = item->kind->result(item, read_cell(state, item), &out[i].value, ctx, err);
+		if (status == LEAT_OK && item->kind->store != NULL) /* it may be the table's, out of which it was loaded */
+			out[i].value = leat_copy(ctx, &out[i].value);
 	}
 	return status;
 }

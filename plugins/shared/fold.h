@@ -16,17 +16,18 @@
  *                 fold_result(&self->fold, s, m, ctx, err); leat_emit_value(..., leat_map_with(ctx, NULL, m, self->fold.n))
  *     destroy():  fold_close(&self->fold)
  *
- * A state is memory of the batch (fold_make()) and may point into what it was loaded from: it is good for one call into the plugin
- * and must be stored to be kept. States are folded and loaded without allocation as long as all functions are of fixed size:
- * count, sum, min, max, avg, var, stddev. The others are bounded (see `constant` and fold_*.c for their bounds).
+ * A state is memory of the batch (fold_make()) and may point into what it was loaded from: it is good for one call into the plugin and
+ * has to be stored to be kept. As long as all functions are of fixed size (count, sum, min, max, avg, var, stddev), states are folded,
+ * loaded and stored without an allocation but those of fold_make() and fold_store(); the others are bounded, see docs/aggregates.md.
  *
  *  F1 Nulls are skipped, count() counts records. A field that is missing is a mistake of the record and rejected by name, but for
  *     count(field), which counts the records that have it. An expression such as coalesce(field, 0) has no missing field.
  *  F2 Of nothing: count and distinct are 0, topn and collect are empty lists, all others are null.
  *  F3 Sums of integers are exact (128 bits inside); one that does not fit 64 bits at the end is rejected. Reals are added with
  *     Neumaier's compensation. No result is infinite or NaN: a record that would make it so is rejected.
- *  F4 fold_merge() is associative. Order matters only to first, last, topn (which comes first among equals) and collect: there `from` has to hold the
- *     records that arrived after those of `into`. Of reals, sum, avg, var and stddev differ by rounding when they are split in another way.
+ *  F4 fold_merge() is associative. Order matters only to first, last and topn (among equals) and to collect: for them `from` has to
+ *     hold records that arrived after those of `into`. Of reals, sum, avg, var and stddev differ by rounding when they are split
+ *     in another way.
  *  F5 After LEAT_REJECT a state is spoiled: leave it and load it again.
  */
 
@@ -64,7 +65,8 @@ void fold_merge(const struct fold *fold, struct fold_state *into, const struct f
  * count, sum and avg, or a real among the numbers of `from`. */
 bool fold_subtract(const struct fold *fold, struct fold_state *into, const struct fold_state *from);
 
-/* out[0..fold->n): the names and what they come to. LEAT_REJECT: a sum that does not fit (never right after fold_add() alone). */
+/* out[0..fold->n): the names and what they come to, in the arena of the batch. LEAT_REJECT: a sum that does not fit, which after
+ * fold_add() alone is never so. */
 enum leat_status fold_result(const struct fold *fold, const struct fold_state *state, struct leat_member *out, struct leat_context *ctx,
                              struct leat_error *err);
 

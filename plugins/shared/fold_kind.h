@@ -3,6 +3,7 @@
 #define LEAT_PLUGINS_FOLD_KIND_H
 
 #include "fold.h"
+#include "order.h"
 
 /*
  * What each function is made of. A state is one cell for each aggregate, zeroed when empty. Private to fold*.c.
@@ -75,10 +76,5 @@ unsigned char *fold_put_real(unsigned char *at, double real);
 uint64_t fold_take_count(struct fold_reader *r);
 fold_wide fold_take_wide(struct fold_reader *r);
 double fold_take_real(struct fold_reader *r);
-
-/* -1, 0, 1. Numbers exactly, also an integer with a real; numbers come before times. */
-int fold_compare(const struct leat_value *a, const struct leat_value *b);
-/* Without the source text of a real, which bytes would not keep. */
-struct leat_value fold_plain(const struct leat_value *v);
 
 #endif

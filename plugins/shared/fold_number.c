@@ -248,8 +248,8 @@ struct extreme {
 
 static void keep_extreme(struct extreme *e, const struct leat_value *v, int sign)
 {
-	if (e->value.type == LEAT_NULL || fold_compare(v, &e->value) * sign > 0)
-		e->value = fold_plain(v);
+	if (e->value.type == LEAT_NULL || order_compare(v, &e->value) * sign > 0)
+		e->value = order_plain(v);
 }
 
 static enum leat_status add_min(const struct fold_item *item, void *cell, const struct fold_input *in, struct leat_context *ctx,

@@ -216,7 +216,7 @@ static uint32_t find_rank(const struct rows *rows, uint32_t width, const struct 
 	while (from < until) {
 		uint32_t middle = from + (until - from) / 2;
 
-		if (fold_compare(&rows->value[middle * width], v) >= 0)
+		if (order_compare(&rows->value[middle * width], v) >= 0)
 			from = middle + 1;
 		else
 			until = middle;
@@ -244,7 +244,7 @@ static bool insert_entry(const struct fold_item *item, struct rows *rows, const 
 static enum leat_status add_topn(const struct fold_item *item, void *cell, const struct fold_input *in, struct leat_context *ctx,
                                  struct leat_error *err)
 {
-	struct leat_value entry[2] = { fold_plain(&in->value), in->label };
+	struct leat_value entry[2] = { order_plain(&in->value), in->label };
 
 	(void)err;
 	(void)insert_entry(item, cell, entry, ctx);

@@ -155,6 +155,43 @@ START_TEST(figures_agree_with_a_naive_computation)
 }
 END_TEST
 
+START_TEST(aggregates_run_along_with_the_events_of_their_key)
+{
+	expect_last("key: k\naggregate: {n: count(), spent: sum(v), top: \"topn(v, 2, w)\", who: distinct(w), all: \"collect(w, 2)\"}",
+	            EVENTS("{\"k\":1,\"v\":2,\"w\":\"a\"}", "{\"k\":2,\"v\":99,\"w\":\"z\"}", "{\"k\":1,\"v\":4,\"w\":\"b\"}",
+	                   "{\"k\":1,\"v\":3,\"w\":\"a\"}"),
+	            "{\"k\":1,\"v\":3,\"w\":\"a\",\"n\":3,\"spent\":9,\"top\":[{\"label\":\"b\",\"value\":4},"
+	            "{\"label\":\"a\",\"value\":3}],\"who\":2,\"all\":[\"a\",\"b\"]}");
+	expect_last("key: k\nmoment: before\naggregate: {n: count(), spent: sum(v)}", EVENTS("{\"k\":1,\"v\":2}"),
+	            "{\"k\":1,\"v\":2,\"n\":0,\"spent\":null}");
+	expect_last("key: k\nmoment: before\naggregate: {n: count(), spent: sum(v)}", EVENTS("{\"k\":1,\"v\":2}", "{\"k\":1,\"v\":5}"),
+	            "{\"k\":1,\"v\":5,\"n\":1,\"spent\":2}");
+	expect_last("key: k\nevery: 2\naggregate: {n: count(v)}", EVENTS("{\"k\":1,\"v\":2}", "{\"k\":1,\"v\":null}", "{\"k\":1,\"v\":7}"),
+	            "{\"k\":1,\"v\":null,\"n\":1}");
+}
+END_TEST
+
+START_TEST(an_event_that_aggregates_reject_leaves_them_as_they_were)
+{
+	struct leat_harness *h = leat_harness_create("aggregate", "key: k\naggregate: {n: count(), all: \"collect(w, 9)\", spent: sum(v)}");
+	const char *dead;
+
+	leat_harness_push(h, "{\"k\":1,\"v\":1,\"w\":1}");
+	leat_harness_push(h, "{\"k\":1,\"v\":\"x\",\"w\":2}");
+	leat_harness_push(h, "{\"k\":1,\"w\":3}");
+	leat_harness_push(h, "{\"k\":1,\"v\":null,\"w\":4}");
+	ck_assert_ptr_nonnull(leat_harness_pull(h, "out"));
+	ck_assert_str_eq(leat_harness_pull(h, "out"), "{\"k\":1,\"v\":null,\"w\":4,\"n\":2,\"all\":[1,4],\"spent\":1}");
+	dead = leat_harness_pull(h, "dead");
+	ck_assert_ptr_nonnull(dead);
+	ck_assert_ptr_nonnull(strstr(dead, "field \\\"v\\\" is a text, sum(v) needs a number"));
+	dead = leat_harness_pull(h, "dead");
+	ck_assert_ptr_nonnull(dead);
+	ck_assert_ptr_nonnull(strstr(dead, "field \\\"v\\\" is missing, sum(v) needs it"));
+	leat_harness_destroy(h);
+}
+END_TEST
+
 static void expect_refused(const char *options, const char *expected)
 {
 	char *text = leat_harness_refused("aggregate", options);
@@ -168,6 +205,12 @@ START_TEST(options_that_cannot_be_are_refused)
 	expect_refused("key: k\nfield: v\nfigures: {a: median}", "there is no figure \"median\", expected count, sum, min, max, mean or deviation");
 	expect_refused("key: k\nfigures: {a: mean}", "mean needs a field to be the mean of");
 	expect_refused("key: k\nfield: v\nevery: 0", "every");
+	expect_refused("key: k\nfield: v\naggregate: {a: sum(v)}", "aggregates say themselves what they are of");
+	expect_refused("key: k\naggregate: {}", "there are 0 aggregates, expected 1 to 100");
+	expect_refused("key: k\naggregate: {a: sum(v), b: med(v)}", "option \"aggregate\": there is no aggregate \"med\"");
+	expect_refused("key: k\naggregate: {a: sun(v)}", "did you mean \"sum\"?");
+	expect_refused("key: k\naggregate: sum(v)", "option \"aggregate\" must be a map of names to aggregates such as sum(amount), not \"sum(v)\"");
+	expect_refused("key: k\naggregate: {p: quantile(v, 0.5)}", "a function with a comma goes in quotes");
 }
 END_TEST
 
@@ -182,6 +225,8 @@ int main(void)
 	                                                      only_each_so_many_th_event_is_sent_on,
 	                                                      a_key_that_was_quiet_for_long_begins_anew,
 	                                                      figures_agree_with_a_naive_computation,
+	                                                      aggregates_run_along_with_the_events_of_their_key,
+	                                                      an_event_that_aggregates_reject_leaves_them_as_they_were,
 	                                                      options_that_cannot_be_are_refused,
 	                                                      NULL });
 }

@@ -74,6 +74,40 @@ START_TEST(an_event_that_cannot_be_computed_is_a_dead_letter)
 }
 END_TEST
 
+static void expect_time(const char *options, const char *event, int64_t expected_us)
+{
+	struct leat_harness *h = leat_harness_create("map", options);
+
+	ck_assert_int_eq(leat_harness_push_at(h, 7, event), LEAT_OK);
+	ck_assert_ptr_nonnull(leat_harness_pull(h, "out"));
+	ck_assert_int_eq(leat_harness_pulled_time(h), expected_us);
+	leat_harness_destroy(h);
+}
+
+START_TEST(time_is_computed_from_the_event_as_it_came)
+{
+	expect_time("select: a", "{\"a\":1}", 7);
+	expect_time("time: ends", "{\"ends\":12}", 12);
+	expect_time("select: a\ntime: time(ends, 'ms') + 1", "{\"a\":1,\"ends\":12}", 12001);
+	expect_time("set: {ends: 0}\ntime: ends", "{\"ends\":12}", 12);
+	expect_time("time: missing", "{\"ends\":12}", LEAT_NO_TIME);
+}
+END_TEST
+
+START_TEST(an_event_whose_time_is_no_time_is_a_dead_letter)
+{
+	struct leat_harness *h = leat_harness_create("map", "time: ends");
+	const char *dead;
+
+	leat_harness_push(h, "{\"ends\": \"soon\"}");
+	dead = leat_harness_pull(h, "dead");
+	ck_assert_ptr_nonnull(dead);
+	ck_assert_ptr_nonnull(strstr(dead, "cannot compute \\\"time\\\": expected a time or an integer of microseconds"));
+	ck_assert_ptr_null(leat_harness_pull(h, "out"));
+	leat_harness_destroy(h);
+}
+END_TEST
+
 static void expect_refused(const char *options, const char *expected)
 {
 	char *text = leat_harness_refused("map", options);
@@ -87,7 +121,7 @@ START_TEST(options_that_cannot_be_are_refused)
 	expect_refused("remove: user.name", "cannot remove \"user.name\", only fields at the top of the event");
 	expect_refused("rename: {a: user.name}", "cannot rename \"user.name\", only fields at the top of the event");
 	expect_refused("set: {a: 1 +}", ":9:17: error: option \"set\": expected a value, found the end");
-	expect_refused("", "map has nothing to do, expected select, remove, rename or set");
+	expect_refused("", "map has nothing to do, expected select, remove, rename, set or time");
 }
 END_TEST
 
@@ -99,6 +133,8 @@ int main(void)
 	                                                set_computes_from_the_event_as_it_came,
 	                                                numbers_that_are_not_touched_keep_every_digit,
 	                                                an_event_that_cannot_be_computed_is_a_dead_letter,
+	                                                time_is_computed_from_the_event_as_it_came,
+	                                                an_event_whose_time_is_no_time_is_a_dead_letter,
 	                                                options_that_cannot_be_are_refused,
 	                                                NULL });
 }

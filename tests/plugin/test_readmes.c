@@ -6,6 +6,18 @@
 #include "plugin/inspect.h"
 #include "unit/unit.h"
 
+static const char *const plugins[] = {
+	"aggregate", "anomaly", "dedup", "discard", "file", "filter", "flatten", "generate", "join",
+	"map", "route", "sample", "sessionize", "sort", "stdout", "template", "throttle", "topn",
+	"window", NULL,
+};
+static const char *const plugins[] = { "aggregate", "dedup",    "discard", "file",     "filter",
+	                               "flatten",   "generate", "map",     "route",    "sample",
+	                               "sessionize", "sort",    "stdout",  "template", "throttle", NULL };
+	                               "generate",  "join",     "map",      "stdout",  "template",
+	                               "window",    NULL };
+static const char *const plugins[] = { "aggregate", "dedup",    "discard", "enrich", "file",     "filter",
+	                               "generate",  "join",     "map",      "stdout",  "template", NULL };
 static const char *const plugins[] = { "aggregate", "dedup", "discard", "file", "filter", "flatten",
 	                               "generate", "join", "map", "route", "sample", "sessionize", "sort",
 	                               "stdout", "template", "throttle", "window", NULL };

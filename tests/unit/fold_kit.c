@@ -36,6 +36,12 @@ static struct leat_value make_map(struct leat_context *ctx, const struct leat_va
 	return leat_value_map_with(arena, symbols, base, member, n);
 }
 
+static struct leat_value copy_value(struct leat_context *ctx, const struct leat_value *value)
+{
+	(void)ctx;
+	return leat_value_copy(arena, value);
+}
+
 static enum leat_status evaluate(struct leat_context *ctx, const struct leat_expression *expression, const struct leat_record *record,
                                  struct leat_value *out, struct leat_error *err)
 {
@@ -51,6 +57,7 @@ static const struct leat_api api = {
 	.list = make_list,
 	.map_with = make_map,
 	.evaluate = evaluate,
+	.copy = copy_value,
 };
 
 static struct leat_context context = { &api };
