@@ -126,7 +126,7 @@ class Run:
         return False
 
     def _wait(self, pid, kill_at):
-        """What wait4 says at the end. Its peak would be that of this process before exec: the kernel's mark is looked at instead."""
+        """What wait4 says at the end, but for the peak: that would be one of this process before exec."""
         while True:
             mark = re.search(r"VmHWM:\s*(\d+)", pathlib.Path(f"/proc/{pid}/status").read_text())
             self.peak = max(self.peak, int(mark[1]) / 1024 if mark else 0)
@@ -139,15 +139,16 @@ class Run:
             time.sleep(0.005)
 
 
-def kill_within(run, workers, events, attempts=8):
-    """Two kills in the middle: the last start has read some of the events, but not all. When that is depends on the machine, so
-    first it runs without."""
+def kill_within(run, workers, events, attempts=10):
+    """Two kills in the middle: the last start has read some of the events, but not all. When that is depends on the machine and
+    what else it does, so first it runs without, and then later or earlier until it fits."""
     seconds = run.whole(workers).seconds
-    for attempt in range(attempts):
-        rng = random.Random(f"{run.query} {attempt}")
+    rng = random.Random(run.query)
+    for _ in range(attempts):
         run.whole(workers, [seconds * rng.uniform(0.3, 0.6), seconds * rng.uniform(0.2, 0.4)])
         if run.kills > 0 and 0 < run.read < events:
             return
+        seconds *= 1.3 if run.read == events else 0.7
     raise AssertionError(f"{run.query} could not be killed in the middle")
 
 

@@ -3,7 +3,7 @@
 
 #include "service/format.h"
 
-enum { PARTS = 11, GAP = 2 };
+enum { PARTS = 12, GAP = 2 };
 
 enum colour { PLAIN, BOLD, DIM, YELLOW, RED };
 
@@ -110,9 +110,15 @@ static void fill(struct line *line, const struct leat_status_view *v)
 		leat_buffer_text(text, "lag ");
 		leat_format_count(text, (double)t->lag);
 	}
-	leat_format_put(add(line, 9, t->queue > 0.9 ? YELLOW : PLAIN), "queue %.0f%%", t->queue * 100);
-	if (v->reading.p99_us >= 0) {
+	if (t->behind_us >= 0) {
 		text = add(line, 8, PLAIN);
+		leat_buffer_text(text, "watermark ");
+		leat_format_behind(text, (double)t->behind_us);
+		leat_buffer_text(text, " behind");
+	}
+	leat_format_put(add(line, 10, t->queue > 0.9 ? YELLOW : PLAIN), "queue %.0f%%", t->queue * 100);
+	if (v->reading.p99_us >= 0) {
+		text = add(line, 9, PLAIN);
 		leat_buffer_text(text, "p99 ");
 		leat_format_latency(text, v->reading.p99_us);
 	}
@@ -122,7 +128,7 @@ static void fill(struct line *line, const struct leat_status_view *v)
 	text = add(line, 6, t->dead_letters > 0 ? RED : PLAIN);
 	leat_buffer_text(text, "dead ");
 	leat_format_count(text, (double)t->dead_letters);
-	leat_format_elapsed(add(line, 10, DIM), v->elapsed_us);
+	leat_format_elapsed(add(line, 11, DIM), v->elapsed_us);
 }
 
 void leat_status_format(struct leat_buffer *out, const struct leat_status_view *view, size_t width, bool has_colours)

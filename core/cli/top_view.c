@@ -191,7 +191,7 @@ static void put_lag(struct leat_buffer *out, const struct look *look)
 static void put_behind(struct leat_buffer *out, const struct look *look)
 {
 	if (member(look->now, "event_time_lag_seconds") != NULL)
-		leat_format_latency(out, 1e6 * number(look->now, "event_time_lag_seconds"));
+		leat_format_behind(out, 1e6 * number(look->now, "event_time_lag_seconds"));
 }
 
 static void put_queue(struct leat_buffer *out, const struct look *look)

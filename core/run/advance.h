@@ -10,7 +10,9 @@
  *
  * T1  A watermark never goes back, not by a restart either.
  * T2  The mark of a shard is the least of its inputs' that are not idle. One that nothing has come through holds back, as do
- *     partitions that are not open yet.
+ *     partitions that are not open yet. When all are idle it is the most of them: where the last one to fall idle would have
+ *     left it, in whatever order they did, so that shards with the same inputs agree. A shard with timers that are still to
+ *     fire is not idle to others, as T3 would not hold for those that wait for it no more.
  * T3  A node passes a watermark on when its timers due by then have fired, and behind what they have emitted.
  * T4  A record that is late sees the watermark of all records before it: a source's batch is cut in front of it, and a packet
  *     carries the mark that was passed on before it. So what is late does not depend on how records come in batches. Timers
@@ -42,6 +44,9 @@ void leat_advance_hear(struct leat_shard *shard, struct leat_channel *channel, c
 void leat_advance_take(struct leat_shard *shard, const struct leat_packet *packet);
 
 /* ---- what is done ---- */
+
+/* What to tell those next to a node that has passed on so much. */
+struct leat_mark leat_advance_mark(const struct leat_shard *shard, int64_t passed_us);
 
 /* In a batch, when its items have run and segments are left: queues the next timers' emissions or the next segment. False: the
  * shard has to wait, or the pipeline stops. */

@@ -26,6 +26,7 @@ static inline uint64_t leat_counter_get(const leat_counter *c)
 struct leat_counters {
 	leat_counter records_in, records_out, bytes_in, bytes_out, errors, dead_letters, retries, busy_ns;
 	leat_counter watermark_us; /* a signed number */
+	leat_counter idle;         /* sources: 1 when the partition holds nothing back */
 	leat_counter late;         /* sources: behind the watermark of their partition */
 	leat_counter state_entries, state_bytes, state_fetched, state_evicted;
 };

@@ -15,10 +15,11 @@ enum { QUIET_STEP_US = 200000 };
 bool leat_merge_end(const struct leat_merge *merge, struct leat_mark *mark)
 {
 	struct leat_mark was = *mark;
+	int64_t us = merge->n > 0 ? merge->us : merge->idle_us;
 
 	mark->is_idle = merge->n == 0;
-	if (merge->n > 0 && merge->us > mark->us) /* T1 */
-		mark->us = merge->us;
+	if (us > mark->us) /* T1 */
+		mark->us = us;
 	return mark->us != was.us || mark->is_idle != was.is_idle;
 }
 

@@ -17,16 +17,19 @@ struct leat_mark {
 
 #define LEAT_MARK_NONE ((struct leat_mark){ .us = LEAT_NO_TIME })
 
-/* T2: the least of all inputs that are not idle. Begin, add each, end. */
+/* T2: the least of all inputs that are not idle, or the most of those that are. Begin, add each, end. */
 struct leat_merge {
 	int64_t us;
+	int64_t idle_us;
 	size_t n; /* not idle */
 };
 
-#define LEAT_MERGE_BEGIN ((struct leat_merge){ .us = INT64_MAX })
+#define LEAT_MERGE_BEGIN ((struct leat_merge){ .us = INT64_MAX, .idle_us = LEAT_NO_TIME })
 
 static inline void leat_merge_add(struct leat_merge *merge, const struct leat_mark *mark)
 {
+	if (mark->is_idle && mark->us > merge->idle_us)
+		merge->idle_us = mark->us;
 	if (mark->is_idle)
 		return;
 	merge->n++;
@@ -34,7 +37,7 @@ static inline void leat_merge_add(struct leat_merge *merge, const struct leat_ma
 		merge->us = mark->us;
 }
 
-/* Into what was merged before, which never goes back (T1); when all are idle it stays where it is. True: it has changed. */
+/* Into what was merged before, which never goes back (T1). True: it has changed. */
 bool leat_merge_end(const struct leat_merge *merge, struct leat_mark *mark);
 
 /* ---- a source's shard --------------------------------------------------------------------------------------------- */

@@ -10,12 +10,27 @@
 #include "run/letters.h"
 #include "run/shard.h"
 
+static void add_time(struct leat_node_figures *node, const struct leat_instance *instance)
+{
+	const struct leat_counters *c = &instance->counters;
+	int64_t us = (int64_t)leat_counter_get(&c->watermark_us);
+	bool is_idle = instance->node->role == LEAT_ROLE_SOURCE && leat_counter_get(&c->idle) != 0;
+
+	node->late += leat_counter_get(&c->late);
+	node->idle_partitions += is_idle;
+	if (is_idle || us == LEAT_NO_TIME || us == INT64_MAX)
+		return;
+	if (node->watermark_us == LEAT_NO_TIME || us < node->watermark_us)
+		node->watermark_us = us;
+}
+
 static void add_instance(struct leat_pipeline_figures *f, const struct leat_instance *instance)
 {
 	struct leat_node_figures *node = &f->node[instance->node->index];
 	const struct leat_counters *c = &instance->counters;
 	uint32_t i;
 
+	add_time(node, instance);
 	node->records_in += leat_counter_get(&c->records_in);
 	node->bytes_in += leat_counter_get(&c->bytes_in);
 	node->records_out += leat_counter_get(&c->records_out);
@@ -92,6 +107,15 @@ static void add_stall(const struct leat_pipeline *p, struct leat_pipeline_figure
 	}
 }
 
+static void add_behind(struct leat_pipeline_figures *f)
+{
+	int64_t now_us = leat_clock_now_us();
+
+	for (size_t i = 0; i < f->n_nodes; i++)
+		if (f->node[i].watermark_us != LEAT_NO_TIME)
+			f->node[i].behind_us = f->node[i].watermark_us < now_us ? now_us - f->node[i].watermark_us : 0;
+}
+
 void leat_pipeline_figures(const struct leat_pipeline *p, struct leat_pipeline_figures *out)
 {
 	struct leat_pipeline *locked = leat_pipeline_unconst(p);
@@ -116,6 +140,8 @@ void leat_pipeline_figures(const struct leat_pipeline *p, struct leat_pipeline_f
 		struct leat_node_state *state = &locked->node[i];
 
 		out->node[i].lag = -1;
+		out->node[i].watermark_us = LEAT_NO_TIME;
+		out->node[i].behind_us = -1;
 		out->node[i].is_ready = atomic_load(&state->is_ready);
 		out->node[i].letters = atomic_load(&state->n_letters);
 		out->node[i].retries = leat_counter_get(&state->retries);
@@ -133,6 +159,7 @@ void leat_pipeline_figures(const struct leat_pipeline *p, struct leat_pipeline_f
 		out->edge[p->channel[i]->edge].capacity += leat_ring_capacity(p->channel[i]->ring);
 	}
 	pthread_mutex_unlock(&locked->lock);
+	add_behind(out);
 }
 
 void leat_pipeline_figures_finish(struct leat_pipeline_figures *figures)

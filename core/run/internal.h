@@ -24,6 +24,7 @@ struct leat_node_state {
 	char trouble[LEAT_ERROR_TEXT]; /* under the lock */
 	int64_t logged_us;             /* when trouble was logged last; under the lock */
 	_Atomic bool is_ready;
+	_Atomic bool may_read;         /* sources: its partitions were opened, as far as they could be */
 	leat_counter retries, errors; /* of the supervisor's calls */
 	struct leat_dead_log dead_log;
 	bool is_away;            /* sources: partitions() or open() said "later"; supervisor only */
@@ -47,6 +48,7 @@ struct leat_pipeline {
 	struct leat_epochs *epochs;   /* NULL: at least once, and so are these: */
 	struct leat_letters *letters;
 	struct leat_replays *replays;
+	bool uses_time;               /* some operator may ask for event time */
 	_Atomic bool is_laid_out;     /* its sinks are all made: figures may look at them */
 
 	pthread_t supervisor;

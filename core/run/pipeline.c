@@ -127,6 +127,11 @@ static void take_presets(struct leat_run_options *options)
 		options->epoch_bytes = 8 << 20;
 }
 
+static bool uses_time(const struct leat_node *node)
+{
+	return node->role == LEAT_ROLE_OPERATOR && (node->plugin->op->timer != NULL || node->plugin->op->reads_watermark);
+}
+
 struct leat_pipeline *leat_pipeline_create(const struct leat_plan *plan, const struct leat_run_options *options)
 {
 	struct leat_pipeline *p = leat_allocate_zeroed(1, sizeof *p);
@@ -149,6 +154,8 @@ struct leat_pipeline *leat_pipeline_create(const struct leat_plan *plan, const s
 	p->node = leat_allocate_zeroed(p->description->n_nodes + 1, sizeof *p->node);
 	for (i = 0; i < p->description->n_nodes; i++)
 		pthread_mutex_init(&p->node[i].lock, NULL);
+	for (i = 0; i < p->description->n_nodes; i++)
+		p->uses_time = p->uses_time || uses_time(&p->description->node[i]);
 	leat_symbols_freeze(p->description->symbols);
 	return p;
 }

@@ -66,6 +66,11 @@ struct leat_node_figures {
 	uint64_t queue_bytes_limit;
 	int64_t lag;               /* sources: -1 unknown */
 	uint32_t partitions;       /* sources */
+	uint32_t idle_partitions;  /* sources: that hold no window open */
+	uint64_t late;             /* sources: events behind the watermark of their partition */
+	int64_t watermark_us;      /* sources and operators: the least of the shards' that are not idle; LEAT_NO_TIME: none yet, or
+	                            * all sources have ended */
+	int64_t behind_us;         /* what it is behind the clock; -1: unknown */
 	uint64_t letters;          /* its dead letters in the queue */
 	bool is_ready;             /* sources: open; sinks: claimed; operators: true */
 	char trouble[LEAT_ERROR_TEXT]; /* why not, or what is being retried; "" */

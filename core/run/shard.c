@@ -274,7 +274,7 @@ void leat_shard_send_barrier(struct leat_shard *shard)
 			const struct leat_route *route = &shard->route[i][k];
 
 			for (c = 0; route->edge->kind == LEAT_EDGE_EXCHANGE && c < route->n_channels; c++) {
-				route->channel[c]->sent = (struct leat_mark){ shard->instance[i]->passed_us, shard->mark.is_idle };
+				route->channel[c]->sent = leat_advance_mark(shard, shard->instance[i]->passed_us);
 				route->channel[c]->barrier.mark = route->channel[c]->sent;
 				leat_shard_send(shard, route->channel[c], &route->channel[c]->barrier); /* E9 */
 			}
@@ -286,7 +286,7 @@ static void send_records(void *opaque, struct leat_channel *channel, struct leat
 {
 	struct leat_shard *shard = opaque;
 
-	channel->sent = (struct leat_mark){ shard->sending_us, shard->mark.is_idle };
+	channel->sent = leat_advance_mark(shard, shard->sending_us);
 	packet->mark = channel->sent;
 	leat_shard_send(shard, channel, packet);
 }
@@ -522,6 +522,8 @@ static int64_t poll(struct leat_shard *shard)
 		reader->again_us = INT64_MAX;
 		return earlier(leat_reader_deadline(reader), leat_advance_wait(shard, now_us));
 	}
+	if (!atomic_load(&p->node[reader->instance->node->index].may_read))
+		return INT64_MAX;
 	if (!atomic_load(&reader->waker.is_woken) && now_us < reader->again_us)
 		return earlier(leat_reader_deadline(reader), leat_advance_wait(shard, now_us));
 	/* T2: until all sources have been asked for their partitions, nobody downstream goes by any watermark; what is late then

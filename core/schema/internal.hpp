@@ -2,7 +2,6 @@
 #ifndef LEAT_SCHEMA_INTERNAL_HPP
 #define LEAT_SCHEMA_INTERNAL_HPP
 
-#include <algorithm>
 #include <regex>
 #include <string>
 #include <unordered_map>

@@ -386,7 +386,8 @@ static enum leat_status check_reference(struct walk *w, const struct reference *
 
 	for (size_t i = 0; text != NULL; i++) {
 		/* Percent signs are for URLs with odd characters; nobody needs them here, and a pointer read two ways is none. */
-		if (text->n == 0 || text->as.text[0] != '#' || (text->n > 1 && text->as.text[1] != '/') || memchr(text->as.text, '%', text->n) != NULL)
+		if (text->n == 0 || text->as.text[0] != '#' || (text->n > 1 && text->as.text[1] != '/')
+		    || memchr(text->as.text, '%', text->n) != NULL)
 			return refuse(w, "\"$ref\": \"%.*s\" is not within the file, expected one like \"#/$defs/name\"", n, text->as.text);
 		v = follow(w, text);
 		if (v == NULL || !is_schema(w, v))

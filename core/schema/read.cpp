@@ -3,6 +3,9 @@
  * From a file to constraints: leat's JSON reads it, keywords.c refuses what is not supported, and valijson resolves the references
  * and makes the constraints. It tells what it does not like by exceptions; none leaves this file.
  */
+#ifdef __GNUC__
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized" /* gcc 12 has it wrong in <regex>, with sanitizers */
+#endif
 #include "schema/internal.hpp"
 
 #include <cerrno>

@@ -58,6 +58,14 @@ void leat_format_latency(struct leat_buffer *out, double us)
 		leat_format_put(out, "%.1f s", us / 1e6);
 }
 
+void leat_format_behind(struct leat_buffer *out, double us)
+{
+	if (us < 60e6)
+		leat_format_latency(out, us);
+	else
+		leat_format_elapsed(out, (int64_t)us);
+}
+
 void leat_format_elapsed(struct leat_buffer *out, int64_t us)
 {
 	long long s = us / 1000000;

@@ -34,6 +34,9 @@ static void put_node(struct leat_buffer *out, const struct leat_node *node, cons
 		put_text(out, "guarantee", guarantee(node));
 	if (node->role == LEAT_ROLE_SOURCE && f->lag >= 0)
 		put_number(out, "lag", (uint64_t)f->lag);
+	if (f->behind_us >= 0)
+		leat_format_put(out, ",\"watermark_us\":%lld,\"event_time_lag_seconds\":%.3f", (long long)f->watermark_us,
+		                (double)f->behind_us / 1e6);
 	put_number(out, "records_in", f->records_in);
 	put_number(out, "records_out", f->records_out);
 	put_number(out, "dead_letters", f->dead_letters);

@@ -61,6 +61,10 @@ FIGURE(node, state_evicted, f->state_evicted)
 FIGURE(node, is_ready, f->is_ready ? 1 : 0)
 FIGURE(node, lag, f->lag)
 FIGURE(node, partitions, f->partitions)
+FIGURE(node, idle_partitions, f->idle_partitions)
+FIGURE(node, late, f->late)
+FIGURE(node, watermark, f->behind_us < 0 ? -1 : (double)f->watermark_us / 1e6)
+FIGURE(node, behind, f->behind_us < 0 ? -1 : (double)f->behind_us / 1e6)
 FIGURE(node, queue_bytes, f->queue_bytes)
 FIGURE(node, queue_bytes_limit, f->queue_bytes_limit)
 FIGURE(edge, records, f->records)
@@ -124,6 +128,12 @@ static const struct node_family node_families[] = {
 	{{"leat_state_evicted_total", "counter", "Entries that left memory for the store."}, node_state_evicted, ON_OPERATOR},
 	{{"leat_source_lag_records", "gauge", "Records not read yet; absent when unknown."}, node_lag, ON_SOURCE},
 	{{"leat_source_partitions", "gauge", "Partitions of a source."}, node_partitions, ON_SOURCE},
+	{{"leat_source_idle_partitions", "gauge", "Partitions that hold no window open."}, node_idle_partitions, ON_SOURCE},
+	{{"leat_events_late_total", "counter", "Events behind the watermark of their partition."}, node_late, ON_SOURCE},
+	{{"leat_watermark_seconds", "gauge", "Event time that has passed, in seconds since 1970; absent when unknown."}, node_watermark,
+     ON_SOURCE | ON_OPERATOR},
+	{{"leat_event_time_lag_seconds", "gauge", "What the watermark is behind the clock; absent when unknown."}, node_behind,
+     ON_SOURCE | ON_OPERATOR},
 	{{"leat_sink_queue_bytes", "gauge", "Bytes that are encoded and not delivered yet."}, node_queue_bytes, ON_SINK},
 	{{"leat_sink_queue_limit_bytes", "gauge", "Bytes at which a sink's queue is full."}, node_queue_bytes_limit, ON_SINK},
 	{{NULL, NULL, NULL}, NULL, 0},

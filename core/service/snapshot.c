@@ -34,6 +34,7 @@ void leat_totals_init(struct leat_totals *totals)
 {
 	memset(totals, 0, sizeof *totals);
 	totals->lag = -1;
+	totals->behind_us = -1;
 }
 
 static void raise_fill(double *fill, double used, double limit)
@@ -56,12 +57,26 @@ static void add_node(struct leat_totals *totals, const struct leat_node *node, c
 	}
 }
 
+/* Where nobody has asked for event time it would say how old the events are, and seem to be wrong. */
+static void add_behind(struct leat_totals *totals, const struct leat_snapshot *snapshot)
+{
+	const struct leat_pipeline_figures *f = &snapshot->figures;
+	bool is_asked_for = false;
+
+	for (size_t i = 0; i < f->n_nodes; i++)
+		is_asked_for = is_asked_for || snapshot->plan->description->node[i].time.is_given;
+	for (size_t i = 0; i < f->n_nodes && is_asked_for; i++)
+		if (f->node[i].behind_us > totals->behind_us)
+			totals->behind_us = f->node[i].behind_us;
+}
+
 void leat_totals_add(struct leat_totals *totals, const struct leat_snapshot *snapshot)
 {
 	const struct leat_pipeline_figures *f = &snapshot->figures;
 
 	for (size_t i = 0; i < f->n_nodes; i++)
 		add_node(totals, &snapshot->plan->description->node[i], &f->node[i]);
+	add_behind(totals, snapshot);
 	for (size_t i = 0; i < f->n_edges; i++)
 		raise_fill(&totals->queue, (double)f->edge[i].queued, (double)f->edge[i].capacity);
 	raise_fill(&totals->queue, (double)f->in_flight_bytes, (double)f->in_flight_limit);

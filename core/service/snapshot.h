@@ -28,11 +28,12 @@ struct leat_totals {
 	uint64_t dead_letters;
 	uint64_t alerts;
 	int64_t lag;           /* over the sources that know theirs; -1 when none does */
+	int64_t behind_us;     /* the watermark furthest behind the clock, where a source has `time:`; -1: none */
 	double queue;          /* fill of the fullest bound, 0 to 1: in flight, exchanges, sinks */
 	uint64_t latency[LEAT_LATENCY_BUCKETS];
 };
 
-/* Sets ->lag to -1 and all else to zero. */
+/* Sets ->lag and ->behind_us to -1 and all else to zero. */
 void leat_totals_init(struct leat_totals *totals);
 void leat_totals_add(struct leat_totals *totals, const struct leat_snapshot *snapshot);
 /* A sink that no record but dead letters reaches. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Mean and deviation by Welford's method, sums of reals by Neumaier's, sums of integers exactly: a sum is an integer until
+ * Deviation by Welford's method, sums of reals by Neumaier's, sums of integers exactly: a sum is an integer until
  * the first real comes.
  */
 #include "figures.h"
@@ -58,17 +58,23 @@ enum leat_status figures_add(struct figures *f, const struct leat_value *v, stru
 	return LEAT_OK;
 }
 
+static double total(const struct figures *f)
+{
+	return (double)f->whole + (f->real + f->lost);
+}
+
+/* The mean comes from the sum, which is exact where that of Welford has drifted: it is only good for distances. */
 struct leat_value figures_read(const struct figures *f, int figure)
 {
 	if (figure == COUNT)
 		return leat_integer(f->count);
 	if (figure == SUM)
-		return f->has_real ? leat_real((double)f->whole + (f->real + f->lost)) : leat_integer(f->whole);
+		return f->has_real ? leat_real(total(f)) : leat_integer(f->whole);
 	if (f->count == 0 || (figure == DEVIATION && f->count == 1))
 		return leat_null();
 	if (figure == MIN)
 		return f->is_min_real ? leat_real(f->min_real) : leat_integer(f->min_integer);
 	if (figure == MAX)
 		return f->is_max_real ? leat_real(f->max_real) : leat_integer(f->max_integer);
-	return leat_real(figure == MEAN ? f->mean : sqrt(f->squares / (double)(f->count - 1)));
+	return leat_real(figure == MEAN ? total(f) / (double)f->count : sqrt(f->squares / (double)(f->count - 1)));
 }

@@ -161,6 +161,8 @@ static double find_rank(const struct sketch *s, int64_t rank)
 {
 	int64_t n = 0;
 
+	if (rank <= 0 || rank >= s->n - 1) /* known exactly */
+		return rank <= 0 ? s->min : s->max;
 	for (uint32_t i = s->negative.n; i-- > 0;)
 		if ((n += s->negative.bucket[i].count) > rank)
 			return -value_of(s->negative.bucket[i].index);

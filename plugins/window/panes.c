@@ -151,7 +151,7 @@ static enum leat_status end_window(const struct window *self, const struct leat_
 	}
 	if (status != LEAT_OK)
 		return status;
-	return row_forgive(panes_emit(self, key, end_us, true, totals, ctx, err), ctx, err);
+	return row_forgive(panes_emit(self, key, end_us, true, totals, ctx, err), key, end_us, ctx, err);
 }
 
 /* What no window needs that has not been over for `allow`. */
@@ -214,7 +214,9 @@ enum leat_status panes_early(const struct window *self, const struct leat_value 
 		if (first <= done)
 			first = assign_first_end(self, done);
 		if (first <= last)
-			status = row_forgive(sweep(self, key, first, last, false, ctx, err), ctx, err);
+			status = sweep(self, key, first, last, false, ctx, err);
+		if (status == LEAT_REJECT)
+			status = LEAT_OK; /* it is told when the window ends, if it is so then */
 		if (last > done)
 			done = last;
 	}

@@ -55,10 +55,10 @@ enum leat_status row_emit(const struct window *self, const struct row *row, cons
 	return LEAT_OK;
 }
 
-enum leat_status row_forgive(enum leat_status status, struct leat_context *ctx, struct leat_error *err)
+enum leat_status row_forgive(enum leat_status status, const struct leat_value *key, int64_t end_us, struct leat_context *ctx,
+                             struct leat_error *err)
 {
-	if (status != LEAT_REJECT)
-		return status;
-	leat_log(ctx, LEAT_WARNING, "a window is left out: %s", err->text);
-	return LEAT_OK;
+	const struct leat_timer timer = { .clock = LEAT_EVENT_TIME, .due_us = end_us, .tag = LEFT_OUT, .key = *key };
+
+	return status == LEAT_REJECT ? leat_timer_set(ctx, &timer, err) : status;
 }

@@ -176,7 +176,7 @@ static enum leat_status end_run(const struct window *self, const struct leat_val
 
 	run->has_ended = run->has_ended || ends;
 	if (ends)
-		status = row_forgive(send_row(self, key, run, false, ctx, err), ctx, err);
+		status = row_forgive(send_row(self, key, run, false, ctx, err), key, end_of(self, run), ctx, err);
 	if (is_over(self, run, now_us))
 		erase_run(key, run, ctx);
 	else if (ends)
@@ -222,7 +222,9 @@ enum leat_status sessions_early(const struct window *self, const struct leat_val
 		if (!run.is_changed || run.has_ended)
 			continue;
 		run.is_changed = false;
-		status = row_forgive(send_row(self, key, &run, false, ctx, err), ctx, err);
+		status = send_row(self, key, &run, false, ctx, err);
+		if (status == LEAT_REJECT)
+			status = LEAT_OK; /* it is told when the session ends, if it is so then */
 		put_run(key, &run, ctx);
 	}
 	return status;

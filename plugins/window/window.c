@@ -256,6 +256,9 @@ static enum leat_status timer(void *self_, const struct leat_timer *timer, struc
 {
 	const struct window *self = self_;
 
+	if (timer->tag == LEFT_OUT)
+		return leat_error_set(err, LEAT_REJECT, 0, "a total of the window that ends at %lld us does not fit, its row is left out",
+		                      (long long)timer->due_us);
 	return timer->tag == EARLY ? timer_early(self, &timer->key, ctx, err) : end_due(self, &timer->key, timer->due_us, ctx, err);
 }
 

@@ -26,7 +26,7 @@ enum kind { TUMBLING, HOPPING, CUMULATING, SLIDING, SESSIONS };
 enum emission { FINAL, UPDATES };
 enum port { OUT, LATE };
 enum table { KEYS, PANES, TAILS, BACKS, HELD, ROWS, CHANGED, RUNS };
-enum tag { DUE, EARLY }; /* of timers */
+enum tag { DUE, EARLY, LEFT_OUT }; /* of timers */
 
 enum { MAX_KEYS = 16 };
 
@@ -80,8 +80,10 @@ struct row {
 /* LEAT_REJECT: a total does not fit. */
 enum leat_status row_emit(const struct window *self, const struct row *row, const struct fold_state *totals, struct leat_context *ctx,
                           struct leat_error *err);
-/* In a timer nobody could be given back the event for that: says it and goes on. */
-enum leat_status row_forgive(enum leat_status status, struct leat_context *ctx, struct leat_error *err);
+/* A timer that came to LEAT_REJECT would be taken back, and the key's windows would never end. So the row is left out, and a timer
+ * that does nothing else makes the dead letter. */
+enum leat_status row_forgive(enum leat_status status, const struct leat_value *key, int64_t end_us, struct leat_context *ctx,
+                             struct leat_error *err);
 
 /* ---- window.c ---------------------------------------------------------------------------------------------------- */
 

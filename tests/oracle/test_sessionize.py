@@ -36,8 +36,8 @@ def microseconds(text):
 def sessions_of(rows):
     return [
         {
-            "case": row["key"][0],
-            "k": row["key"][1],
+            "case": row["case"],
+            "k": row["k"],
             "start": microseconds(row["session_start"]),
             "end": microseconds(row["session_end"]),
             "n": row["session_events"],

@@ -383,6 +383,26 @@ START_TEST(an_event_that_cannot_be_counted_is_a_dead_letter)
 }
 END_TEST
 
+START_TEST(a_total_that_does_not_fit_costs_its_row_and_no_other)
+{
+	struct leat_harness *h = create("key: k\nsize: 20s\nslide: 10s" TOTALS);
+	const char *dead;
+	char found[1024];
+
+	leat_harness_push_at(h, 5 * SECOND, "{\"k\":\"a\",\"v\":9223372036854775807}");
+	leat_harness_push_at(h, 15 * SECOND, "{\"k\":\"a\",\"v\":1}");
+	leat_harness_end(h);
+	collect(h, "out", found);
+	ck_assert_str_eq(found, "a -10-10 n=1 s=9223372036854775807; a 10-30 n=1 s=1");
+	dead = leat_harness_pull(h, "dead");
+	ck_assert_ptr_nonnull(dead);
+	ck_assert_ptr_nonnull(strstr(dead, "a total of the window that ends at 20000000 us does not fit, its row is left out"));
+	ck_assert_ptr_null(leat_harness_pull(h, "dead"));
+	ck_assert_uint_eq(leat_harness_state_entries(h), 0);
+	leat_harness_destroy(h);
+}
+END_TEST
+
 START_TEST(what_is_null_is_not_added)
 {
 	struct leat_harness *h = create("key: k\nsize: 10s" TOTALS);
@@ -436,6 +456,7 @@ int main(void)
 		early_rows_are_sent_at_most_so_often_and_only_when_something_changed,
 		rows_come_in_order_of_the_windows_ends,
 		an_event_that_cannot_be_counted_is_a_dead_letter,
+		a_total_that_does_not_fit_costs_its_row_and_no_other,
 		what_is_null_is_not_added,
 		windows_that_make_no_sense_are_refused,
 		NULL,

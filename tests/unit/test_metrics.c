@@ -85,6 +85,28 @@ START_TEST(figures_stand_only_where_they_mean_something)
 }
 END_TEST
 
+START_TEST(watermarks_are_there_where_they_are_known)
+{
+	struct sample s;
+	char *text;
+
+	sample_init(&s);
+	s.node_figures[0].watermark_us = INT64_C(1600000000500000);
+	s.node_figures[0].behind_us = 2500000;
+	s.node_figures[0].late = 3;
+	s.node_figures[0].idle_partitions = 1;
+	s.node_figures[1].behind_us = -1;
+	text = render(&s.snapshot, 1);
+	ck_assert_uint_eq(count(text, "leat_watermark_seconds{"), 1);
+	ck_assert_uint_eq(count(text, "leat_event_time_lag_seconds{"), 1);
+	ck_assert_ptr_nonnull(strstr(text, "} 1600000000.5\n"));
+	ck_assert_ptr_nonnull(strstr(text, "} 2.5\n"));
+	ck_assert_uint_eq(count(text, "leat_events_late_total{"), 1);
+	ck_assert_uint_eq(count(text, "leat_source_idle_partitions{"), 1);
+	free(text);
+}
+END_TEST
+
 START_TEST(latency_buckets_are_cumulative_and_agree_with_the_count)
 {
 	struct sample s;
@@ -177,6 +199,7 @@ int main(void)
 		nodes_and_edges_have_series_with_their_labels,
 		quotes_backslashes_and_newlines_in_names_are_escaped,
 		figures_stand_only_where_they_mean_something,
+		watermarks_are_there_where_they_are_known,
 		latency_buckets_are_cumulative_and_agree_with_the_count,
 		a_family_is_told_once_however_many_pipelines_there_are,
 		exactly_one_state_is_one,

@@ -10,7 +10,7 @@ static struct leat_status_view view(void)
 	return (struct leat_status_view){
 		.name = "payments",
 		.elapsed_us = 12000000,
-		.reading = {.in_per_s = 15000, .out_per_s = 14900, .p99_us = 12000, .totals = {.lag = 120, .queue = 0.03, .alerts = 7}},
+		.reading = {.in_per_s = 15000, .out_per_s = 14900, .p99_us = 12000, .totals = {.lag = 120, .behind_us = -1, .queue = 0.03, .alerts = 7}},
 	};
 }
 
@@ -77,6 +77,18 @@ START_TEST(unknown_lag_and_latency_are_left_out)
 	v.reading.totals.lag = -1;
 	v.reading.p99_us = -1;
 	ck_assert_str_eq(format(&v, 120, false), "payments  15.0k in/s  14.9k out/s  queue 3%  alerts 7  dead 0  12s");
+}
+END_TEST
+
+START_TEST(where_event_time_is_used_it_says_how_far_that_is_behind)
+{
+	struct leat_status_view v = view();
+
+	v.reading.totals.behind_us = 2140000;
+	ck_assert_str_eq(format(&v, 120, false), "payments  15.0k in/s  14.9k out/s  lag 120  watermark 2.1 s behind  queue 3%  p99 12 ms  "
+	                                         "alerts 7  dead 0  12s");
+	v.reading.totals.behind_us = INT64_C(185000000);
+	ck_assert_ptr_nonnull(strstr(format(&v, 120, false), "  watermark 3m05s behind  "));
 }
 END_TEST
 
@@ -223,6 +235,7 @@ int main(void)
 		the_line_never_is_wider_than_the_terminal,
 		colours_take_no_columns_and_show_what_is_wrong,
 		unknown_lag_and_latency_are_left_out,
+		where_event_time_is_used_it_says_how_far_that_is_behind,
 		names_beyond_ascii_are_cut_between_characters,
 		a_node_that_is_not_ready_is_named,
 		several_pipelines_show_the_state_that_says_most,

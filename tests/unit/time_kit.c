@@ -266,7 +266,7 @@ static enum leat_status behind_process(void *self, const struct leat_record *rec
 	return LEAT_OK;
 }
 
-static const struct leat_operator_ops behind_ops = { .size = sizeof behind_ops, .process = behind_process };
+static const struct leat_operator_ops behind_ops = { .size = sizeof behind_ops, .process = behind_process, .reads_watermark = true };
 
 static const struct leat_plugin behind = {
 	.magic = LEAT_MAGIC, .abi = LEAT_ABI, .size = sizeof(struct leat_plugin), .layout = LEAT_LAYOUT,
