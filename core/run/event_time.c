@@ -16,7 +16,6 @@ enum { QUIET_STEP_US = 200000 };
 bool leat_merge_end(const struct leat_merge *merge, struct leat_mark *mark)
 {
 	struct leat_mark was = *mark;
-	int64_t us = merge->n > 0 ? merge->us : merge->idle_us;
 
 	int64_t us = merge->n > 0 ? merge->least_us : merge->most_us;
 

@@ -9,7 +9,6 @@
 #include "base/memory.h"
 #include "data/json.h"
 #include "data/path.h"
-#include "run/advance.h"
 #include "run/event_time.h"
 #include "unit/time_kit.h"
 #include "unit/unit.h"
@@ -448,7 +447,6 @@ int main(void)
 {
 	return leat_test_main("event_time", (const TTest *[]){
 		the_mark_of_many_inputs_is_the_least_of_those_that_are_not_idle,
-		a_shard_with_timers_to_fire_is_idle_to_nobody,
 		a_watermark_is_the_largest_time_less_the_disorder,
 		a_batch_is_cut_before_what_its_own_records_make_late,
 		a_partition_that_says_nothing_is_idle_until_it_speaks,
