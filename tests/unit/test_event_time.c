@@ -268,7 +268,7 @@ static void run_to_end(const char *yaml, uint32_t workers, bool is_ordered)
 /* All of it is on time, whichever partition is read first. */
 START_TEST(panes_of_many_partitions_have_all_their_records)
 {
-	char *yaml = pipeline("partitions: 3, count: 8000, per_poll: 70, jitter: 15ms", ", disorder: 15ms",
+	char *yaml = pipeline("partitions: 3, count: 8000, per_poll: 70, jitter: 15ms, slow: 30", ", disorder: 15ms",
 	                      "panes: {type: panes, input: in, key: k, shards: 5, stumble_every: 400}", "panes");
 
 	make_folder();
@@ -340,12 +340,12 @@ END_TEST
 
 START_TEST(what_was_late_is_late_after_a_restart)
 {
-	char *yaml = pipeline("count: 6000, per_poll: 5, jitter: 9ms, late_every: 13", ", disorder: 4ms",
+	char *yaml = pipeline("count: 6000, per_poll: 5, jitter: 9ms, late_every: 2", ", disorder: 4ms",
 	                      "panes: {type: panes, input: in, key: k, shards: 4}", "panes");
 
 	make_folder();
 	end_anywhere(yaml, 5600, false);
-	time_kit_expect(6000, 9000, 13, 4000, 1);
+	time_kit_expect(6000, 9000, 2, 4000, 1);
 	free(yaml);
 	remove_folder();
 }
