@@ -282,13 +282,16 @@ enum leat_status leat_instance_run(struct leat_item *item, struct leat_error *er
 enum leat_status leat_instance_timer(struct leat_instance *instance, const struct leat_timer *timer, struct leat_error *err)
 {
 	const struct leat_operator_ops *op = instance->node->plugin->op;
+	struct leat_timer due = *timer;
 	enum leat_status status;
 
 	if (op->timer == NULL)
 		return LEAT_OK;
+	/* As long as a record's: it may be emitted, and other timers fire before that is taken. */
+	due.key = leat_value_copy(instance->arena, &timer->key);
 	leat_error_clear(err);
 	leat_instance_begin(instance);
-	status = op->timer(instance->self, timer, &instance->context, err);
+	status = op->timer(instance->self, &due, &instance->context, err);
 	return settle(instance, status, NULL, "timer", err);
 }
 
