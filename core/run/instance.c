@@ -282,16 +282,13 @@ enum leat_status leat_instance_run(struct leat_item *item, struct leat_error *er
 enum leat_status leat_instance_timer(struct leat_instance *instance, const struct leat_timer *timer, struct leat_error *err)
 {
 	const struct leat_operator_ops *op = instance->node->plugin->op;
-	struct leat_timer due = *timer;
 	enum leat_status status;
 
 	if (op->timer == NULL)
 		return LEAT_OK;
-	/* As long as a record's: it may be emitted, and other timers fire before that is taken. */
-	due.key = leat_value_copy(instance->arena, &timer->key);
 	leat_error_clear(err);
 	leat_instance_begin(instance);
-	status = op->timer(instance->self, &due, &instance->context, err);
+	status = op->timer(instance->self, timer, &instance->context, err);
 	return settle(instance, status, NULL, "timer", err);
 }
 
@@ -303,6 +300,8 @@ enum leat_status leat_instance_fire(struct leat_instance *instance, enum leat_cl
 
 	while (*left > 0 && status == LEAT_OK && leat_timers_pop(instance->timers, clock, until_us, &timer)) {
 		(*left)--;
+		/* What is emitted outlives the timer, and may have its key in it. */
+		timer.key = leat_value_copy(instance->arena, &timer.key);
 		status = leat_instance_timer(instance, &timer, err);
 	}
 	if ((status == LEAT_RETRY || status == LEAT_UNKNOWN) && !LEAT_BUG("timer-lost-on-retry")) {

@@ -39,7 +39,7 @@ enum leat_clock { LEAT_EVENT_TIME = 0, LEAT_PROCESSING_TIME = 1 };
 
 #define LEAT_NO_PORT UINT32_MAX
 
-/* A due timer. `key` and `tag` are what leat_timer_set() was given; the key may be emitted. */
+/* A due timer. `key` and `tag` are what leat_timer_set() was given; the key is good as long as the batch. */
 struct leat_timer {
 	enum leat_clock clock;
 	int64_t due_us;
@@ -212,7 +212,7 @@ static inline struct leat_value leat_map_with(struct leat_context *ctx, const st
 	return ctx->api->map_with(ctx, base, member, n);
 }
 
-/* A deep copy in the arena, source texts included: for what comes from a table and is emitted. */
+/* A deep copy in the arena, source texts included: for what comes from a table or a timer and is emitted. */
 static inline struct leat_value leat_copy(struct leat_context *ctx, const struct leat_value *value)
 {
 	return ctx->api->copy(ctx, value);
