@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "run/advance.h"
 
+#include <stdlib.h>
+
 #include "base/clock.h"
 #include "base/memory.h"
 #include "run/epoch.h"
@@ -168,15 +170,33 @@ void leat_advance_hold(struct leat_shard *shard, int64_t now_us)
 	atomic_store_explicit(heard_us(shard), now_us, memory_order_relaxed);
 }
 
+/* All partitions of the sources that feed the shard, over however many nodes. Else there may be some of which nobody has heard. */
+static bool sources_are_open(const struct leat_shard *shard)
+{
+	const struct leat_description *d = shard->pipeline->description;
+	bool *is_open = leat_allocate_zeroed(d->n_nodes, sizeof *is_open), is;
+
+	for (uint32_t i = 0; i < d->n_nodes; i++) {
+		const struct leat_node *node = &d->node[d->order[i]];
+
+		is_open[node->index] = atomic_load(&shard->pipeline->node[node->index].is_ready) || node->role == LEAT_ROLE_SINK;
+		for (size_t k = 0; k < node->n_inputs; k++)
+			is_open[node->index] = is_open[node->index] && is_open[node->input[k].node];
+	}
+	is = is_open[shard->instance[0]->node->index];
+	free(is_open);
+	return is;
+}
+
 /* T2 */
 static void merge(struct leat_shard *shard)
 {
 	struct leat_merge merged = LEAT_MERGE_BEGIN;
 	struct leat_mark mark = shard->mark;
 
-	/* There may be partitions of which nobody has heard. */
-	if (leat_pipeline_state(shard->pipeline) == LEAT_RUN_STARTING)
+	if (!shard->is_open && !sources_are_open(shard))
 		return;
+	shard->is_open = true;
 	shard->is_merge_due = false;
 	for (size_t i = 0; i < shard->n_inputs; i++)
 		leat_merge_add(&merged, &shard->input[i]->mark);

@@ -24,6 +24,7 @@ struct leat_node_state {
 	char trouble[LEAT_ERROR_TEXT]; /* under the lock */
 	int64_t logged_us;             /* when trouble was logged last; under the lock */
 	_Atomic bool is_ready;
+	_Atomic bool may_read;         /* sources: its partitions were opened, as far as they could be */
 	leat_counter retries, errors; /* of the supervisor's calls */
 	struct leat_dead_log dead_log;
 	bool is_away;            /* sources: partitions() or open() said "later"; supervisor only */

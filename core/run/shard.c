@@ -522,6 +522,8 @@ static int64_t poll(struct leat_shard *shard)
 		reader->again_us = INT64_MAX;
 		return earlier(leat_reader_deadline(reader), leat_advance_wait(shard, now_us));
 	}
+	if (!atomic_load(&p->node[reader->instance->node->index].may_read))
+		return INT64_MAX;
 	if (!atomic_load(&reader->waker.is_woken) && now_us < reader->again_us)
 		return earlier(leat_reader_deadline(reader), leat_advance_wait(shard, now_us));
 	/* T2: until all sources have been asked for their partitions, nobody downstream goes by any watermark; what is late then

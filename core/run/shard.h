@@ -90,6 +90,7 @@ struct leat_shard {
 
 	/* event time, see advance.h */
 	struct leat_mark mark;    /* of what has come in */
+	bool is_open;             /* all partitions that feed it are */
 	int64_t *input_us;        /* by position: the same of each node, while marks are passed on */
 	struct leat_segment *segment; /* what is left of the batch: segment[next_segment..n) */
 	size_t n_segments, next_segment, segment_capacity;

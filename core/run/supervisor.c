@@ -34,8 +34,6 @@ static void set_state(struct leat_pipeline *p, enum leat_run_state state)
 	atomic_store(&p->state, state);
 	pthread_cond_broadcast(&p->changed);
 	pthread_mutex_unlock(&p->lock);
-	for (uint32_t i = 0; state == LEAT_RUN_RUNNING && i < p->n_workers; i++) /* T2 */
-		leat_worker_wake(&p->worker[i]);
 }
 
 static bool is_over(const struct leat_pipeline *p)
@@ -84,6 +82,18 @@ static enum leat_status open_partition(struct leat_pipeline *p, const struct lea
 	return leat_pipeline_add_shard(p, stage, (uint32_t)partition, reader, err);
 }
 
+/* T2: once all is open that can be. Before, the first partition would say how far event time has come in all of them. */
+static void let_read(struct leat_pipeline *p, struct leat_node_state *state, bool is_ready)
+{
+	bool is_news = !atomic_load(&state->may_read) || (is_ready && !atomic_load(&state->is_ready));
+
+	if (is_ready)
+		atomic_store(&state->is_ready, true);
+	atomic_store(&state->may_read, true);
+	for (uint32_t i = 0; is_news && i < p->n_workers; i++)
+		leat_worker_wake(&p->worker[i]);
+}
+
 /* Asks a source for its partitions and opens the new ones. */
 static enum leat_status discover(struct leat_pipeline *p, const struct leat_node *node, struct leat_error *err)
 {
@@ -110,8 +120,8 @@ static enum leat_status discover(struct leat_pipeline *p, const struct leat_node
 			*err = reason;
 		}
 	}
-	if (status == LEAT_OK && !is_over(p))
-		atomic_store(&state->is_ready, true);
+	if (!is_over(p))
+		let_read(p, state, status == LEAT_OK);
 	leat_setup_finish(&setup);
 	return status;
 }
