@@ -283,7 +283,6 @@ static void work(struct leat_pipeline *p)
 		else
 			rest(p, p->replays != NULL && discover_us - now_us > LEAT_REPLAYS_LOOK_US ? LEAT_REPLAYS_LOOK_US : discover_us - now_us);
 		leat_replays_step(p->replays);
-		atomic_store(&p->has_looked, true);
 		if (leat_pipeline_state(p) == LEAT_RUN_STARTING && !is_over(p) && all_ready(p, LEAT_ROLE_SOURCE))
 			set_state(p, LEAT_RUN_RUNNING);
 		sources_ended = all_sources_ended(p) && leat_replays_are_done(p->replays);
