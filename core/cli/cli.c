@@ -10,8 +10,8 @@
 #include "cli/arguments.h"
 
 const struct leat_verb *const leat_verbs[] = {
-	&leat_verb_run, &leat_verb_check, &leat_verb_inspect, &leat_verb_graph, &leat_verb_top, &leat_verb_plan, &leat_verb_state, &leat_verb_dlq,
-	&leat_verb_verify, &leat_verb_help, &leat_verb_version, NULL,
+	&leat_verb_run, &leat_verb_check, &leat_verb_test, &leat_verb_inspect, &leat_verb_graph, &leat_verb_top, &leat_verb_plan,
+	&leat_verb_state, &leat_verb_dlq, &leat_verb_verify, &leat_verb_test_plugin, &leat_verb_help, &leat_verb_version, NULL,
 };
 
 const struct leat_verb *leat_verb_find(const char *name)

@@ -29,6 +29,8 @@ extern const struct leat_verb leat_verb_dlq;
 extern const struct leat_verb leat_verb_verify;
 extern const struct leat_verb leat_verb_plan;
 extern const struct leat_verb leat_verb_top;
+extern const struct leat_verb leat_verb_test;
+extern const struct leat_verb leat_verb_test_plugin;
 extern const struct leat_verb leat_verb_help;
 extern const struct leat_verb leat_verb_version;
 extern const struct leat_verb *const leat_verbs[]; /* NULL at the end */

@@ -14,11 +14,17 @@ static void add(struct leat_files *files, char *path)
 	files->path[files->n++] = path;
 }
 
+static bool ends_with(const char *name, const char *end)
+{
+	size_t n = strlen(name), end_n = strlen(end);
+
+	return n > end_n && strcmp(name + n - end_n, end) == 0;
+}
+
+/* Beside a pipeline lie its tests. */
 static int is_pipeline_file(const struct dirent *entry)
 {
-	size_t n = strlen(entry->d_name);
-
-	return entry->d_name[0] != '.' && n > 5 && strcmp(entry->d_name + n - 5, ".yaml") == 0;
+	return entry->d_name[0] != '.' && ends_with(entry->d_name, ".yaml") && !ends_with(entry->d_name, ".test.yaml");
 }
 
 static int compare(const struct dirent **a, const struct dirent **b)

@@ -10,7 +10,7 @@ struct leat_files {
 	char **path;
 };
 
-/* Adds `path`, or when it is a folder its *.yaml files, sorted by name, without hidden ones. */
+/* Adds `path`, or when it is a folder its *.yaml files, sorted by name, without hidden ones and *.test.yaml. */
 enum leat_status leat_files_add(struct leat_files *files, const char *path, struct leat_error *err);
 void leat_files_finish(struct leat_files *files);
 

@@ -5,6 +5,7 @@
 #include "cli/cli.h"
 #include "lua/lua_plugin.h"
 #include "run/json_codec.h"
+#include "schema/schema_plugin.h"
 
 struct leat_registry *leat_cli_registry(const char *plugin_path)
 {
@@ -19,6 +20,7 @@ struct leat_registry *leat_cli_registry(const char *plugin_path)
 		plugin_path = LEAT_PLUGINDIR;
 	leat_registry_add(registry, &leat_json_plugin);
 	leat_registry_add(registry, &leat_lua_plugin);
+	leat_registry_add(registry, &leat_schema_plugin);
 	n_builtin = leat_registry_loaded(registry, &loaded);
 	leat_registry_load_folders(registry, plugin_path);
 	/* Else a wrong path shows only as one unknown plugin after the other. */

@@ -143,6 +143,11 @@ leat_symbol leat_symbols_find(const struct leat_symbols *symbols, const char *na
 	return find_slot(symbols, hash_name(name, n), name, n)->symbol;
 }
 
+leat_symbol leat_symbols_last(const struct leat_symbols *symbols)
+{
+	return (leat_symbol)(symbols->n - 1);
+}
+
 const char *leat_symbols_name(const struct leat_symbols *symbols, leat_symbol symbol, size_t *n)
 {
 	leat_check(symbol != LEAT_NO_SYMBOL && symbol < symbols->n);

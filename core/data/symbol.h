@@ -22,6 +22,8 @@ leat_symbol leat_symbols_intern(struct leat_symbols *symbols, const char *name, 
 void leat_symbols_freeze(struct leat_symbols *symbols);
 /* LEAT_NO_SYMBOL when it is not there. Fast: called for every member of every decoded map. */
 leat_symbol leat_symbols_find(const struct leat_symbols *symbols, const char *name, size_t n);
+/* The one that was interned last; LEAT_NO_SYMBOL: none. */
+leat_symbol leat_symbols_last(const struct leat_symbols *symbols);
 /* Terminated, as long as the table lives. */
 const char *leat_symbols_name(const struct leat_symbols *symbols, leat_symbol symbol, size_t *n);
 

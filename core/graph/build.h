@@ -35,7 +35,7 @@ void leat_build_order(struct leat_build *b);
 
 /* Parts of configure: `time:` and `schema:` of a source. */
 void leat_build_time(struct leat_build *b, struct leat_node *node, const struct leat_setting *time);
-void leat_build_check_schema(struct leat_build *b, const char *path, const struct leat_setting *schema);
+void leat_build_schema(struct leat_build *b, struct leat_node *node, const char *path, const struct leat_setting *schema);
 
 /* The node of that name, NULL when there is none. */
 struct leat_node *leat_build_find(const struct leat_build *b, const char *name, size_t n);

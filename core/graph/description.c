@@ -9,10 +9,13 @@
 #include "graph/file.h"
 #include "plugin/options.h"
 #include "plugin/setup.h"
+#include "schema/schema.h"
 
 /* A pipeline file to a checked description: the top level of the file, and the steps in their order (build.h). */
 
-static const char *const top_names[] = { "pipeline", "delivery", "epoch", "dead_letters", "sources", "operators", "sinks", NULL };
+static const char *const top_names[] = { "pipeline", "delivery", "epoch", "dead_letters", "sources", "operators", "sinks",
+	                                   "tests", /* for `leat test` alone */
+	                                   NULL };
 static const char bad_name[] = "name \"%s\" cannot be used; a name is made of a-z, 0-9 and _ and begins with no digit";
 static const char *const section_names[] = { "sources", "operators", "sinks" }; /* by role */
 
@@ -235,13 +238,11 @@ static struct leat_description *create_description(const char *path)
 	return d;
 }
 
-struct leat_description *leat_description_read(const struct leat_registry *registry, const char *path,
-                                               const struct leat_description_options *options, struct leat_report *report)
+static struct leat_description *make(struct leat_description *d, const struct leat_registry *registry, const struct leat_setting *root,
+                                     const struct leat_description_options *options, size_t before, struct leat_report *report)
 {
-	size_t before = leat_report_errors(report), i;
-	struct leat_description *d = create_description(path);
 	struct leat_build b = { .description = d, .registry = registry, .report = report };
-	const struct leat_setting *root = leat_file_read(d->arena, path, report);
+	size_t i;
 
 	if (root != NULL && root->kind != LEAT_SETTING_MAP) {
 		leat_report_error(report, root->place, "a pipeline file must be a map that begins with \"pipeline: <name>\"");
@@ -265,6 +266,21 @@ struct leat_description *leat_description_read(const struct leat_registry *regis
 		return d;
 	leat_description_destroy(d);
 	return NULL;
+}
+
+struct leat_description *leat_description_read(const struct leat_registry *registry, const char *path,
+                                               const struct leat_description_options *options, struct leat_report *report)
+{
+	size_t before = leat_report_errors(report);
+	struct leat_description *d = create_description(path);
+
+	return make(d, registry, leat_file_read(d->arena, path, report), options, before, report);
+}
+
+struct leat_description *leat_description_make(const struct leat_registry *registry, const char *path, const struct leat_setting *root,
+                                               struct leat_report *report)
+{
+	return make(create_description(path), registry, root, NULL, leat_report_errors(report), report);
 }
 
 bool leat_description_check(const struct leat_description *description, struct leat_report *report,
@@ -317,6 +333,8 @@ void leat_description_destroy(struct leat_description *description)
 	for (i = 0; i < description->n_nodes; i++)
 		if (description->node[i].prototype != NULL)
 			leat_plugin_destroy(description->node[i].plugin, description->node[i].role, description->node[i].prototype);
+	for (i = 0; i < description->n_nodes; i++)
+		leat_schema_destroy(description->node[i].schema);
 	leat_symbols_destroy(description->symbols);
 	leat_arena_unref(description->arena);
 }

@@ -58,7 +58,7 @@ struct leat_node {
 	uint32_t n_shards;          /* keyed operators: `shards:`, 8 by default, 1..1024; else 0 */
 	int64_t max_bytes;          /* sources: `max_bytes:` of one event, 1MiB by default; more is a dead letter */
 	struct leat_time_spec time; /* sources */
-	const char *schema;         /* sources: path of a schema, or NULL */
+	struct leat_schema *schema; /* sources: what their events have to meet, or NULL */
 	enum leat_guarantee guarantee; /* sinks: what it gives here, at most what the pipeline asks for */
 	bool is_implicit;           /* the sink that the host adds for dead letters that no one reads */
 };
@@ -94,6 +94,9 @@ struct leat_description_options {
  */
 struct leat_description *leat_description_read(const struct leat_registry *registry, const char *path,
                                                const struct leat_description_options *options, struct leat_report *report);
+/* The same of what was read already; `root` lives longer. `path` stands for the file: relative paths start at its folder. */
+struct leat_description *leat_description_make(const struct leat_registry *registry, const char *path, const struct leat_setting *root,
+                                               struct leat_report *report);
 /* Calls check() of every plugin in turn, which connects. False: something was reported. `progress` (may be NULL) is called
  * with each node's name and NULL or the reason. */
 bool leat_description_check(const struct leat_description *description, struct leat_report *report,

@@ -270,14 +270,13 @@ static void read_keys(struct leat_build *b, struct leat_node *node, bool has_for
 		return;
 	node->guarantee = host.delivery == 0 ? LEAT_TRANSACTIONAL : LEAT_AT_LEAST_ONCE;
 	node->max_bytes = host.max_bytes;
-	node->schema = host.schema;
 	node->n_keys = host.key.n;
 	node->key = host.key.item;
 	if (node->n_named > 0 && !read_named_keys(b, node, &host.key, fill))
 		return;
 	node->n_shards = node->n_keys > 0 ? (uint32_t)host.shards : 0;
-	if (node->schema != NULL && schema != NULL)
-		leat_build_check_schema(b, node->schema, schema);
+	if (host.schema != NULL && schema != NULL)
+		leat_build_schema(b, node, host.schema, schema);
 	if (node->role == LEAT_ROLE_OPERATOR && shards != NULL && node->n_keys == 0)
 		leat_report_error(b->report, shards->name_place, "operator \"%s\" has shards but no key to spread events by", node->name);
 }

@@ -1,17 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <errno.h>
-#include <leat/codec.h>
-#include <stdio.h>
-#include <string.h>
-
-#include "base/memory.h"
-#include "data/json.h"
 #include "graph/build.h"
 #include "plugin/options.h"
+#include "schema/schema.h"
 
 /* `time:` and `schema:` of a source, read and checked here; their work is done by the runtime. */
-
-enum { SCHEMA_BYTES = 1024 * 1024 };
 
 /* The presets below, for a source without `time:`. */
 static const int64_t IDLE_US = INT64_C(60) * 1000000, FUTURE_US = INT64_C(86400) * 1000000;
@@ -79,44 +71,10 @@ void leat_build_time(struct leat_build *b, struct leat_node *node, const struct 
 	node->time.is_given = true;
 }
 
-/* The file's bytes with the padding that the decoder wants, NULL with errno set. */
-static char *read_schema(struct leat_arena *arena, const char *path, size_t *n)
+void leat_build_schema(struct leat_build *b, struct leat_node *node, const char *path, const struct leat_setting *schema)
 {
-	FILE *file = fopen(path, "re");
-	char *bytes;
-
-	if (file == NULL)
-		return NULL;
-	bytes = leat_arena_allocate(arena, SCHEMA_BYTES + 1 + LEAT_CODEC_PADDING);
-	memset(bytes, 0, SCHEMA_BYTES + 1 + LEAT_CODEC_PADDING);
-	*n = fread(bytes, 1, SCHEMA_BYTES + 1, file);
-	if (ferror(file))
-		bytes = NULL;
-	else if (*n > SCHEMA_BYTES) {
-		errno = EFBIG;
-		bytes = NULL;
-	}
-	(void)fclose(file);
-	return bytes;
-}
-
-void leat_build_check_schema(struct leat_build *b, const char *path, const struct leat_setting *schema)
-{
-	struct leat_arena *arena = leat_arena_create();
-	struct leat_symbols *symbols = leat_symbols_create();
-	struct leat_json *json = leat_json_create(symbols);
 	struct leat_error err = { 0 };
-	struct leat_value value;
-	size_t n = 0;
-	const char *bytes = read_schema(arena, path, &n);
 
-	if (bytes == NULL)
-		leat_report_error(b->report, schema->place, "could not read schema \"%s\": %s", schema->text, strerror(errno));
-	else if (leat_json_decode(json, arena, bytes, n, &value, &err) != LEAT_OK)
-		leat_report_error(b->report, schema->place, "schema \"%s\" is not JSON: %s", schema->text, err.text);
-	else if (value.type != LEAT_MAP)
-		leat_report_error(b->report, schema->place, "schema \"%s\" must be a JSON object", schema->text);
-	leat_json_destroy(json);
-	leat_symbols_destroy(symbols);
-	leat_arena_unref(arena);
+	if (leat_schema_read(path, schema->text, &node->schema, &err) != LEAT_OK)
+		leat_report_error(b->report, schema->place, "%s", err.text);
 }

@@ -418,6 +418,7 @@ void leat_inspect_schema(const struct leat_registry *registry, FILE *out)
 	write_section(&w, registry, "sources");
 	write_section(&w, registry, "operators");
 	write_section(&w, registry, "sinks");
+	leat_json_writer_raw(&w, "tests", "{\"type\": \"array\", \"items\": {\"type\": \"object\"}}");
 	leat_json_writer_close(&w, '}');
 	leat_json_writer_raw(&w, "required", "[\"pipeline\", \"sources\"]");
 	leat_json_writer_bool(&w, "additionalProperties", false);

@@ -15,6 +15,7 @@
 #include "run/event_time.h"
 #include "run/instance.h"
 #include "run/shard.h"
+#include "schema/schema.h"
 
 /* Fixed entries are no larger (see state.h). */
 enum { LARGEST_ENTRY = 64 << 10 };
@@ -381,6 +382,19 @@ static enum leat_status decode(struct leat_instance *instance, const struct leat
 	                                  &instance->context, err);
 }
 
+/* `schema:` and `time:` of a source: what a record has to meet that could be decoded. */
+static enum leat_status judge(const struct leat_instance *instance, struct leat_record *record, struct leat_error *err)
+{
+	const struct leat_node *node = instance->node;
+	enum leat_status status = LEAT_OK;
+
+	if (node->schema != NULL)
+		status = leat_schema_judge(node->schema, &record->value, err);
+	if (status == LEAT_OK && node->time.is_given)
+		status = leat_time_of(&node->time, record, err);
+	return status;
+}
+
 /* `record` has all but its value. */
 static void take_message(struct leat_instance *instance, struct leat_record *record, const struct leat_message *message)
 {
@@ -390,8 +404,8 @@ static void take_message(struct leat_instance *instance, struct leat_record *rec
 
 	leat_error_clear(&err);
 	status = decode(instance, message, &record->value, &err);
-	if (status == LEAT_OK && instance->node->time.is_given)
-		status = leat_time_of(&instance->node->time, record, &err);
+	if (status == LEAT_OK)
+		status = judge(instance, record, &err);
 	if (status == LEAT_OK) {
 		leat_instance_emit(instance, 0, record);
 		return;
@@ -408,7 +422,7 @@ static void take_record(struct leat_instance *instance, struct leat_record *reco
 	struct leat_error err;
 
 	leat_error_clear(&err);
-	if (!instance->node->time.is_given || leat_time_of(&instance->node->time, record, &err) == LEAT_OK)
+	if (judge(instance, record, &err) == LEAT_OK)
 		leat_instance_emit(instance, 0, record);
 	else
 		leat_instance_bury(instance, record, &record->value, &err);

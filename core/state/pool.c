@@ -37,7 +37,8 @@ uint32_t leat_pool_take(struct leat_pool *pool)
 	}
 	number = pool->n_used;
 	leat_check(number != UINT32_MAX);
-	if ((number >> pool->shift) == pool->n_blocks) {
+	/* Where a block has one item only, the first is that of number 0, which is never handed out. */
+	while ((number >> pool->shift) >= pool->n_blocks) {
 		pool->block = leat_grow(pool->block, pool->n_blocks, &pool->capacity, sizeof *pool->block);
 		pool->block[pool->n_blocks++] = leat_allocate_zeroed((size_t)pool->mask + 1, pool->stride);
 	}

@@ -49,8 +49,7 @@ enum leat_status join_interval_process(const struct join *self, enum join_side s
                                        struct leat_context *ctx, struct leat_error *err)
 {
 	enum join_side other = side == JOIN_LEFT ? JOIN_RIGHT : JOIN_LEFT;
-	const struct join_key *k = leat_table_get(ctx, JOIN_KEYS, &record->key);
-	const struct leat_ordered_entry itself = { .order = record->time_us, .sequence = k->n };
+	struct leat_ordered_entry itself = { .order = record->time_us };
 	const struct leat_ordered_entry *row;
 	size_t n = leat_ordered_scan(ctx, JOIN_ROWS + other, &record->key, record->time_us - self->ahead[other],
 	                             record->time_us + self->ahead[side] + 1, &row); /* J1 */
@@ -59,8 +58,10 @@ enum leat_status join_interval_process(const struct join *self, enum join_side s
 		emit_pair(self, side, record, &row[i], ctx);
 	if (n > 0 && self->is_kept[other])
 		note_all_met(other, &record->key, row, n, ctx);
-	if (n > 0 && self->is_kept[side])
+	if (n > 0 && self->is_kept[side]) {
+		itself.sequence = join_rows_sequence(side, &record->key, record->time_us, ctx);
 		note_met(side, &record->key, &itself, ctx);
+	}
 	return join_rows_add(self, side, record, ctx, err);
 }
 

@@ -14,8 +14,6 @@ static const char *const kinds[] = { "inner", "left", "outer", NULL };
 
 static const struct leat_field key_fields[] = {
 	LEAT_FIELD(struct join_key, due_us, INT64),
-	LEAT_FIELD(struct join_key, n, INT64),
-	LEAT_FIELD(struct join_key, has_timer, BOOL),
 	{ 0 },
 };
 

@@ -37,11 +37,9 @@ struct join {
 	bool is_kept[JOIN_SIDES];   /* rows of this side that meet none come out too */
 };
 
-/* Of a key that has rows. */
+/* Of a key that has rows. It changes with the timer alone: with every row, it would be stored as often as they are. */
 struct join_key {
 	int64_t due_us; /* of its timer */
-	int64_t n;      /* rows so far: their sequence */
-	bool has_timer;
 };
 
 /* ---- join.c -------------------------------------------------------------------------------------------------------- */
@@ -57,6 +55,8 @@ struct leat_record join_like(const struct leat_timer *due, struct leat_context *
 
 /* ---- rows.c -------------------------------------------------------------------------------------------------------- */
 
+/* The place of the next row of that time: behind those that are there. */
+int64_t join_rows_sequence(enum join_side side, const struct leat_value *key, int64_t time_us, struct leat_context *ctx);
 /* Keeps a record until it is due. */
 enum leat_status join_rows_add(const struct join *self, enum join_side side, const struct leat_record *record,
                                struct leat_context *ctx, struct leat_error *err);

@@ -15,7 +15,8 @@
 
 enum { OUT, CLOSED, LATE };
 enum { ID, START, NUMBER, N_MARKS };
-enum { KEY, END, EVENTS, N_NAMES };
+enum { END, EVENTS, N_NAMES };
+enum { MAX_KEYS = 16 };
 
 static const char *const ports[] = { "out", "closed", "late", NULL };
 
@@ -24,6 +25,8 @@ struct sessionize {
 	leat_symbol mark[N_MARKS];
 
 	leat_symbol name[N_NAMES];
+	leat_symbol key[MAX_KEYS]; /* fields of a summary, n_keys of them */
+	size_t n_keys;
 };
 
 struct session {
@@ -39,12 +42,19 @@ static const struct leat_table_spec tables[] = {
 
 static enum leat_status create(void *self_, struct leat_context *ctx, struct leat_error *err)
 {
-	static const char *const names[N_NAMES] = { "key", "session_end", "session_events" };
+	static const char *const names[N_NAMES] = { "session_end", "session_events" };
 	struct sessionize *self = self_;
+	const struct leat_path *field;
 
-	(void)err;
 	for (int i = 0; i < N_NAMES; i++)
 		self->name[i] = leat_intern(ctx, names[i]);
+	for (; (field = leat_key_field(ctx, self->n_keys)) != NULL; self->n_keys++) {
+		if (self->n_keys == MAX_KEYS) {
+			leat_error_set(err, LEAT_FATAL, 0, "a key of more than %d fields", (int)MAX_KEYS);
+			return leat_error_at(err, "key");
+		}
+		self->key[self->n_keys] = field->symbol[field->n - 1];
+	}
 	return LEAT_OK;
 }
 
@@ -125,21 +135,24 @@ static void emit_marked(const struct sessionize *self, const struct leat_record 
 
 static void emit_closed(const struct sessionize *self, const struct leat_value *key, const struct session *s, struct leat_context *ctx)
 {
-	const struct leat_member member[] = {
-		{ .symbol = self->name[KEY], .value = *key },
+	struct leat_member member[MAX_KEYS + 4];
+	const struct leat_member more[] = {
 		{ .symbol = self->mark[ID], .value = name_session(key, s, ctx) },
 		{ .symbol = self->mark[START], .value = leat_time(s->first_us) },
 		{ .symbol = self->name[END], .value = leat_time(s->last_us) },
 		{ .symbol = self->name[EVENTS], .value = leat_integer(s->events) },
 	};
-	const struct leat_record record = {
+	struct leat_record record = {
 		.key = *key,
-		.value = leat_map_with(ctx, NULL, member, sizeof member / sizeof member[0]),
 		.time_us = s->last_us + self->gap - 1,
 		.arrival_us = leat_now(ctx),
 		.origin.source = LEAT_NO_SOURCE,
 	};
 
+	for (size_t i = 0; i < self->n_keys; i++)
+		member[i] = (struct leat_member){ .symbol = self->key[i], .value = self->n_keys == 1 ? *key : key->as.list->item[i] };
+	memcpy(member + self->n_keys, more, sizeof more);
+	record.value = leat_map_with(ctx, NULL, member, self->n_keys + sizeof more / sizeof more[0]);
 	leat_emit(ctx, CLOSED, &record);
 }
 
@@ -179,7 +192,7 @@ static enum leat_status process(void *self_, const struct leat_record *record, s
 static enum leat_status timer(void *self_, const struct leat_timer *due, struct leat_context *ctx, struct leat_error *err)
 {
 	const struct sessionize *self = self_;
-	const struct leat_value key = value_copy(&due->key, ctx);
+	const struct leat_value key = leat_copy(ctx, &due->key);
 	const struct leat_ordered_entry *entry;
 	size_t n = leat_ordered_scan(ctx, 0, &key, INT64_MIN, INT64_MAX, &entry);
 	enum leat_status status = LEAT_OK;

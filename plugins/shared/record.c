@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "record.h"
 
-#include "value.h"
-
 /* The items of a packed record; names and bytes of headers follow in turn. */
 enum { VALUE, KEY, ARRIVAL, SOURCE, PARTITION, OFFSET, HEADERS };
 
@@ -49,7 +47,7 @@ static const struct leat_headers *unpack_headers(const struct leat_value *item, 
 		memcpy(name, item[0].as.text, item[0].n);
 		name[item[0].n] = '\0';
 		header[i].name = name;
-		header[i].bytes = item[1].type == LEAT_NULL ? NULL : value_copy(&item[1], ctx).as.text;
+		header[i].bytes = item[1].type == LEAT_NULL ? NULL : leat_copy(ctx, &item[1]).as.text;
 		header[i].n = item[1].n;
 	}
 	headers->n = n;
@@ -62,8 +60,8 @@ struct leat_record record_unpack(const struct leat_value *packed, int64_t time_u
 	const struct leat_value *item = packed->as.list->item;
 	struct leat_record record = { .time_us = time_us };
 
-	record.value = value_copy(&item[VALUE], ctx);
-	record.key = value_copy(&item[KEY], ctx);
+	record.value = leat_copy(ctx, &item[VALUE]);
+	record.key = leat_copy(ctx, &item[KEY]);
 	record.arrival_us = item[ARRIVAL].as.integer;
 	record.origin.source = (uint32_t)item[SOURCE].as.integer;
 	record.origin.partition = (int32_t)item[PARTITION].as.integer;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "value.h"
 
-/* ---- hash: FNV-1a over the bytes, mixed at the end as MurmurHash3 does (both by their authors in the public domain) ---- */
+/* FNV-1a over the bytes, mixed at the end as MurmurHash3 does; both are in the public domain. */
 
 static uint64_t mix(uint64_t h)
 {
@@ -85,74 +85,4 @@ uint64_t value_hash(const struct leat_value *value)
 		break;
 	}
 	return hash_number(LEAT_NULL, 0);
-}
-
-/* ---- copy ------------------------------------------------------------------------------------------------------------ */
-
-static const char *copy_bytes(const char *bytes, size_t n, struct leat_context *ctx)
-{
-	char *copy = leat_allocate(ctx, n);
-
-	if (n > 0)
-		memcpy(copy, bytes, n);
-	return copy;
-}
-
-static struct leat_value copy_real(const struct leat_value *value, struct leat_context *ctx)
-{
-	struct leat_value copy = *value;
-	struct leat_number *number;
-
-	if (!(value->flags & LEAT_VALUE_SOURCED))
-		return copy;
-	number = leat_allocate(ctx, sizeof *number);
-	*number = *value->as.number;
-	number->source = copy_bytes(number->source, number->source_n, ctx);
-	copy.as.number = number;
-	return copy;
-}
-
-static struct leat_value copy_list(const struct leat_list *list, struct leat_context *ctx)
-{
-	struct leat_value *item = leat_allocate(ctx, list->n * sizeof *item);
-
-	for (uint32_t i = 0; i < list->n; i++)
-		item[i] = value_copy(&list->item[i], ctx);
-	return leat_list_of(ctx, item, list->n);
-}
-
-static struct leat_value copy_map(const struct leat_map *map, struct leat_context *ctx)
-{
-	struct leat_member *member = leat_allocate(ctx, map->n * sizeof *member);
-
-	for (uint32_t i = 0; i < map->n; i++) {
-		member[i] = map->member[i];
-		member[i].name = copy_bytes(member[i].name, member[i].name_n, ctx);
-		member[i].value = value_copy(&member[i].value, ctx);
-	}
-	return leat_map_with(ctx, NULL, member, map->n);
-}
-
-struct leat_value value_copy(const struct leat_value *value, struct leat_context *ctx)
-{
-	struct leat_value copy = *value;
-
-	switch ((enum leat_type)value->type) {
-	case LEAT_REAL:
-		return copy_real(value, ctx);
-	case LEAT_TEXT:
-	case LEAT_BYTES:
-		copy.as.text = copy_bytes(value->as.text, value->n, ctx);
-		return copy;
-	case LEAT_LIST:
-		return copy_list(value->as.list, ctx);
-	case LEAT_MAP:
-		return copy_map(value->as.map, ctx);
-	case LEAT_NULL:
-	case LEAT_BOOL:
-	case LEAT_INTEGER:
-	case LEAT_TIME:
-		break;
-	}
-	return copy;
 }

@@ -226,9 +226,9 @@ static const struct layout layouts[] = {
 	AT(leat_operator_ops, timer, 80),
 	AT(leat_operator_ops, end, 88),
 	AT(leat_operator_ops, destroy, 96),
-	AT(leat_operator_ops, inputs, 104),
-	AT(leat_operator_ops, takes_null_keys, 112),
-	AT(leat_operator_ops, reads_watermark, 113),
+	AT(leat_operator_ops, reads_watermark, 104),
+	AT(leat_operator_ops, takes_null_keys, 105),
+	AT(leat_operator_ops, inputs, 112),
 
 	SIZE(leat_position, 64),
 	AT(leat_position, offset, 0),

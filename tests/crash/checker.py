@@ -10,7 +10,7 @@ import psycopg
 import redis
 from confluent_kafka import IsolationLevel, TopicPartition
 from confluent_kafka.admin import OffsetSpec
-from workload import LINES
+from workload import GAP, LINES, NEAR, SLIDING
 
 # How many differences of a kind are told.
 TOLD = 3
@@ -38,9 +38,13 @@ class Expected:
         self.postings = collections.defaultdict(list)  # account: (id, amount), sorted
         self.odd = []                                  # those that are taken
         self.refused = []
+        self.times = collections.defaultdict(list)     # key: (ms, seq, value), in order
         for event in events:
             if event["kind"] == "step":
                 self.add_step(event["key"], event["seq"], event["value"])
+                self.times[event["key"]].append((event["at"], event["seq"], event["value"]))
+            elif event["kind"] == "mark":
+                pass
             elif event["kind"] == "odd":
                 (self.odd if event["id"] % 10 else self.refused).append(event["id"])
             else:
@@ -54,9 +58,40 @@ class Expected:
         assert seq == n + 1, f"the input itself is not in order: step {seq} of {key} follows step {n}"
         self.steps[key].append((seq, value, n + 1, total + value, mix ^ value, n))
 
+    def windows(self):
+        """What comes of windows and the join: rows of (kind, a, b, n, total) by key, sorted."""
+        return {key: sorted(row for make in (sliding, sessions, near) for row in make(steps)) for key, steps in self.times.items()}
+
     @property
     def n(self):
         return sum(len(ones) for by_key in (self.steps, self.postings) for ones in by_key.values())
+
+
+def sliding(steps):
+    first = total = 0
+    for i, (at, seq, value) in enumerate(steps):
+        total += value
+        while steps[first][0] <= at - SLIDING:
+            total -= steps[first][2]
+            first += 1
+        yield "sliding", seq, 0, i + 1 - first, total
+
+
+def sessions(steps):
+    run = []
+    for step in [*steps, None]:
+        if run and (step is None or step[0] >= run[-1][0] + GAP):
+            yield "session", run[0][0] * 1000, (run[-1][0] + GAP) * 1000, len(run), sum(value for _, _, value in run)
+            run = []
+        run.append(step)
+
+
+def near(steps):
+    thirds = [(at, seq) for at, seq, _ in steps if seq % 3 == 0]
+    for at, seq, _ in steps:
+        if seq % 10 == 0:
+            met = [other for then, other in thirds if at - NEAR <= then <= at + NEAR]
+            yield from (("near", seq, other, 0, 0) for other in met or [0])
 
 
 class Found:
@@ -65,7 +100,8 @@ class Found:
     def __init__(self, kafka, postgres_url, redis_client, topic, steps, postings, prefix):
         self.kafka, self.postgres_url, self.redis = kafka, postgres_url, redis_client
         self.topic, self.steps, self.postings, self.prefix = topic, steps, postings, prefix
-        self.run, self.folder, self.odd_table = None, None, None  # the pipeline, for its letters; for the sink `file`; of the odd ones
+        self.run, self.folder = None, None  # the pipeline, for its letters; for the sink `file`
+        self.odd_table, self.windows_table = None, None
 
     def count(self, system):
         """How many different steps and postings have come there. (Redis cannot tell which.)"""
@@ -93,6 +129,12 @@ class Found:
 
     def posting_rows(self):
         return self.rows(f"select key, id, amount, n, balance from {self.postings} order by key, n, id")
+
+    def count_windows(self):
+        return self.query(f"select count(*) from {self.windows_table}")[0][0] if self.windows_table else 0
+
+    def window_rows(self):
+        return self.rows(f"select key, kind, a, b, n, total from {self.windows_table} order by key, kind, a, b, n, total")
 
     def messages(self):
         """Steps and postings of the topic, each key in the order of its partition."""
@@ -142,7 +184,7 @@ class Found:
 
     def unstable(self, topic):
         """Partitions whose last stable offset is not the high watermark, with both."""
-        partitions = self.kafka.admin.list_topics(topic, timeout=30).topics[topic].partitions
+        partitions = self.kafka.partitions(self.kafka.admin, topic)
         ask = {TopicPartition(topic, partition): OffsetSpec.latest() for partition in partitions}
 
         def ends(level):
@@ -183,6 +225,7 @@ def check_postgres(found, expected):
     return [
         *differences("PostgreSQL, steps", found.step_rows(), expected.steps),
         *check_balances("PostgreSQL, postings", found.posting_rows(), expected.postings),
+        *(differences("windows", found.window_rows(), expected.windows()) if found.windows_table else []),
     ]
 
 

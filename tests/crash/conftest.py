@@ -37,7 +37,7 @@ leat, pipeline = scenario.leat, scenario.pipeline
 from checker import Expected, Found, Watcher, check  # noqa: E402
 from matrix import FULL, Results  # noqa: E402
 from pipeline import PATIENCE  # noqa: E402
-from workload import ODD, PARTITIONS, POSTINGS, SCRIPTS, STEPS, SYSTEMS, Feeder, describe  # noqa: E402
+from workload import ODD, PARTITIONS, POSTINGS, SCRIPTS, STEPS, SYSTEMS, WINDOWS, Feeder, describe  # noqa: E402
 
 RUNS = int(os.environ.get("LEAT_CRASH_RUNS", "1"))
 SEED = int(os.environ.get("LEAT_CRASH_SEED") or (FULL and Results().seed()) or random.randrange(1, 1_000_000))
@@ -82,14 +82,17 @@ class Trial:
         """Feeds no more, lets everything through, ends leat, and looks at what there is."""
         run = run or self.run
         expected = Expected(self.feeder.stop())
+        n_windows = sum(len(rows) for rows in expected.windows().values()) if self.found.windows_table else 0
         deadline = time.monotonic() + 2 * PATIENCE
         # When something is missing for good, the check below says what.
-        while run.process.poll() is None and time.monotonic() < deadline and self.count() < expected.n:
+        while run.process.poll() is None and time.monotonic() < deadline and (
+            self.count() < expected.n or self.found.count_windows() < n_windows
+        ):
             time.sleep(0.1)
         assert run.process.poll() is None, f"leat ended by itself\n{run.log}"
         assert run.stop() == 0
         self.watcher.stop()
-        print(f"{expected.n} steps and postings, {self.watcher.n} snapshots")
+        print(f"{expected.n} steps and postings, {n_windows} rows of windows, {self.watcher.n} snapshots")
         self.found.folder, self.found.run = run.folder, run
         self.faults = check(self.found, expected, self.systems) + self.watcher.faults[:3]
         if self.faults:
@@ -120,17 +123,18 @@ def trial(seed, systems, odd_share, kafka, topic, table, redis_client, redis_pre
     source, sink = topic("events", partitions=PARTITIONS), topic("messages", partitions=PARTITIONS)
     steps, postings = table("steps", STEPS), table("postings", POSTINGS)
     odd = table("odd", ODD) if odd_share else None
+    windows = table("windows", WINDOWS) if "postgres" in systems else None
     redis_client.set(redis_prefix + "odd0", "no hash")
 
     def make_run():
         """One more folder for the same pipeline."""
-        run = pipeline(describe(name, source, sink, steps, postings, redis_prefix, systems, odd))
+        run = pipeline(describe(name, source, sink, steps, postings, redis_prefix, systems, odd, windows))
         for file, text in SCRIPTS.items():
             (run.folder / file).write_text(text)
         return run
 
     found = Found(kafka, where["POSTGRES_URL"], redis_client, sink, steps, postings, redis_prefix)
-    found.odd_table = odd
+    found.odd_table, found.windows_table = odd, windows
     watcher = Watcher(where["POSTGRES_URL"], where["REDIS_URL"], postings, redis_prefix, seed)
     trial = Trial(name, seed, systems, make_run, Feeder(kafka, source, seed, odd_share), found, watcher)
     yield trial

@@ -9,10 +9,10 @@
 
 #include "base/memory.h"
 #include "data/json.h"
+#include "kit/solo.h"
 #include "lua/lua_plugin.h"
-#include "run/instance.h"
 #include "run/json_codec.h"
-#include "run/route.h"
+#include "schema/schema_plugin.h"
 
 enum { MAX_PORTS = 16 };
 
@@ -29,103 +29,14 @@ struct queue {
 struct leat_harness {
 	struct leat_registry *registry;
 	struct leat_description *description;
-	struct leat_instance *instance;
+	struct leat_solo solo;
 	struct leat_json *json;
 	struct leat_error err;
-	int64_t now_us;
 	uint32_t input;
 	const char *key;
 	struct queue queue[MAX_PORTS];
 	char *pulled;
 	int64_t pulled_us;
-};
-
-/* ---- a source and a sink that do nothing, so that the file is a whole pipeline ---- */
-
-static enum leat_status no_partitions(void *self, struct leat_context *ctx, struct leat_error *err)
-{
-	(void)self;
-	(void)ctx;
-	(void)err;
-	return LEAT_OK;
-}
-
-static enum leat_status no_open(void *self, int32_t partition, const struct leat_position *from, struct leat_reader **reader,
-                                struct leat_context *ctx, struct leat_error *err)
-{
-	(void)self;
-	(void)partition;
-	(void)from;
-	(void)reader;
-	(void)ctx;
-	return leat_error_set(err, LEAT_FATAL, 0, "cannot be opened");
-}
-
-static enum leat_status no_poll(void *self, struct leat_reader *reader, size_t max_bytes, struct leat_context *ctx, struct leat_error *err)
-{
-	(void)self;
-	(void)reader;
-	(void)max_bytes;
-	(void)ctx;
-	(void)err;
-	return LEAT_END;
-}
-
-static void no_close(void *self, struct leat_reader *reader)
-{
-	(void)self;
-	(void)reader;
-}
-
-static enum leat_status no_encode(const void *self, const struct leat_record *record, struct leat_buffer *effect, struct leat_context *ctx,
-                                  struct leat_error *err)
-{
-	(void)self;
-	(void)record;
-	(void)effect;
-	(void)ctx;
-	(void)err;
-	return LEAT_OK;
-}
-
-static enum leat_status no_claim(void *self, const struct leat_claim *claim, struct leat_fence *found, struct leat_context *ctx,
-                                 struct leat_error *err)
-{
-	(void)self;
-	(void)claim;
-	(void)found;
-	(void)ctx;
-	(void)err;
-	return LEAT_OK;
-}
-
-static enum leat_status no_deliver(void *self, const struct leat_delivery *delivery, struct leat_context *ctx, struct leat_error *err)
-{
-	(void)self;
-	(void)delivery;
-	(void)ctx;
-	(void)err;
-	return LEAT_OK;
-}
-
-static const struct leat_source_ops source_ops = {
-	.size = sizeof source_ops, .partitions = no_partitions, .open = no_open, .poll = no_poll, .close = no_close,
-};
-
-static const struct leat_sink_ops sink_ops = {
-	.size = sizeof sink_ops, .encode = no_encode, .claim = no_claim, .deliver = no_deliver,
-};
-
-static const struct leat_plugin nowhere = {
-	.magic = LEAT_MAGIC,
-	.abi = LEAT_ABI,
-	.size = sizeof nowhere,
-	.layout = LEAT_LAYOUT,
-	.name = "nowhere",
-	.version = "1",
-	.summary = "Stands at both ends of a harness.",
-	.source = &source_ops,
-	.sink = &sink_ops,
 };
 
 /* ---- making ---- */
@@ -182,7 +93,8 @@ static struct leat_registry *make_registry(void)
 
 	leat_registry_add(registry, &leat_json_plugin);
 	leat_registry_add(registry, &leat_lua_plugin);
-	leat_registry_add(registry, &nowhere);
+	leat_registry_add(registry, &leat_schema_plugin);
+	leat_registry_add(registry, &leat_nowhere_plugin);
 	if (getenv("LEAT_PLUGIN_PATH") != NULL)
 		leat_registry_load_folders(registry, getenv("LEAT_PLUGIN_PATH"));
 	return registry;
@@ -205,12 +117,25 @@ char *leat_harness_refused(const char *type, const char *options)
 	return text;
 }
 
+static void emitted(void *opaque, const struct leat_solo *solo, uint32_t port, const struct leat_record *record)
+{
+	struct leat_harness *h = opaque;
+	struct queue *queue = &h->queue[port];
+	struct leat_buffer text = { NULL, 0, 0 };
+
+	(void)solo;
+	ck_assert_int_eq(leat_json_encode(&record->value, &text, &h->err), LEAT_OK);
+	queue->item = leat_grow(queue->item, queue->n, &queue->capacity, sizeof *queue->item);
+	queue->item[queue->n].json = leat_copy_bytes_as_text(text.data, text.n);
+	queue->item[queue->n++].time_us = record->time_us;
+	leat_buffer_finish(&text);
+}
+
 struct leat_harness *leat_harness_create(const char *type, const char *options)
 {
 	struct leat_harness *h = leat_allocate_zeroed(1, sizeof *h);
 	struct leat_report *report = leat_report_create();
-	const struct leat_node *node = NULL;
-	size_t i;
+	const struct leat_node *node;
 
 	h->registry = make_registry();
 	h->description = describe(h->registry, type, options, report);
@@ -218,17 +143,13 @@ struct leat_harness *leat_harness_create(const char *type, const char *options)
 		leat_report_print(report, stderr);
 	ck_assert_ptr_nonnull(h->description);
 	leat_report_destroy(report);
-	for (i = 0; i < h->description->n_nodes; i++)
-		if (h->description->node[i].role == LEAT_ROLE_OPERATOR)
-			node = &h->description->node[i];
+	node = leat_solo_node(h->description);
+	ck_assert_uint_lt(node->n_ports, MAX_PORTS);
 	leat_symbols_freeze(h->description->symbols);
-	if (leat_instance_create(h->description, node, 0, 0, &h->instance, &h->err) != LEAT_OK)
+	h->solo = (struct leat_solo){ .now_us = INT64_C(1000000000000000), .is_volatile = true, .emitted = emitted, .opaque = h };
+	if (leat_solo_init(&h->solo, h->description, node, 0, &h->err) != LEAT_OK)
 		ck_abort_msg("%s", h->err.text);
-	ck_assert_uint_le(h->instance->n_out, MAX_PORTS);
-	for (i = 0; i < h->instance->n_out; i++)
-		h->instance->out[i].is_wired = true;
 	h->json = leat_json_create(h->description->symbols);
-	h->now_us = INT64_C(1000000000000000);
 	return h;
 }
 
@@ -243,7 +164,7 @@ void leat_harness_destroy(struct leat_harness *h)
 	}
 	free(h->pulled);
 	leat_json_destroy(h->json);
-	leat_instance_destroy(h->instance);
+	leat_solo_finish(&h->solo);
 	leat_description_destroy(h->description);
 	leat_registry_destroy(h->registry);
 	free(h);
@@ -251,32 +172,9 @@ void leat_harness_destroy(struct leat_harness *h)
 
 /* ---- running ---- */
 
-static void collect(struct leat_harness *h)
-{
-	uint32_t port;
-	size_t i;
-
-	for (port = 0; port < h->instance->n_out; port++) {
-		struct leat_output *out = &h->instance->out[port];
-		struct queue *queue = &h->queue[port];
-
-		for (i = 0; i < out->n; i++) {
-			struct leat_buffer text = { NULL, 0, 0 };
-
-			ck_assert_int_eq(leat_json_encode(&out->record[i].value, &text, &h->err), LEAT_OK);
-			queue->item = leat_grow(queue->item, queue->n, &queue->capacity, sizeof *queue->item);
-			queue->item[queue->n].json = leat_copy_bytes_as_text(text.data, text.n);
-			queue->item[queue->n++].time_us = out->record[i].time_us;
-			leat_buffer_finish(&text);
-		}
-		out->n = 0;
-	}
-}
-
 static struct leat_record read_record(struct leat_harness *h, struct leat_arena *arena, int64_t time_us, const char *json, int64_t offset)
 {
-	const struct leat_node *node = h->instance->node;
-	struct leat_record record = { .time_us = time_us, .arrival_us = h->now_us, .origin = { .offset = offset } };
+	struct leat_record record = { .time_us = time_us, .arrival_us = h->solo.now_us, .origin = { .offset = offset } };
 	size_t n = strlen(json);
 	char *copy = leat_arena_allocate(arena, n + LEAT_CODEC_PADDING);
 
@@ -286,28 +184,12 @@ static struct leat_record read_record(struct leat_harness *h, struct leat_arena 
 		ck_abort_msg("%s: %s", json, h->err.text);
 	if (h->key != NULL)
 		record.key = leat_borrow(h->key, strlen(h->key));
-	if (node->n_keys > 0)
-		record.key = leat_route_key(node, h->input, arena, &record);
 	return record;
-}
-
-/* In a batch of its own, as in the runtime. */
-static void fire(struct leat_harness *h, enum leat_clock clock, int64_t until_us)
-{
-	struct leat_arena *arena = leat_arena_create();
-	size_t left = SIZE_MAX;
-
-	leat_instance_enter(h->instance, arena, h->now_us);
-	if (h->instance->timers != NULL)
-		ck_assert_int_eq(leat_instance_fire(h->instance, clock, until_us, &left, &h->err), LEAT_OK);
-	collect(h);
-	leat_arena_unref(arena);
 }
 
 static enum leat_status push(struct leat_harness *h, int64_t time_us, const char *const *json)
 {
 	struct leat_arena *arena = leat_arena_create();
-	struct leat_item item = { .instance = h->instance, .input = h->input };
 	enum leat_status status;
 	struct leat_record *record;
 	size_t n = 0, i;
@@ -317,13 +199,8 @@ static enum leat_status push(struct leat_harness *h, int64_t time_us, const char
 	record = leat_arena_allocate(arena, (n + 1) * sizeof *record);
 	for (i = 0; i < n; i++)
 		record[i] = read_record(h, arena, time_us, json[i], (int64_t)i);
-	leat_instance_enter(h->instance, arena, h->now_us);
-	item.record = record;
-	item.n = n;
-	status = leat_instance_run(&item, &h->err);
-	collect(h);
+	status = leat_solo_push(&h->solo, h->input, arena, record, n, &h->err);
 	leat_arena_unref(arena);
-	fire(h, LEAT_EVENT_TIME, h->instance->watermark_us); /* set when due already */
 	return status;
 }
 
@@ -344,14 +221,12 @@ enum leat_status leat_harness_push_at(struct leat_harness *h, int64_t time_us, c
 
 void leat_harness_set_watermark(struct leat_harness *h, int64_t watermark_us)
 {
-	if (watermark_us > h->instance->watermark_us)
-		h->instance->watermark_us = watermark_us;
-	fire(h, LEAT_EVENT_TIME, h->instance->watermark_us);
+	ck_assert_int_eq(leat_solo_set_watermark(&h->solo, watermark_us, &h->err), LEAT_OK);
 }
 
 void leat_harness_set_input(struct leat_harness *h, const char *input)
 {
-	const char *const *name = h->instance->node->plugin->op->inputs;
+	const char *const *name = h->solo.node->plugin->op->inputs;
 
 	for (h->input = 0; name[h->input] != NULL && strcmp(name[h->input], input) != 0;)
 		h->input++;
@@ -365,27 +240,17 @@ void leat_harness_set_key(struct leat_harness *h, const char *key)
 
 void leat_harness_set_time(struct leat_harness *h, int64_t now_us)
 {
-	h->now_us = now_us;
-	fire(h, LEAT_PROCESSING_TIME, now_us);
+	ck_assert_int_eq(leat_solo_set_time(&h->solo, now_us, &h->err), LEAT_OK);
 }
 
 enum leat_status leat_harness_end(struct leat_harness *h)
 {
-	struct leat_arena *arena;
-	enum leat_status status;
-
-	leat_harness_set_watermark(h, INT64_MAX);
-	arena = leat_arena_create();
-	leat_instance_enter(h->instance, arena, h->now_us);
-	status = leat_instance_end(h->instance, &h->err);
-	collect(h);
-	leat_arena_unref(arena);
-	return status;
+	return leat_solo_end(&h->solo, &h->err);
 }
 
 const char *leat_harness_pull(struct leat_harness *h, const char *port)
 {
-	const struct leat_node *node = h->instance->node;
+	const struct leat_node *node = h->solo.node;
 	struct queue *queue = NULL;
 	uint32_t i;
 
@@ -416,10 +281,10 @@ const struct leat_error *leat_harness_error(const struct leat_harness *h)
 
 size_t leat_harness_state_entries(const struct leat_harness *h)
 {
-	return h->instance->tables == NULL ? 0 : leat_tables_entries(h->instance->tables);
+	return h->solo.instance->tables == NULL ? 0 : leat_tables_entries(h->solo.instance->tables);
 }
 
 size_t leat_harness_state_bytes(const struct leat_harness *h)
 {
-	return h->instance->tables == NULL ? 0 : leat_tables_bytes(h->instance->tables);
+	return h->solo.instance->tables == NULL ? 0 : leat_tables_bytes(h->solo.instance->tables);
 }

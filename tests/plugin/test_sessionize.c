@@ -58,7 +58,7 @@ START_TEST(a_session_is_closed_when_the_watermark_is_the_gap_past_its_end)
 	leat_harness_set_watermark(h, start_us + 15 * second_us - 1);
 	expect_nothing(h, "closed");
 	leat_harness_set_watermark(h, start_us + 15 * second_us);
-	expect(h, "closed", "{\"key\":\"a\",", id);
+	expect(h, "closed", "{\"k\":\"a\",", id);
 	ck_assert_str_eq(id, first);
 	ck_assert_int_eq(leat_harness_pulled_time(h), start_us + 15 * second_us - 1);
 	expect_nothing(h, "closed");
@@ -110,8 +110,8 @@ START_TEST(a_late_event_may_still_belong_to_an_open_session)
 	ck_assert_str_eq(leat_harness_pull(h, "late"), "{\"k\":2}");
 	expect_nothing(h, "late");
 	leat_harness_end(h);
-	expect(h, "closed", "{\"key\":3,", id);
-	expect(h, "closed", "{\"key\":1,", id);
+	expect(h, "closed", "{\"k\":3,", id);
+	expect(h, "closed", "{\"k\":1,", id);
 	expect_nothing(h, "closed");
 	leat_harness_destroy(h);
 }

@@ -115,11 +115,22 @@ class Kafka:
         left = producer.flush(60)
         assert not left and not refused, f"{left} records not delivered, refused: {refused[:3]}"
 
+    @staticmethod
+    def partitions(client, topic):
+        """Of a topic that there is: a broker that is busy may say for a moment that it knows of none."""
+        deadline = time.monotonic() + 30
+        while True:
+            found = client.list_topics(topic, timeout=30).topics[topic]
+            if found.error is None and found.partitions:
+                return list(found.partitions)
+            assert time.monotonic() < deadline, f"topic {topic} has no partitions: {found.error}"
+            time.sleep(0.1)
+
     def each(self, topic, **config):
         """All committed messages that are in the topic now, one after another, ordered within each partition."""
         consumer = self.consumer(**config)
         try:
-            partitions = consumer.list_topics(topic, timeout=30).topics[topic].partitions
+            partitions = self.partitions(consumer, topic)
             consumer.assign([TopicPartition(topic, partition, 0) for partition in partitions])
             unread = set(partitions)
             while unread:
@@ -141,7 +152,7 @@ class Kafka:
         """As a tool of Kafka's computes it: the ends of the partitions minus what the group has committed."""
         consumer = self.consumer(**{"group.id": group})
         try:
-            partitions = [TopicPartition(topic, p) for p in consumer.list_topics(topic, timeout=10).topics[topic].partitions]
+            partitions = [TopicPartition(topic, p) for p in self.partitions(consumer, topic)]
             committed = consumer.committed(partitions, timeout=10)
             return sum(consumer.get_watermark_offsets(one, timeout=10)[1] - max(one.offset, 0) for one in committed)
         finally:

@@ -18,7 +18,7 @@ import time
 
 import pytest
 
-VERBS = ["run", "check", "inspect", "graph", "top", "plan", "state", "dlq", "verify", "help", "version"]
+VERBS = ["run", "check", "test", "inspect", "graph", "top", "plan", "state", "dlq", "verify", "test-plugin", "help", "version"]
 
 BUSY = """
 pipeline: busy
@@ -73,7 +73,7 @@ def test_the_main_help_lists_every_verb(leat):
     shown = run(leat, "--help")
     assert shown.returncode == 0
     commands = shown.stdout.split("COMMANDS")[1].split("OPTIONS")[0]
-    assert re.findall(r"^    (\w+)  +\w", commands, re.MULTILINE) == VERBS
+    assert re.findall(r"^    ([\w-]+)  +\w", commands, re.MULTILINE) == VERBS
 
 
 def test_the_help_of_leatd_and_the_version(leat, leatd):

@@ -54,6 +54,33 @@ START_TEST(a_new_entry_is_zeroed_and_an_aborted_one_is_gone)
 }
 END_TEST
 
+START_TEST(an_entry_may_have_64_kib)
+{
+	struct large {
+		uint8_t byte[64 * 1024];
+	};
+	static const struct leat_field fields[] = { LEAT_FIELD(struct large, byte, BYTES), { 0 } };
+	static const struct leat_table_spec large[] = {
+		{ .name = "large", .version = 1, .kind = LEAT_TABLE_FIXED, .size = sizeof(struct large), .fields = fields }, { 0 },
+	};
+	struct leat_tables *t = leat_tables_create(large, NULL);
+
+	for (int64_t key = 0; key < 20; key++) {
+		struct leat_value v = leat_integer(key % 10);
+		struct large *entry;
+
+		leat_tables_begin(t, 1);
+		entry = leat_tables_get(t, 0, &v);
+		ck_assert_int_eq(entry->byte[0], key < 10 ? 0 : key % 10 + 1);
+		ck_assert_int_eq(entry->byte[sizeof entry->byte - 1], key < 10 ? 0 : key % 10 + 1);
+		memset(entry->byte, (int)(key % 10) + 1, sizeof entry->byte);
+		leat_tables_commit(t);
+	}
+	ck_assert_uint_eq(leat_tables_entries(t), 10);
+	leat_tables_destroy(t);
+}
+END_TEST
+
 START_TEST(an_integer_and_the_equal_real_are_one_key)
 {
 	struct leat_tables *t = leat_tables_create(specs, NULL);
@@ -355,6 +382,7 @@ int main(void)
 {
 	return leat_test_main("tables", (const TTest *[]){
 		a_new_entry_is_zeroed_and_an_aborted_one_is_gone,
+		an_entry_may_have_64_kib,
 		an_integer_and_the_equal_real_are_one_key,
 		pointers_stay_good_while_the_table_grows_within_an_event,
 		a_million_entries_are_found_again_and_can_be_erased,

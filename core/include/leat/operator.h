@@ -43,15 +43,14 @@ struct leat_operator_ops {
 	enum leat_status (*end)(void *self, struct leat_context *ctx, struct leat_error *err);
 	/* Gives back what create() and prepare() took. Accepts an instance whose create() returned an error. */
 	void (*destroy)(void *self);
-
-	/* Names of its inputs, NULL at the end, at most LEAT_INPUTS: a file says which node is read as which, and leat_input() which
-	 * one a record came by. NULL: it has any number of inputs, all alike. */
-	const char *const *inputs;
-	/* process() also gets records whose key is null or missing, all of them in the first shard; else they are dead letters. */
-	bool takes_null_keys;
 	/* It asks for leat_watermark() although it has no timer(). Only where some operator has either does what is late not depend
 	 * on how records come in batches, as that has its price. */
 	bool reads_watermark;
+	/* process() also gets records whose key is null or missing, all of them in the first shard; else they are dead letters. */
+	bool takes_null_keys;
+	/* Names of its inputs, NULL at the end, at most LEAT_INPUTS: a file says which node is read as which, and leat_input() which
+	 * one a record came by. NULL: it has any number of inputs, all alike. */
+	const char *const *inputs;
 };
 
 #ifdef __cplusplus
