@@ -27,7 +27,7 @@ void leat_outcome_finish(struct leat_outcome *outcome);
 /* Which rows are left out, and in what order the others are compared. */
 enum leat_outcome_order {
 	LEAT_ORDER_ALL,    /* every port's rows as they came */
-	LEAT_ORDER_BY_KEY, /* those of a key as they came; those without one in any order */
+	LEAT_ORDER_BY_KEY, /* those of a key as they came, those without one in any order; state under a key */
 	LEAT_ORDER_ALIVE   /* as they came, but for dead letters */
 };
 /* The first difference as text, to be freed; NULL: there is none. */

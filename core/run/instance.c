@@ -300,6 +300,8 @@ enum leat_status leat_instance_fire(struct leat_instance *instance, enum leat_cl
 
 	while (*left > 0 && status == LEAT_OK && leat_timers_pop(instance->timers, clock, until_us, &timer)) {
 		(*left)--;
+		/* What is emitted outlives the timer, and may have its key in it. */
+		timer.key = leat_value_copy(instance->arena, &timer.key);
 		status = leat_instance_timer(instance, &timer, err);
 	}
 	if ((status == LEAT_RETRY || status == LEAT_UNKNOWN) && !LEAT_BUG("timer-lost-on-retry")) {

@@ -101,12 +101,14 @@ static enum leat_status discover(struct leat_pipeline *p, const struct leat_node
 	struct leat_setup setup;
 	struct leat_error reason;
 	enum leat_status status, opened = LEAT_OK;
+	bool has_list;
 	size_t i;
 
 	leat_setup_init(&setup, p->description->name, node->name, p->description->symbols);
 	leat_error_clear(err);
 	status = leat_setup_judge(&setup, node->plugin->source->partitions(state->self, &setup.context, err), node->plugin->name, err);
-	if (status != LEAT_OK)
+	has_list = status == LEAT_OK;
+	if (!has_list)
 		setup.n_partitions = 0;
 	/* One that cannot be opened yet keeps none of the others from being read. */
 	for (i = 0; i < setup.n_partitions && status != LEAT_FATAL && !is_over(p); i++) {
@@ -120,7 +122,7 @@ static enum leat_status discover(struct leat_pipeline *p, const struct leat_node
 			*err = reason;
 		}
 	}
-	if (!is_over(p))
+	if (has_list && !is_over(p))
 		let_read(p, state, status == LEAT_OK);
 	leat_setup_finish(&setup);
 	return status;

@@ -135,7 +135,7 @@ void join_emit_alone(const struct join *self, enum join_side side, const struct 
 struct leat_record join_like(const struct leat_timer *due, struct leat_context *ctx)
 {
 	return (struct leat_record){
-		.key = leat_copy(ctx, &due->key),
+		.key = due->key,
 		.time_us = due->due_us - 1, /* J4 */
 		.arrival_us = leat_now(ctx),
 		.origin.source = LEAT_NO_SOURCE,

@@ -125,6 +125,7 @@ END_TEST
 
 int main(void)
 {
-	return leat_test_main("lua", (const TTest *[]){a_rule_runs_in_a_pipeline, timers_of_a_rule_fire, timers_of_event_time_fire_when_the_watermark_says_so,
+	return leat_test_main("lua", (const TTest *[]){a_rule_runs_in_a_pipeline, timers_of_a_rule_fire,
+	                                               timers_of_event_time_fire_when_the_watermark_says_so,
 	                                               a_mistake_in_a_rule_is_named_with_its_line, NULL});
 }

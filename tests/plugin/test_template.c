@@ -30,6 +30,21 @@ START_TEST(what_is_over_the_limit_goes_elsewhere_and_is_summed_up)
 }
 END_TEST
 
+START_TEST(summaries_of_one_moment_keep_their_keys)
+{
+	struct leat_harness *h = leat_harness_create("template", "key: k\nlimit: 1\nper: 1s");
+
+	leat_harness_push(h, "{\"k\":\"the first of these keys\"}");
+	leat_harness_push(h, "{\"k\":\"the first of these keys\"}");
+	leat_harness_push(h, "{\"k\":\"the second of these keys\"}");
+	leat_harness_push(h, "{\"k\":\"the second of these keys\"}");
+	leat_harness_set_time(h, start_us + 1000000);
+	ck_assert_str_eq(leat_harness_pull(h, "summary"), "{\"key\":\"the first of these keys\",\"dropped\":1}");
+	ck_assert_str_eq(leat_harness_pull(h, "summary"), "{\"key\":\"the second of these keys\",\"dropped\":1}");
+	leat_harness_destroy(h);
+}
+END_TEST
+
 START_TEST(without_a_mark_events_pass_as_they_are)
 {
 	struct leat_harness *h = leat_harness_create("template", "key: k");
@@ -57,6 +72,7 @@ END_TEST
 int main(void)
 {
 	return leat_test_main("template", (const TTest *[]){ what_is_over_the_limit_goes_elsewhere_and_is_summed_up,
+	                                                     summaries_of_one_moment_keep_their_keys,
 	                                                     without_a_mark_events_pass_as_they_are,
 	                                                     an_event_without_a_key_or_fields_is_a_dead_letter_and_leaves_no_state,
 	                                                     NULL });

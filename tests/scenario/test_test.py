@@ -175,6 +175,60 @@ end
     assert shown.returncode == 0, shown.stdout + shown.stderr
 
 
+WINDOWS = """pipeline: windows
+delivery: at-least-once
+sources:
+  payments: {type: file, path: p.jsonl, time: {field: ts, unit: s, disorder: 5s, idle: 30s}}
+  refunds: {type: file, path: r.jsonl, time: {field: ts, unit: s, disorder: 5s}}
+operators:
+  minutes: {type: window, input: payments, key: user, size: 1m, aggregate: {n: count(), spent: sum(amount)}}
+  hours: {type: window, input: minutes, key: user, size: 1h, aggregate: {n: sum(n)}}
+  back: {type: join, input: {left: payments, right: refunds}, key: id, before: 0s, after: 1m, kind: left}
+sinks:
+  out: {type: stdout, input: [minutes, hours, back]}
+  late: {type: stdout, input: minutes.late}
+tests:
+  - name: a minute is over when the watermark has come to its end
+    input:
+      payments:
+        - {value: {user: 1, id: 1, amount: 5, ts: 1767225600}}
+        - {value: {user: 1, id: 2, amount: 6, ts: 1767225659}}
+        - {value: {user: 2, id: 3, amount: 7, ts: 1767225664}}
+        - {value: {user: 1, id: 4, amount: 8, ts: 1767225665}}
+        - {value: {user: 1, id: 5, amount: 9, ts: 1767225601}}
+    expect:
+      minutes: [{user: 1, n: 2, spent: 11, window_start: "2026-01-01T00:00:00.000000Z"}]
+      minutes.late: [{id: 5}]
+      hours: []
+      back: []
+  - name: at the end all of them are
+    end: true
+    input:
+      payments:
+        - {value: {user: 1, id: 1, amount: 5, ts: 1767225600}}
+        - {value: {user: 1, id: 2, amount: 6, ts: 1767225670}}
+      refunds: [{value: {id: 1, ts: 1767225630}}]
+    expect:
+      minutes: [{n: 1, spent: 5}, {n: 1, spent: 6}]
+      hours: [{user: 1, n: 2}]
+      back: [{left: {id: 1}, right: {id: 1}}, {left: {id: 2}, right: null}]
+  - name: a partition that is idle holds nobody back
+    input:
+      payments:
+        - {value: {user: 1, amount: 5, id: 1, ts: 1767225600}, partition: 1}
+        - {at: 20s, value: {user: 1, id: 2, amount: 6, ts: 1767225700}}
+        - {at: 25s, value: {user: 1, id: 2, amount: 6, ts: 1767225700}}
+    advance: 10s
+    expect:
+      minutes: [{n: 1, spent: 5}]
+"""
+
+
+def test_windows_and_joins_go_by_the_watermarks_of_their_inputs(folder):
+    shown = folder.write("windows.yaml", WINDOWS).run("test", "--crash")
+    assert shown.returncode == 0 and "3 passed, 0 failed" in shown.stdout, shown.stdout + shown.stderr
+
+
 def test_a_plugin_without_operator_is_a_failure(leat, folder):
     shown = folder.run("test-plugin", "stdout")
     assert shown.returncode == 1 and "has no operator" in shown.stderr

@@ -62,13 +62,13 @@ void time_kit_expect(int64_t count, int64_t jitter_us, int64_t late_every, int64
 /* ---- clock ---------------------------------------------------------------------------------------------------------- */
 
 struct clock {
-	int64_t partitions, count, per_poll, late_every, jitter_us, silent;
+	int64_t partitions, count, per_poll, late_every, jitter_us, silent, slow;
 	bool is_endless;
 };
 
 struct leat_reader {
 	int32_t partition;
-	int64_t next;
+	int64_t next, n_polls;
 };
 
 static const struct leat_option clock_options[] = {
@@ -78,6 +78,7 @@ static const struct leat_option clock_options[] = {
 	LEAT_OPTION(INTEGER, struct clock, late_every, "late_every", "Every so many records one is late; 0: none.", .preset = "0"),
 	LEAT_OPTION(DURATION, struct clock, jitter_us, "jitter", "They come so far out of order.", .preset = "0s"),
 	LEAT_OPTION(INTEGER, struct clock, silent, "silent", "So many of the partitions say nothing.", .preset = "0"),
+	LEAT_OPTION(INTEGER, struct clock, slow, "slow", "The last partition has nothing when it is polled first, so many times.", .preset = "0"),
 	LEAT_OPTION(BOOL, struct clock, is_endless, "endless", "Waits for more at the end instead of ending.", .preset = "false"),
 	{ 0 },
 };
@@ -110,6 +111,10 @@ static enum leat_status clock_poll(void *self, struct leat_reader *reader, size_
 
 	(void)max_bytes;
 	(void)err;
+	if (reader->partition == clock->partitions - 1 && reader->n_polls++ < clock->slow) {
+		leat_wait(ctx, 1000);
+		return LEAT_AGAIN;
+	}
 	for (i = 0; i < clock->per_poll && reader->next < count; i++, reader->next++) {
 		char text[128];
 		struct leat_message message = { .payload = text, .time_us = LEAT_NO_TIME, .offset = reader->next, .next = reader->next + 1 };

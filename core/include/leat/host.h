@@ -39,7 +39,7 @@ enum leat_clock { LEAT_EVENT_TIME = 0, LEAT_PROCESSING_TIME = 1 };
 
 #define LEAT_NO_PORT UINT32_MAX
 
-/* A due timer. `key` and `tag` are what leat_timer_set() was given. */
+/* A due timer. `key` and `tag` are what leat_timer_set() was given; the key is good as long as the batch. */
 struct leat_timer {
 	enum leat_clock clock;
 	int64_t due_us;
