@@ -148,8 +148,11 @@ int64_t leat_advance_wait(struct leat_shard *shard, int64_t now_us)
 	if (atomic_load(&shard->pipeline->is_draining))
 		return INT64_MAX;
 	if (atomic_load(&reader->has_ended)) {
-		set_idle(shard, true);
-		return INT64_MAX;
+		bool is_news = shard->mark.us != INT64_MAX;
+
+		set_idle(shard, false);
+		raise_mark(shard, INT64_MAX); /* T6 */
+		return is_news ? 0 : INT64_MAX;
 	}
 	/* While it cannot be asked, its silence says nothing. */
 	if (reader->attempt > 0) {

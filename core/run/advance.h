@@ -16,8 +16,8 @@
  *     carries the mark that was passed on before it. So what is late does not depend on how records come in batches. Timers
  *     due by then fire first, as many as an epoch has at most; with more of them, the rest fire behind the record.
  * T5  A watermark is stored with the epoch that has what was done under it.
- * T6  When all sources have ended for good it is INT64_MAX, node by node, each before its end(). That is not stored: there may
- *     be more to read at the next start.
+ * T6  The mark of a partition that has ended for good is INT64_MAX, and so is that of a node when all have that it is fed by, at
+ *     the latest before its end(). That is not stored: there may be more to read at the next start.
  * T7  Between batches timers fire in slices, which wait for what a source's poll waits for; an epoch may end between two. A
  *     source is not polled before all have fired.
  */

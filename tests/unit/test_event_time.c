@@ -374,6 +374,29 @@ START_TEST(what_a_pane_comes_to_is_downstream_before_its_watermark)
 }
 END_TEST
 
+/* T6: a's last pane is not over by its own time, which b is far ahead of when both end. */
+START_TEST(a_source_that_has_ended_first_is_not_left_behind)
+{
+	static const char yaml[] = "pipeline: p\n"
+				   "sources:\n"
+				   "  a: {type: clock, count: 30, time: {field: t, unit: us}}\n"
+				   "  b: {type: clock, count: 4000, per_poll: 60, time: {field: t, unit: us}}\n"
+				   "operators:\n"
+				   "  few: {type: panes, input: a, key: k, shards: 2}\n"
+				   "  many: {type: panes, input: b, key: k, shards: 2}\n"
+				   "  look: {type: behind, input: [few, many], key: p, shards: 2}\n"
+				   "sinks: {out: {type: ledger, input: look}}\n";
+
+	for (int i = 0; i < 3; i++) {
+		make_folder();
+		run_to_end(yaml, 2, false);
+		ck_assert_uint_eq(time_kit_early, 0);
+		ck_assert_uint_eq(ledger.n_effects, 4030);
+		remove_folder();
+	}
+}
+END_TEST
+
 static void await_effects(const struct run_kit *kit, uint64_t n)
 {
 	for (int i = 0; i < 5000 && effects() < n && leat_pipeline_state(kit->pipeline) != LEAT_RUN_STOPPED; i++)
@@ -457,6 +480,7 @@ int main(void)
 		panes_that_are_ended_anywhere_come_once_and_in_order,
 		what_was_late_is_late_after_a_restart,
 		what_a_pane_comes_to_is_downstream_before_its_watermark,
+		a_source_that_has_ended_first_is_not_left_behind,
 		a_partition_that_is_idle_or_at_its_end_holds_nothing_back,
 		a_quiet_source_closes_its_panes_by_the_clock,
 		timers_fire_in_slices_and_all_of_them_at_the_end,
