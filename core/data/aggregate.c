@@ -37,7 +37,23 @@ static const struct function functions[] = {
 	{ "var", LEAT_AGGREGATE_VAR, 1, 1, NO_CONSTANT, 0, "a number, as in var(amount)" },
 };
 
+/* What they are called elsewhere, which may be nearer to a wrong one: mean() to min(). */
+static const char *const elsewhere[][2] = {
+	{ "approx_count_distinct", "distinct" }, { "array_agg", "collect" },  { "average", "avg" },          { "count_distinct", "distinct" },
+	{ "deviation", "stddev" },               { "list", "collect" },       { "mean", "avg" },             { "median", "quantile" },
+	{ "percentile", "quantile" },            { "std", "stddev" },         { "stddev_samp", "stddev" },   { "top", "topn" },
+	{ "total", "sum" },                      { "uniq", "distinct" },      { "var_samp", "var" },         { "variance", "var" },
+};
+
 enum { N_FUNCTIONS = sizeof functions / sizeof functions[0] };
+
+static const char *find_meant(const char *name, const char *const *names)
+{
+	for (size_t i = 0; i < sizeof elsewhere / sizeof elsewhere[0]; i++)
+		if (strcmp(elsewhere[i][0], name) == 0)
+			return elsewhere[i][1];
+	return leat_nearest(name, names);
+}
 
 static const struct function *find_function(const struct leat_call *call, struct leat_error *err)
 {
@@ -48,7 +64,7 @@ static const struct function *find_function(const struct leat_call *call, struct
 			return &functions[i];
 		names[i] = functions[i].name;
 	}
-	near = leat_nearest(call->name, names);
+	near = find_meant(call->name, names);
 	(void)leat_error_set(err, LEAT_FATAL, 0, "there is no aggregate \"%.60s\" at column %u%s%s%s", call->name, call->column,
 	                     near == NULL ? ", expected avg, collect, count, distinct, first, last, max, min, quantile, stddev, sum, topn or var"
 	                                  : "; did you mean \"",

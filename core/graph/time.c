@@ -5,6 +5,9 @@
 
 /* `time:` and `schema:` of a source, read and checked here; their work is done by the runtime. */
 
+/* A hundred years: more than that would not fit beside a time of today. */
+#define LONGEST_US (36525 * 86400e6)
+
 /* The presets below, for a source without `time:`. */
 static const int64_t IDLE_US = INT64_C(60) * 1000000, FUTURE_US = INT64_C(86400) * 1000000;
 
@@ -27,13 +30,15 @@ static const struct leat_option time_table[] = {
 	LEAT_OPTION(FIELD, struct time_options, field, "field", "Field with the time of the event.", .flags = 0),
 	LEAT_OPTION(CHOICE, struct time_options, unit, "unit", "How the field counts time.", .choices = unit_names),
 	LEAT_OPTION(DURATION, struct time_options, disorder_us, "disorder", "How late an event may come behind newer ones.",
-	            .preset = "0s"),
+	            .preset = "0s", .maximum = LONGEST_US),
 	LEAT_OPTION(DURATION, struct time_options, idle_us, "idle",
-	            "Silence after which a partition holds no window open; 0s: never.", .preset = "1m"),
+	            "Silence after which a partition holds no window open; 0s: never.", .preset = "1m",
+	            .maximum = LONGEST_US),
 	LEAT_OPTION(DURATION, struct time_options, future_us, "future",
-	            "How far ahead of its arrival an event may be; 0s: no bound.", .preset = "24h"),
+	            "How far ahead of its arrival an event may be; 0s: no bound.", .preset = "24h", .maximum = LONGEST_US),
 	LEAT_OPTION(DURATION, struct time_options, quiet_us, "quiet",
-	            "Silence of all partitions after which event time goes on by the clock; 0s: never.", .preset = "0s"),
+	            "Silence of all partitions after which event time goes on by the clock; 0s: never.", .preset = "0s",
+	            .maximum = LONGEST_US),
 	{ 0 },
 };
 

@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "base/bug.h"
 #include "base/clock.h"
 #include "base/memory.h"
 #include "run/epoch.h"
@@ -81,6 +82,8 @@ static uint32_t pass_on(struct leat_shard *shard)
 
 		if (shard->input_us[i] > instance->watermark_us)
 			set_watermark(instance, shard->input_us[i]);
+		if (LEAT_BUG("mark-before-timers"))
+			pass_from(shard, i);
 		if (is_due(instance))
 			return i;
 		pass_from(shard, i);
@@ -196,7 +199,8 @@ static void merge(struct leat_shard *shard)
 	shard->is_open = true;
 	shard->is_merge_due = false;
 	for (size_t i = 0; i < shard->n_inputs; i++)
-		leat_merge_add(&merged, &shard->input[i]->mark);
+		if (shard->input[i]->mark.us != LEAT_NO_TIME || !LEAT_BUG("silence-ignored"))
+			leat_merge_add(&merged, &shard->input[i]->mark);
 	if (!leat_merge_end(&merged, &mark))
 		return;
 	raise_mark(shard, mark.us);
@@ -205,8 +209,8 @@ static void merge(struct leat_shard *shard)
 
 void leat_advance_hear(struct leat_shard *shard, struct leat_channel *channel, const struct leat_mark *mark)
 {
-	/* One that is ahead of another one changes nothing by going on. */
-	if (channel->mark.us <= shard->mark.us || channel->mark.is_idle != mark->is_idle)
+	/* One that is ahead of another one changes nothing by going on, unless that one is idle. */
+	if (channel->mark.us <= shard->mark.us || shard->mark.is_idle || channel->mark.is_idle != mark->is_idle)
 		shard->is_merge_due = shard->is_merge_due || mark->us > channel->mark.us || channel->mark.is_idle != mark->is_idle;
 	channel->mark.is_idle = mark->is_idle;
 	if (mark->us > channel->mark.us) /* T1 */
@@ -337,11 +341,6 @@ enum leat_status leat_advance_end(struct leat_shard *shard, uint32_t position, i
 }
 
 /* ---- what goes out beside packets ---- */
-
-struct leat_mark leat_advance_mark(const struct leat_shard *shard, int64_t passed_us)
-{
-	return (struct leat_mark){ .us = passed_us, .is_idle = shard->mark.is_idle && !shard->is_pass_due }; /* T2 */
-}
 
 static void send_mark(struct leat_shard *shard, struct leat_channel *channel, int64_t us)
 {

@@ -9,10 +9,8 @@
  * from the input channels, through the nodes of the stage in their order, and in band through the output channels.
  *
  * T1  A watermark never goes back, not by a restart either.
- * T2  The mark of a shard is the least of its inputs' that are not idle. One that nothing has come through holds back, as do
- *     partitions that are not open yet. When all are idle it is the most of them: where the last one to fall idle would have
- *     left it, in whatever order they did, so that shards with the same inputs agree. A shard with timers that are still to
- *     fire is not idle to others, as T3 would not hold for those that wait for it no more.
+ * T2  The mark of a shard is the least of its inputs' that are not idle, or the largest when all are. One that nothing has come
+ *     through holds back, as do partitions that are not open yet.
  * T3  A node passes a watermark on when its timers due by then have fired, and behind what they have emitted.
  * T4  A record that is late sees the watermark of all records before it: a source's batch is cut in front of it, and a packet
  *     carries the mark that was passed on before it. So what is late does not depend on how records come in batches. Timers
@@ -45,9 +43,6 @@ void leat_advance_take(struct leat_shard *shard, const struct leat_packet *packe
 
 /* ---- what is done ---- */
 
-/* What to tell those next to a node that has passed on so much. */
-struct leat_mark leat_advance_mark(const struct leat_shard *shard, int64_t passed_us);
-
 /* In a batch, when its items have run and segments are left: queues the next timers' emissions or the next segment. False: the
  * shard has to wait, or the pipeline stops. */
 bool leat_advance_step(struct leat_shard *shard);
@@ -60,6 +55,12 @@ bool leat_advance_is_behind(const struct leat_shard *shard);
 /* T6: fires a slice of what is left in a node when there is no more input. LEAT_AGAIN: nothing is. Otherwise *again_us is as
  * leat_advance_run() returns it. */
 enum leat_status leat_advance_end(struct leat_shard *shard, uint32_t position, int64_t *again_us);
+/* What goes out now from a node that has passed on `us`. Who has timers to fire yet is not idle, whatever its inputs are. */
+static inline struct leat_mark leat_advance_mark(const struct leat_shard *shard, int64_t us)
+{
+	return (struct leat_mark){ .us = us, .is_idle = shard->mark.is_idle && !shard->is_pass_due };
+}
+
 /* Marks for channels that no packet goes through. Returns when to call again. */
 int64_t leat_advance_send(struct leat_shard *shard);
 

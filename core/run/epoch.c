@@ -266,7 +266,7 @@ static void take_watermark(const struct leat_shard *shard, uint32_t position)
 	struct leat_instance *instance = shard->instance[position];
 	int64_t us = position == 0 && shard->reader != NULL ? shard->reader->time.us : instance->watermark_us;
 
-	if (us == instance->stored_us || us == INT64_MAX)
+	if (us == instance->stored_us || us == INT64_MAX || LEAT_BUG("watermark-not-stored"))
 		return;
 	instance->stored_us = us;
 	instance->is_watermark_new = true;

@@ -5,6 +5,7 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "base/bug.h"
 #include "base/memory.h"
 #include "data/path.h"
 #include "data/time_text.h"
@@ -15,7 +16,8 @@ enum { QUIET_STEP_US = 200000 };
 bool leat_merge_end(const struct leat_merge *merge, struct leat_mark *mark)
 {
 	struct leat_mark was = *mark;
-	int64_t us = merge->n > 0 ? merge->us : merge->idle_us;
+
+	int64_t us = merge->n > 0 ? merge->least_us : merge->most_us;
 
 	mark->is_idle = merge->n == 0;
 	if (us > mark->us) /* T1 */
@@ -63,7 +65,7 @@ bool leat_source_time_read(struct leat_source_time *t, const struct leat_record 
 		has_time = true;
 		if (time_us < us) {
 			t->n_late++;
-			if (us > t->us)
+			if (us > t->us && !LEAT_BUG("late-seen-by-batch"))
 				add_cut(t, i, us);
 			continue;
 		}
@@ -182,7 +184,7 @@ static enum leat_status judge_future(const struct leat_time_spec *spec, const st
 {
 	char time[LEAT_TIME_TEXT];
 
-	if (spec->future_us == 0 || record->time_us == LEAT_NO_TIME || record->time_us - spec->future_us <= record->arrival_us)
+	if (spec->future_us == 0 || record->time_us <= record->arrival_us || record->time_us - spec->future_us <= record->arrival_us)
 		return LEAT_OK;
 	time[leat_time_print(time, record->time_us)] = '\0';
 	return leat_error_set(err, LEAT_REJECT, 0, "%s%s%s is %s, further ahead of its arrival than time.future, %" PRId64 " s",

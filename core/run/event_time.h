@@ -17,24 +17,23 @@ struct leat_mark {
 
 #define LEAT_MARK_NONE ((struct leat_mark){ .us = LEAT_NO_TIME })
 
-/* T2: the least of all inputs that are not idle, or the most of those that are. Begin, add each, end. */
+/* T2: the least of all inputs that are not idle; when all are, none of them holds another one back: the largest. Begin, add each, end. */
 struct leat_merge {
-	int64_t us;
-	int64_t idle_us;
+	int64_t least_us, most_us;
 	size_t n; /* not idle */
 };
 
-#define LEAT_MERGE_BEGIN ((struct leat_merge){ .us = INT64_MAX, .idle_us = LEAT_NO_TIME })
+#define LEAT_MERGE_BEGIN ((struct leat_merge){ .least_us = INT64_MAX, .most_us = LEAT_NO_TIME })
 
 static inline void leat_merge_add(struct leat_merge *merge, const struct leat_mark *mark)
 {
-	if (mark->is_idle && mark->us > merge->idle_us)
-		merge->idle_us = mark->us;
+	if (mark->us > merge->most_us)
+		merge->most_us = mark->us;
 	if (mark->is_idle)
 		return;
 	merge->n++;
-	if (mark->us < merge->us)
-		merge->us = mark->us;
+	if (mark->us < merge->least_us)
+		merge->least_us = mark->us;
 }
 
 /* Into what was merged before, which never goes back (T1). True: it has changed. */

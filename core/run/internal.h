@@ -54,7 +54,6 @@ struct leat_pipeline {
 	pthread_t supervisor;
 	bool has_supervisor;
 	int64_t started_us;
-	_Atomic bool has_looked;  /* all sources have been asked for their partitions, once */
 	_Atomic bool is_draining; /* sources are polled no more */
 	_Atomic bool is_stopping; /* nothing runs any more */
 

@@ -19,7 +19,6 @@ enum { PACKETS_PER_TURN = 8, TIMERS_PER_TURN = LEAT_TIMERS_PER_TURN, REPLAYS_PER
 
 /* How often to look whether a reader's oldest batch is done with, once there are too many behind it. */
 enum { TRACKER_FULL_US = 100000 };
-enum { LOOKING_US = 1000 };
 
 uint32_t leat_shard_stage(const struct leat_shard *shard)
 {
@@ -526,10 +525,6 @@ static int64_t poll(struct leat_shard *shard)
 		return INT64_MAX;
 	if (!atomic_load(&reader->waker.is_woken) && now_us < reader->again_us)
 		return earlier(leat_reader_deadline(reader), leat_advance_wait(shard, now_us));
-	/* T2: until all sources have been asked for their partitions, nobody downstream goes by any watermark; what is late then
-	 * would be chance. The supervisor wakes us. */
-	if (!atomic_load(&p->has_looked))
-		return now_us + LOOKING_US;
 	if (!leat_shard_may_begin(shard) ||
 	    (p->epochs != NULL && (!wait_for_room(shard, all_sinks_have_room) || !leat_letters_has_room(p->letters))))
 		return hold_up(shard);

@@ -101,12 +101,14 @@ static enum leat_status discover(struct leat_pipeline *p, const struct leat_node
 	struct leat_setup setup;
 	struct leat_error reason;
 	enum leat_status status, opened = LEAT_OK;
+	bool has_list;
 	size_t i;
 
 	leat_setup_init(&setup, p->description->name, node->name, p->description->symbols);
 	leat_error_clear(err);
 	status = leat_setup_judge(&setup, node->plugin->source->partitions(state->self, &setup.context, err), node->plugin->name, err);
-	if (status != LEAT_OK)
+	has_list = status == LEAT_OK;
+	if (!has_list)
 		setup.n_partitions = 0;
 	/* One that cannot be opened yet keeps none of the others from being read. */
 	for (i = 0; i < setup.n_partitions && status != LEAT_FATAL && !is_over(p); i++) {
@@ -120,7 +122,7 @@ static enum leat_status discover(struct leat_pipeline *p, const struct leat_node
 			*err = reason;
 		}
 	}
-	if (!is_over(p))
+	if (has_list && !is_over(p))
 		let_read(p, state, status == LEAT_OK);
 	leat_setup_finish(&setup);
 	return status;
@@ -283,7 +285,6 @@ static void work(struct leat_pipeline *p)
 		else
 			rest(p, p->replays != NULL && discover_us - now_us > LEAT_REPLAYS_LOOK_US ? LEAT_REPLAYS_LOOK_US : discover_us - now_us);
 		leat_replays_step(p->replays);
-		atomic_store(&p->has_looked, true);
 		if (leat_pipeline_state(p) == LEAT_RUN_STARTING && !is_over(p) && all_ready(p, LEAT_ROLE_SOURCE))
 			set_state(p, LEAT_RUN_RUNNING);
 		sources_ended = all_sources_ended(p) && leat_replays_are_done(p->replays);

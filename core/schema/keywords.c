@@ -215,11 +215,10 @@ static enum leat_status check_names(struct walk *w, const struct leat_value *v)
 
 static enum leat_status check_number(struct walk *w, const struct leat_value *v, enum kind kind)
 {
-	int64_t count;
 	double number;
 
 	if (kind == COUNT)
-		return leat_as_integer(v, &count) && count >= 0 ? LEAT_OK : refuse(w, "expected an integer of 0 or more");
+		return v->type == LEAT_INTEGER && v->as.integer >= 0 ? LEAT_OK : refuse(w, "expected an integer of 0 or more");
 	if (!leat_as_real(v, &number))
 		return refuse(w, "expected a number");
 	return kind == NUMBER || number > 0 ? LEAT_OK : refuse(w, "expected a number of more than 0");

@@ -95,15 +95,20 @@ static void add_real(struct sum *s, double real)
 	s->real = sum;
 }
 
+static double add_up(const struct sum *s)
+{
+	return (double)((long double)s->whole + ((long double)s->real + (long double)s->lost));
+}
+
 static enum leat_status read_sum(const struct fold_item *item, const struct sum *s, struct leat_value *out, struct leat_error *err)
 {
-	long double sum = (long double)s->whole + ((long double)s->real + (long double)s->lost);
-
-	if (s->n_reals > 0 && !isfinite((double)sum))
-		return not_finite(item, err);
-	if (s->n_reals == 0 && (s->whole < INT64_MIN || s->whole > INT64_MAX))
+	if (s->n_reals > 0) {
+		*out = leat_real(add_up(s));
+		return isfinite(out->as.real) ? LEAT_OK : not_finite(item, err);
+	}
+	if (s->whole < INT64_MIN || s->whole > INT64_MAX)
 		return leat_error_set(err, LEAT_REJECT, 0, "%s overflows an integer of 64 bits", item->aggregate->source);
-	*out = s->n_reals == 0 ? leat_integer((int64_t)s->whole) : leat_real((double)sum);
+	*out = leat_integer((int64_t)s->whole);
 	return LEAT_OK;
 }
 
@@ -179,11 +184,9 @@ static enum leat_status result_avg(const struct fold_item *item, const void *cel
                                    struct leat_error *err)
 {
 	const struct sum *s = cell;
-	double sum = (double)s->whole;
+	double sum = s->n_reals > 0 ? add_up(s) : (double)s->whole;
 
 	(void)ctx;
-	if (s->n_reals > 0)
-		sum = (double)((long double)s->whole + ((long double)s->real + (long double)s->lost));
 	if (!isfinite(sum))
 		return not_finite(item, err);
 	*out = s->n == 0 ? leat_null() : leat_real(sum / (double)s->n);

@@ -94,6 +94,20 @@ static const struct layout layouts[] = {
 	AT(leat_expressions, n, 0),
 	AT(leat_expressions, item, 8),
 
+	SIZE(leat_aggregate, 56),
+	AT(leat_aggregate, name, 0),
+	AT(leat_aggregate, function, 4),
+	AT(leat_aggregate, text, 8),
+	AT(leat_aggregate, source, 16),
+	AT(leat_aggregate, argument, 24),
+	AT(leat_aggregate, field, 32),
+	AT(leat_aggregate, constant, 40),
+	AT(leat_aggregate, label, 48),
+
+	SIZE(leat_aggregates, 16),
+	AT(leat_aggregates, n, 0),
+	AT(leat_aggregates, item, 8),
+
 	SIZE(leat_option, 64),
 	AT(leat_option, name, 0),
 	AT(leat_option, type, 8),

@@ -116,7 +116,7 @@ def test_table(oracle, kind):
     tables = {"l": [], "r": []}
     columns = {**COLUMNS, "phase": "BIGINT", "gone": "BOOLEAN"}
     rng = cases(1, f"table {kind}")[0][1]
-    for phase in range(3):
+    for phase in range(2):
         for side in "rl":
             for row in draw_all(f"table {kind} {phase}", side):
                 tables[side].append({**row, "seq": len(tables[side]), "phase": phase, "gone": rng.random() < 0.2})

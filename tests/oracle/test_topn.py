@@ -83,6 +83,19 @@ def test_items_are_ranked_by_their_largest(oracle, n):
     same(got["rows"], rows, ["case", "k", "rank", "item", "value"])
 
 
+def test_rankings_go_on_from_what_was_stored(oracle):
+    rows = [{"seq": seq, **row} for seq, row in enumerate(row for case, rng in cases(20, "topn stored") for row in draw(rng, case))]
+    operators = {"items": topn(3, of="u"), "list": topn(3, emit="list")}
+    oracle.table("events", COLUMNS, rows)
+    once = oracle.run(operators, ["items", "list"])
+    oracle.table("events", COLUMNS, rows[: len(rows) // 2])
+    oracle.run(operators, ["items", "list"], delivery="exactly-once")
+    oracle.table("events", COLUMNS, rows)
+    twice = oracle.run(operators, ["items", "list"], delivery="exactly-once", goes_on=True)
+    same(twice["items"], once["items"], ["case", "k", "rank", "item", "value"])
+    same(twice["list"], once["list"], ["case", "k", "ranking"])
+
+
 @pytest.mark.parametrize("n", [3])
 def test_events_are_ranked_one_by_one(oracle, n):
     make_rows(oracle, f"topn events {n}")

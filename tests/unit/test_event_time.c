@@ -9,7 +9,6 @@
 #include "base/memory.h"
 #include "data/json.h"
 #include "data/path.h"
-#include "run/advance.h"
 #include "run/event_time.h"
 #include "unit/time_kit.h"
 #include "unit/unit.h"
@@ -82,26 +81,12 @@ START_TEST(the_mark_of_many_inputs_is_the_least_of_those_that_are_not_idle)
 	mark[0].us = 45;
 	mark[1].us = 60;
 	ck_assert(merge(&into, mark, 3) && into.us == 45);
-	mark[0].is_idle = true;
-	mark[2].is_idle = true;
-	ck_assert(merge(&into, mark, 3) && into.us == 60);
-	mark[2].us = 70;
-	mark[1].is_idle = true; /* all of them: as if the first two had been idle before */
-	ck_assert(merge(&into, mark, 3) && into.us == 70 && into.is_idle);
+	mark[0].is_idle = mark[1].is_idle = mark[2].is_idle = true;
+	ck_assert(merge(&into, mark, 3) && into.us == 60 && into.is_idle);
 	ck_assert(!merge(&into, mark, 3));
-	mark[1].is_idle = false;
-	ck_assert(merge(&into, mark, 3) && into.us == 70 && !into.is_idle);
-}
-END_TEST
-
-START_TEST(a_shard_with_timers_to_fire_is_idle_to_nobody)
-{
-	struct leat_shard shard = { .mark = { .us = 50, .is_idle = true }, .is_pass_due = true };
-
-	ck_assert(!leat_advance_mark(&shard, 40).is_idle);
-	shard.is_pass_due = false;
-	ck_assert(leat_advance_mark(&shard, 50).is_idle);
-	ck_assert_int_eq(leat_advance_mark(&shard, 50).us, 50);
+	mark[2].is_idle = false;
+	ck_assert(merge(&into, mark, 3) && into.us == 60 && !into.is_idle);
+	ck_assert(!merge(&into, NULL, 0) || into.us == 60);
 }
 END_TEST
 
@@ -462,7 +447,6 @@ int main(void)
 {
 	return leat_test_main("event_time", (const TTest *[]){
 		the_mark_of_many_inputs_is_the_least_of_those_that_are_not_idle,
-		a_shard_with_timers_to_fire_is_idle_to_nobody,
 		a_watermark_is_the_largest_time_less_the_disorder,
 		a_batch_is_cut_before_what_its_own_records_make_late,
 		a_partition_that_says_nothing_is_idle_until_it_speaks,

@@ -82,6 +82,25 @@ START_TEST(each_function_does_what_its_name_says)
 }
 END_TEST
 
+START_TEST(of_equal_times_the_first_to_arrive_is_first_and_the_last_last)
+{
+	static const char *const json[] = { "{\"v\":1}", "{\"v\":2}", "{\"v\":3}", "{\"v\":null}" };
+	struct fold_state *state;
+	struct fold fold;
+
+	ctx = fold_kit_create();
+	fold_kit_open(&fold, "first(v); last(v)");
+	state = fold_make(&fold, ctx);
+	for (size_t i = 0; i < 4; i++)
+		ck_assert_int_eq(add(&fold, state, json[i], 7, NULL), LEAT_OK);
+	ck_assert_int_eq(add(&fold, state, "{\"v\":4}", LEAT_NO_TIME, NULL), LEAT_OK);
+	ck_assert_int_eq(add(&fold, state, "{\"v\":5}", LEAT_NO_TIME, NULL), LEAT_OK);
+	ck_assert_str_eq(fold_kit_result(&fold, state), "{\"a\":4,\"b\":3}");
+	fold_close(&fold);
+	fold_kit_destroy();
+}
+END_TEST
+
 START_TEST(integers_are_exact_and_reals_compensated)
 {
 	expect("sum(v); max(v); min(v)", EVENTS("{\"v\":9007199254740993}", "{\"v\":9007199254740992}", "{\"v\":9007199254740992.5}"),
@@ -112,6 +131,9 @@ START_TEST(what_is_written_wrongly_is_told_with_its_column)
 {
 	static const char *const cases[][2] = {
 		{ "sume(v)", "there is no aggregate \"sume\" at column 1; did you mean \"sum\"?" },
+		{ "mean(v)", "there is no aggregate \"mean\" at column 1; did you mean \"avg\"?" },
+		{ "zzzzzzz(v)", "there is no aggregate \"zzzzzzz\" at column 1, expected avg, collect, count, distinct, first, last, max, min, "
+		                "quantile, stddev, sum, topn or var" },
 		{ "sum()", "sum() at column 1 takes a number, as in sum(amount)" },
 		{ "sum(a, b)", "sum() at column 1 takes a number, as in sum(amount)" },
 		{ "sum(a) / 2", "expected nothing more at column 8, found /" },
@@ -261,6 +283,30 @@ START_TEST(merging_leaves_the_other_state_as_it_was)
 }
 END_TEST
 
+START_TEST(a_large_state_goes_on_after_it_was_stored)
+{
+	struct fold_state *kept, *stored;
+	uint64_t random = 8;
+	struct fold fold;
+
+	ctx = fold_kit_create();
+	fold_kit_open(&fold, EVERYTHING);
+	kept = fold_make(&fold, ctx);
+	stored = fold_make(&fold, ctx);
+	for (int i = 0; i < 4000; i++) { /* 500 keys are there after 900 */
+		struct leat_record record = make_record(&random);
+
+		ck_assert_int_eq(fold_add(&fold, kept, &record, ctx, NULL), LEAT_OK);
+		ck_assert_int_eq(fold_add(&fold, stored, &record, ctx, NULL), LEAT_OK);
+		if (i % 100 == 0)
+			stored = store_and_load(&fold, stored);
+	}
+	ck_assert_str_eq(fold_kit_result(&fold, stored), fold_kit_result(&fold, kept));
+	fold_close(&fold);
+	fold_kit_destroy();
+}
+END_TEST
+
 START_TEST(counts_and_sums_of_integers_can_be_taken_away_again)
 {
 	struct fold_state *a, *b;
@@ -365,21 +411,31 @@ END_TEST
 
 /* ---- how far approximations are off -------------------------------------------------------------------------------- */
 
-/* distinct() of n numbers from `start` on, each twice. */
-static int64_t count_distinct(const struct fold *fold, int64_t start, int64_t n, bool is_text)
+enum look { SMALL, TEXTS, HIGH_BITS, REALS, N_LOOKS };
+
+/* The i-th of as many different values; the room is for a text. */
+static struct leat_value make_distinct(enum look look, int64_t i, char room[32])
+{
+	if (look == TEXTS)
+		return leat_borrow(room, (size_t)snprintf(room, 32, "%llx", (unsigned long long)i));
+	if (look == HIGH_BITS)
+		return leat_integer((int64_t)((uint64_t)i << 40));
+	return look == REALS ? leat_real((double)i / 1024) : leat_integer(i);
+}
+
+/* distinct() of n values from `start` on, each twice. */
+static int64_t count_distinct(const struct fold *fold, int64_t start, int64_t n, enum look look)
 {
 	struct fold_state *state = fold_make(fold, ctx);
 	leat_symbol symbol = leat_intern(ctx, "v");
 	struct leat_member result;
 
 	for (int64_t i = 0; i < 2 * n; i++) {
-		struct leat_member member = { .symbol = symbol, .name = "v", .name_n = 1, .value = leat_integer(start + i % n) };
+		char room[32];
+		struct leat_member member = { .symbol = symbol, .name = "v", .name_n = 1, .value = make_distinct(look, start + i % n, room) };
 		struct leat_map map = { .member = &member, .n = 1 };
 		struct leat_record record = { .value = { .type = LEAT_MAP, .n = 1, .as.map = &map } };
-		char text[32];
 
-		if (is_text)
-			member.value = leat_borrow(text, (size_t)snprintf(text, sizeof text, "user-%lld", (long long)(start + i % n)));
 		ck_assert_int_eq(fold_add(fold, state, &record, ctx, NULL), LEAT_OK);
 	}
 	ck_assert_int_eq(fold_result(fold, state, &result, ctx, NULL), LEAT_OK);
@@ -400,8 +456,8 @@ START_TEST(distinct_is_exact_up_to_500_and_within_its_error_beyond)
 			ctx = fold_kit_create();
 			fold_kit_open(&fold, "distinct(v)");
 			if (i == 0)
-				ck_assert_int_eq(count_distinct(&fold, round * 77777, 500 - round, round % 2), 500 - round);
-			off = (double)count_distinct(&fold, round * 1000003, sizes[i], round % 2) / (double)sizes[i] - 1;
+				ck_assert_int_eq(count_distinct(&fold, round * 77777, 500 - round, (enum look)(round % N_LOOKS)), 500 - round);
+			off = (double)count_distinct(&fold, round * 100003, sizes[i], (enum look)(round % N_LOOKS)) / (double)sizes[i] - 1;
 			ck_assert_double_lt(fabs(off), 4 * 0.01625);
 			squares += off * off;
 			n++;
@@ -508,11 +564,13 @@ int main(void)
 {
 	return leat_test_main("fold", (const TTest *[]){ of_nothing_there_is_nothing_but_counts_and_lists,
 	                                                 each_function_does_what_its_name_says,
+	                                                 of_equal_times_the_first_to_arrive_is_first_and_the_last_last,
 	                                                 integers_are_exact_and_reals_compensated,
 	                                                 what_cannot_be_counted_is_told_by_name,
 	                                                 what_is_written_wrongly_is_told_with_its_column,
 	                                                 any_split_comes_to_the_same_as_one_pass,
 	                                                 merging_leaves_the_other_state_as_it_was,
+	                                                 a_large_state_goes_on_after_it_was_stored,
 	                                                 counts_and_sums_of_integers_can_be_taken_away_again,
 	                                                 sums_may_pass_beyond_64_bits_on_their_way,
 	                                                 a_state_of_others_or_a_damaged_one_is_refused,

@@ -26,6 +26,7 @@ struct all {
 	struct leat_templates columns;
 	const char *password;
 	const char *script;
+	struct leat_aggregates totals;
 };
 
 static const char *const starts[] = { "earliest", "latest", "stored", NULL };
@@ -47,6 +48,7 @@ static const struct leat_option table[] = {
 	LEAT_OPTION(TEMPLATES, struct all, columns, "columns", "Templates."),
 	LEAT_OPTION(TEXT, struct all, password, "password", "A secret.", .flags = LEAT_OPTION_SECRET),
 	LEAT_OPTION(TEXT, struct all, script, "script", "A path.", .flags = LEAT_OPTION_PATH),
+	LEAT_OPTION(AGGREGATES, struct all, totals, "totals", "Aggregates."),
 	{ 0 },
 };
 
@@ -196,6 +198,28 @@ START_TEST(every_type_is_read_into_its_member)
 }
 END_TEST
 
+START_TEST(aggregates_say_which_function_of_what)
+{
+	const struct leat_setting totals[] = { scalar("n", "count()", 2), scalar("top", "topn(a.b, 2 + 1, lower(c))", 3),
+		                               scalar("p", "quantile(a * 2, 0.99)", 4) };
+	struct filled f = FILL(scalar("topic", "t", 1), nest("totals", LEAT_SETTING_MAP, totals, 3, 2));
+	const struct leat_aggregate *a = f.self.totals.item;
+
+	ck_assert_str_eq(f.report, "");
+	ck_assert_uint_eq(f.self.totals.n, 3);
+	ck_assert_uint_eq(a[0].name, leat_symbols_find(f.symbols, "n", 1));
+	ck_assert(a[0].function == LEAT_AGGREGATE_COUNT && a[0].argument == NULL && a[0].field == NULL && a[0].label == NULL);
+	ck_assert_str_eq(a[1].text, "top");
+	ck_assert_str_eq(a[1].source, "topn(a.b, 2 + 1, lower(c))");
+	ck_assert(a[1].function == LEAT_AGGREGATE_TOPN && a[1].argument != NULL && a[1].label != NULL);
+	ck_assert_str_eq(a[1].field->text, "a.b");
+	ck_assert_double_eq(a[1].constant, 3);
+	ck_assert(a[2].function == LEAT_AGGREGATE_QUANTILE && a[2].argument != NULL && a[2].field == NULL);
+	ck_assert_double_eq(a[2].constant, 0.99);
+	finish(&f);
+}
+END_TEST
+
 START_TEST(an_absolute_path_stays_as_it_is)
 {
 	struct filled f = FILL(scalar("topic", "t", 1), scalar("script", "/srv/x.lua", 2));
@@ -275,6 +299,21 @@ START_TEST(a_mistake_inside_a_list_or_map_stands_at_its_item)
 	              nest("brokers", LEAT_SETTING_LIST, brokers, 2, 7));
 	ASSERT_REPORT("p.yaml:11:12: error: option \"client\" must be a map of texts, but has no value\n",
 	              nest("client", LEAT_SETTING_MAP, client, 2, 10));
+}
+END_TEST
+
+START_TEST(a_mistake_in_an_aggregate_stands_at_its_column)
+{
+	const struct leat_setting totals[] = { scalar("a", "sum(b, c)", 2), scalar("b", "quantile(x, 99)", 3), scalar("c", NULL, 4),
+		                               scalar("d", "maxx(x)", 5), quoted("e", "sum(x", 6) };
+
+	ASSERT_REPORT("p.yaml:2:12: error: option \"totals\": sum() takes a number, as in sum(amount)\n"
+	              "p.yaml:3:24: error: option \"totals\": the quantile must be a constant from 0 to 1\n"
+	              "p.yaml:4:12: error: option \"totals\" must be a map of names to aggregates such as sum(amount), but has no value\n"
+	              "p.yaml:5:12: error: option \"totals\": there is no aggregate \"maxx\"; did you mean \"max\"?\n"
+	              "p.yaml:6:12: error: option \"totals\": sum( has no \")\" at column 6; where { } are around it, a function with a "
+	              "comma goes in quotes\n",
+	              nest("totals", LEAT_SETTING_MAP, totals, 5, 2));
 }
 END_TEST
 
@@ -469,6 +508,8 @@ int main(void)
 		all_mistakes_are_told_in_one_run,
 		a_mistake_inside_a_list_or_map_stands_at_its_item,
 		what_a_compiler_refuses_is_told_at_its_column,
+		aggregates_say_which_function_of_what,
+		a_mistake_in_an_aggregate_stands_at_its_column,
 		a_secret_comes_from_a_file_beside_the_pipeline_without_its_newline,
 		a_secret_file_that_others_may_read_is_refused_and_its_text_is_not_shown,
 		a_secret_file_that_is_not_there_or_no_file_is_told,

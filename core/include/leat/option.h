@@ -105,9 +105,9 @@ enum leat_aggregate_function {
 /* A function over many records, as it is written; what it comes to is the plugin's business. See docs/aggregates.md. */
 struct leat_aggregate {
 	leat_symbol name; /* of the field to be written */
-	const char *text; /* the name as text */
-	const char *source; /* "sum(amount)" */
 	enum leat_aggregate_function function;
+	const char *text;                       /* the name as text */
+	const char *source;                     /* "sum(amount)", as it is written */
 	const struct leat_expression *argument; /* NULL: count() */
 	const struct leat_path *field;          /* the argument, where it is a field and nothing else; or NULL */
 	double constant;                        /* quantile: which, 0 to 1; topn, collect: how many */
