@@ -14,7 +14,7 @@ static void add_time(struct leat_node_figures *node, const struct leat_instance 
 {
 	const struct leat_counters *c = &instance->counters;
 	int64_t us = (int64_t)leat_counter_get(&c->watermark_us);
-	bool is_idle = instance->node->role == LEAT_ROLE_SOURCE && leat_counter_get(&c->idle) != 0;
+	bool is_idle = instance->node->role == LEAT_ROLE_SOURCE && (leat_counter_get(&c->idle) != 0 || us == INT64_MAX); /* T6 */
 
 	node->late += leat_counter_get(&c->late);
 	node->idle_partitions += is_idle;

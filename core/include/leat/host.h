@@ -332,7 +332,7 @@ static inline bool leat_ordered_last(struct leat_context *ctx, uint32_t table, c
 
 /* Event time that has passed for this instance: no record with an earlier time is expected any more, and one that comes is
  * late. It never goes back, not by a restart either. LEAT_NO_TIME, which is less than any time, before the first;
- * INT64_MAX when all sources have ended for good. */
+ * INT64_MAX when all sources that it is fed by have ended for good. */
 static inline int64_t leat_watermark(struct leat_context *ctx)
 {
 	return ctx->api->watermark(ctx);
