@@ -55,7 +55,7 @@ struct leat_node {
 	const struct leat_plugin *codec;
 	size_t n_keys;              /* operators: fields of `key:`; 0: not keyed */
 	const struct leat_path *const *key; /* of named input i: key[i * n_keys] and on */
-	uint32_t n_shards;          /* keyed operators: `shards:`, 8 by default, 1..1024; else 0 */
+	uint32_t n_shards;          /* keyed operators: `shards:`, 8 by default, 1..1024; others: 1, or 0 for those of its inputs */
 	int64_t max_bytes;          /* sources: `max_bytes:` of one event, 1MiB by default; more is a dead letter */
 	struct leat_time_spec time; /* sources */
 	struct leat_schema *schema; /* sources: what their events have to meet, or NULL */

@@ -275,9 +275,11 @@ static void read_keys(struct leat_build *b, struct leat_node *node, bool has_for
 	if (node->n_named > 0 && !read_named_keys(b, node, &host.key, fill))
 		return;
 	node->n_shards = node->n_keys > 0 ? (uint32_t)host.shards : 0;
+	if (node->role == LEAT_ROLE_OPERATOR && node->n_keys == 0 && ((shards != NULL && host.shards == 1) || node->plugin->op->is_whole))
+		node->n_shards = 1;
 	if (host.schema != NULL && schema != NULL)
 		leat_build_schema(b, node, host.schema, schema);
-	if (node->role == LEAT_ROLE_OPERATOR && shards != NULL && node->n_keys == 0)
+	if (node->role == LEAT_ROLE_OPERATOR && shards != NULL && node->n_keys == 0 && host.shards != 1)
 		leat_report_error(b->report, shards->name_place, "operator \"%s\" has shards but no key to spread events by", node->name);
 }
 

@@ -35,12 +35,12 @@ static uint32_t stage_of_inputs(const struct making *m, const struct leat_node *
 
 static void place_node(struct making *m, const struct leat_node *node)
 {
-	uint32_t stage = node->role == LEAT_ROLE_OPERATOR && node->n_keys == 0 ? stage_of_inputs(m, node) : NO_STAGE;
+	uint32_t stage = node->role == LEAT_ROLE_OPERATOR && node->n_shards == 0 ? stage_of_inputs(m, node) : NO_STAGE;
 
 	if (stage == NO_STAGE) {
 		stage = m->n_stages++;
 		m->stage[stage].is_source = node->role == LEAT_ROLE_SOURCE;
-		m->stage[stage].n_shards = node->role == LEAT_ROLE_SOURCE ? 0 : node->n_keys > 0 ? node->n_shards : 1;
+		m->stage[stage].n_shards = node->role == LEAT_ROLE_SOURCE ? 0 : node->n_shards > 0 ? node->n_shards : 1;
 	}
 	m->stage_of[node->index] = stage;
 	m->stage[stage].n_nodes++;

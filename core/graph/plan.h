@@ -7,7 +7,8 @@
 /*
  * The plan: which nodes run together. A stage is a set of nodes whose instances of one shard number call each other
  * directly, in one thread. A source begins a stage with a shard per partition; a keyed operator begins one with n_shards;
- * an operator without key joins the stage of its inputs, or begins a stage of one shard when they are of different stages;
+ * an operator without key joins the stage of its inputs, or begins a stage of one shard when it asks for that (`shards: 1`,
+ * .is_whole) or they are of different stages;
  * a sink's encode() runs in the stages that feed it and the sink itself on its own thread. Between stages records cross an
  * exchange: a keyed one by the hash of the key, else to the single shard.
  * Dead letters (input node.dead) flow in the stage of the node that they come from; those of a sink go straight to the sink

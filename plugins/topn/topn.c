@@ -289,6 +289,7 @@ static const struct leat_operator_ops ops = {
 	.tables = tables,
 	.create = create,
 	.process = process,
+	.is_whole = true,
 };
 
 LEAT_PLUGIN(.name = "topn", .version = "1.0", .summary = "Keeps the ranking of the largest of each key.", .licence = "Apache-2.0",

@@ -295,6 +295,7 @@ static const struct leat_operator_ops ops = {
 	.process = process,
 	.timer = timer,
 	.destroy = destroy,
+	.is_whole = true,
 };
 
 LEAT_PLUGIN(.name = "window", .version = "1.0", .summary = "Aggregates of each key's events over windows of time.",

@@ -242,6 +242,7 @@ static const struct layout layouts[] = {
 	AT(leat_operator_ops, destroy, 96),
 	AT(leat_operator_ops, reads_watermark, 104),
 	AT(leat_operator_ops, takes_null_keys, 105),
+	AT(leat_operator_ops, is_whole, 106),
 	AT(leat_operator_ops, inputs, 112),
 
 	SIZE(leat_position, 64),

@@ -32,11 +32,15 @@ class Oracle:
     def close(self):
         self.duck.close()
 
-    def table(self, name, columns, rows, time=None, **options):
+    def table(self, name, columns, rows, time=None, partitions=1, **options):
         """Rows (dictionaries) that leat reads as source `name` and DuckDB as a table of that name. `columns`: DuckDB's type by
         column; a field that a row lacks is null there. `time` and `options` go into the source's description."""
         path = self.folder / f"{name}.jsonl"
-        path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+        for partition in range(partitions):
+            part = path if partitions == 1 else self.folder / f"{name}-{partition}.jsonl"
+            part.write_text("".join(json.dumps(row) + "\n" for row in rows[partition::partitions]))
+        if partitions > 1:
+            path = self.folder / f"{name}-*.jsonl"
         types = ", ".join(f"'{column}': '{kind}'" for column, kind in columns.items())
         self.duck.execute(
             f"create or replace table {name} as "

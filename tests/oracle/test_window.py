@@ -244,3 +244,16 @@ def test_what_was_sent_before_changes_nothing_in_the_end(oracle, emit):
     for i in range(len(kinds)):
         same(latest(got[f"b{i}"], "case", "k", "window_end", "window_start"), got[f"a{i}"], ROW)
         same(got[f"b{i}.late"], got[f"a{i}.late"], ["seq"])
+
+
+def test_without_a_key_windows_are_over_all_partitions(oracle):
+    rng = cases(1, "whole")[0][1]
+    rows = [{"seq": seq, "ts": seq + rng.randrange(40), "x": rng.randint(-9, 9)} for seq in range(3000)]
+    columns = {"seq": "BIGINT", "ts": "BIGINT", "x": "BIGINT"}
+    oracle.table("events", columns, rows, time={"field": "ts", "unit": "us", "disorder": "40us"}, partitions=3)
+    totals = {"n": "count()", "sx": "sum(x)", "hi": "max(x)"}
+    operators = {"whole": {"type": "window", "input": "events", "size": "100us", "aggregate": totals}}
+    got = oracle.run(operators, ["whole", "whole.late", "whole.dead"], workers=2)
+    assert got["whole.late"] == got["whole.dead"] == []
+    expected = oracle.query("select ts // 100 * 100 as window_start, count(*) as n, sum(x) as sx, max(x) as hi from events group by 1")
+    same(times(got["whole"]), expected, ["window_start", "n", "sx", "hi"])

@@ -130,6 +130,19 @@ START_TEST(inputs_of_different_stages_meet_in_a_stage_of_one_shard)
 }
 END_TEST
 
+START_TEST(an_operator_without_key_may_ask_for_a_single_shard)
+{
+	make(HEAD "sources:\n  a: {type: generate}\noperators:\n"
+	     "  every: {type: map, input: a}\n"
+	     "  one: {type: map, input: every, shards: 1}\n"
+	     "  after: {type: map, input: one}\n"
+	     "sinks:\n  out: {type: stdout, input: after}\n", NULL);
+	expect_stages("a every[*] | one after[1]");
+	expect_edges("a -> every\nevery => one\none -> after\nafter >> out\n");
+	finish();
+}
+END_TEST
+
 START_TEST(edges_into_named_inputs_are_told_apart)
 {
 	make(HEAD "sources:\n  a: {type: generate}\noperators:\n"
@@ -274,6 +287,7 @@ int main(void)
 	return leat_test_main("plan", (const TTest *[]){
 		a_keyed_operator_begins_a_stage_and_one_without_joins_its_inputs,
 		inputs_of_different_stages_meet_in_a_stage_of_one_shard,
+		an_operator_without_key_may_ask_for_a_single_shard,
 		edges_into_named_inputs_are_told_apart,
 		every_stage_comes_after_those_that_feed_it,
 		mermaid_shows_stages_exchanges_and_dead_letters,

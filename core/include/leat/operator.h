@@ -48,6 +48,8 @@ struct leat_operator_ops {
 	bool reads_watermark;
 	/* process() also gets records whose key is null or missing, all of them in the first shard; else they are dead letters. */
 	bool takes_null_keys;
+	/* Without a key there is one instance for all events, as what it makes is of all of them; else one for each shard of its inputs. */
+	bool is_whole;
 	/* Names of its inputs, NULL at the end, at most LEAT_INPUTS: a file says which node is read as which, and leat_input() which
 	 * one a record came by. NULL: it has any number of inputs, all alike. */
 	const char *const *inputs;
