@@ -16,10 +16,10 @@ enum { QUIET_STEP_US = 200000 };
 bool leat_merge_end(const struct leat_merge *merge, struct leat_mark *mark)
 {
 	struct leat_mark was = *mark;
+	bool have_all_ended = merge->n_ended > 0 && merge->n + merge->n_idle == 0;
+	int64_t us = have_all_ended ? INT64_MAX : merge->n > 0 ? merge->least_us : merge->most_us;
 
-	int64_t us = merge->n > 0 ? merge->least_us : merge->most_us;
-
-	mark->is_idle = merge->n == 0;
+	mark->is_idle = merge->n == 0 && !have_all_ended;
 	if (us > mark->us) /* T1 */
 		mark->us = us;
 	return mark->us != was.us || mark->is_idle != was.is_idle;
@@ -60,7 +60,9 @@ bool leat_source_time_read(struct leat_source_time *t, const struct leat_record 
 	for (size_t i = 0; i < n; i++) {
 		int64_t time_us = record[i].time_us;
 
-		if (time_us == LEAT_NO_TIME || time_us > most_us)
+		/* INT64_MAX is the end (T6). A tombstone has no field, and its own time goes by another clock. */
+		if (time_us == LEAT_NO_TIME || time_us > most_us || time_us == INT64_MAX ||
+		    (t->spec->field != NULL && record[i].value.type == LEAT_NULL))
 			continue;
 		has_time = true;
 		if (time_us < us) {
@@ -169,7 +171,7 @@ static enum leat_status read_field(const struct leat_time_spec *spec, const stru
 		return refuse(spec, "is missing or null", err);
 	if (value->type == LEAT_TIME) {
 		*us = value->as.time_us;
-		return LEAT_OK;
+		return *us != INT64_MIN && *us != INT64_MAX ? LEAT_OK : refuse(spec, "is beyond any time", err);
 	}
 	if (spec->is_text && value->type != LEAT_TEXT)
 		return refuse(spec, "is no text such as 2026-01-31T12:00:00Z", err);

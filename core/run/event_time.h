@@ -17,23 +17,28 @@ struct leat_mark {
 
 #define LEAT_MARK_NONE ((struct leat_mark){ .us = LEAT_NO_TIME })
 
-/* T2: the least of all inputs that are not idle; when all are, none of them holds another one back: the largest. Begin, add each, end. */
+/* T2: the least of all inputs that are not idle; when all are, none of them holds another one back: the largest. One that has ended
+ * (INT64_MAX) says nothing of the others: only when all have ended it is INT64_MAX (T6). Begin, add each, end. */
 struct leat_merge {
-	int64_t least_us, most_us;
-	size_t n; /* not idle */
+	int64_t least_us, most_us; /* of those that are not idle; of those that are */
+	size_t n, n_idle, n_ended;
 };
 
 #define LEAT_MERGE_BEGIN ((struct leat_merge){ .least_us = INT64_MAX, .most_us = LEAT_NO_TIME })
 
 static inline void leat_merge_add(struct leat_merge *merge, const struct leat_mark *mark)
 {
-	if (mark->us > merge->most_us)
-		merge->most_us = mark->us;
-	if (mark->is_idle)
-		return;
-	merge->n++;
-	if (mark->us < merge->least_us)
-		merge->least_us = mark->us;
+	if (mark->us == INT64_MAX) {
+		merge->n_ended++;
+	} else if (mark->is_idle) {
+		merge->n_idle++;
+		if (mark->us > merge->most_us)
+			merge->most_us = mark->us;
+	} else {
+		merge->n++;
+		if (mark->us < merge->least_us)
+			merge->least_us = mark->us;
+	}
 }
 
 /* Into what was merged before, which never goes back (T1). True: it has changed. */

@@ -662,6 +662,7 @@ static int64_t run_inputs(struct leat_shard *shard)
 {
 	struct leat_packet *packet;
 	int64_t again_us = INT64_MAX;
+	bool was_due = shard->is_pass_due;
 	int i;
 
 	for (i = 0; i < PACKETS_PER_TURN && (packet = pull_input(shard)) != NULL; i++) {
@@ -675,7 +676,8 @@ static int64_t run_inputs(struct leat_shard *shard)
 		if (again_us != 0 || shard->n_parked > 0)
 			return again_us;
 	}
-	return again_us;
+	/* A mark that came by itself has timers fire, in the next turn. */
+	return shard->is_pass_due && !was_due ? 0 : again_us;
 }
 
 static int64_t next_timer_us(const struct leat_shard *shard)

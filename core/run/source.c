@@ -81,6 +81,7 @@ enum leat_status leat_reader_open(struct leat_reader_state *reader, struct leat_
 	                                        : leat_store_watermark(leat_epochs_store(p->epochs), instance->node->name,
 	                                                               (uint32_t)reader->partition),
 	                      leat_clock_monotonic_us());
+	atomic_store(&p->node[instance->node->index].heard_us, leat_clock_monotonic_us()); /* before that, nobody listened */
 	leat_error_clear(err);
 	status = leat_fault_error("source-open-before", err);
 	if (status == LEAT_OK)

@@ -339,7 +339,9 @@ static void settle_tables(struct leat_store *store, struct leat_names *names)
 
 		if (t->is_used || !leat_store_has_rows(store, t->is.number))
 			continue;
-		if (leat_store_may_drop(store, t->is.node))
+		if (leat_store_may_drop(store, t->is.node) && !is_node_used(store, t->is.node))
+			leat_store_drop_rows(store, t->is.node);
+		else if (leat_store_may_drop(store, t->is.node))
 			leat_store_drop_table(store, t->is.number);
 		else
 			leat_names_add(names, t->is.node, is_node_used(store, t->is.node) ? t->is.table : NULL);

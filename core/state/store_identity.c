@@ -94,8 +94,18 @@ static bool node_has_rows(const struct leat_store *store, const char *node)
 	return false;
 }
 
+static void drop_texts(struct leat_store *store, const char *kind, const char *node)
+{
+	char from[NAME], until[NAME];
+
+	(void)snprintf(from, sizeof from, "%s/%s/", kind, node);
+	(void)snprintf(until, sizeof until, "%s/%s%c", kind, node, '/' + 1);
+	rocksdb_writebatch_delete_range_cf(store->batch, store->family[STORE_META], from, strlen(from), until, strlen(until));
+}
+
 void leat_store_drop_rows(struct leat_store *store, const char *node)
 {
+	drop_texts(store, "watermark", node);
 	for (size_t i = 0; i < store->n_tables; i++)
 		if (strcmp(store->table[i].node, node) == 0)
 			leat_store_drop_table(store, store->table[i].is.number);
@@ -115,6 +125,8 @@ enum leat_status leat_store_use_operator(struct leat_store *store, const char *n
 			                        "operator \"%s\" is %s now, its rows in \"%s\" are of %s; take that back, or give them up by --drop %s",
 			                        node, what, store->folder, was, node);
 	}
+	if (status == LEAT_OK && was != NULL && !is_same)
+		drop_texts(store, "watermark", node); /* it is of who was called so */
 	if (status == LEAT_OK && !is_same)
 		put_what(store, "operator", node, what);
 	free(was);
@@ -144,15 +156,6 @@ static enum leat_status has_positions(const struct leat_store *store, const char
 
 	*has = s.is_there;
 	return status;
-}
-
-static void drop_texts(struct leat_store *store, const char *kind, const char *node)
-{
-	char from[NAME], until[NAME];
-
-	(void)snprintf(from, sizeof from, "%s/%s/", kind, node);
-	(void)snprintf(until, sizeof until, "%s/%s%c", kind, node, '/' + 1);
-	rocksdb_writebatch_delete_range_cf(store->batch, store->family[STORE_META], from, strlen(from), until, strlen(until));
 }
 
 static void drop_positions(struct leat_store *store, const char *source)

@@ -90,6 +90,23 @@ START_TEST(the_mark_of_many_inputs_is_the_least_of_those_that_are_not_idle)
 }
 END_TEST
 
+START_TEST(an_input_that_has_ended_says_nothing_of_the_others)
+{
+	struct leat_mark mark[] = { { .us = INT64_MAX }, { .us = 30 }, { .us = 20 } }, into = LEAT_MARK_NONE;
+
+	ck_assert(merge(&into, mark, 3) && into.us == 20);
+	mark[1].is_idle = mark[2].is_idle = true; /* the others are, not all */
+	ck_assert(merge(&into, mark, 3) && into.us == 30 && into.is_idle);
+	mark[1].is_idle = false;
+	ck_assert(merge(&into, mark, 3) && into.us == 30 && !into.is_idle);
+	mark[1].us = INT64_MAX;
+	mark[2].us = LEAT_NO_TIME; /* idle, and never spoke */
+	ck_assert(merge(&into, mark, 3) && into.us == 30 && into.is_idle);
+	mark[2].us = INT64_MAX;
+	ck_assert(merge(&into, mark, 3) && into.us == INT64_MAX && !into.is_idle);
+}
+END_TEST
+
 static const struct leat_time_spec spec = { .unit_us_numerator = 1, .unit_us_denominator = 1, .disorder_us = 10, .idle_us = 100,
 	                                    .future_us = 1000, .quiet_us = 300 };
 
@@ -470,6 +487,7 @@ int main(void)
 {
 	return leat_test_main("event_time", (const TTest *[]){
 		the_mark_of_many_inputs_is_the_least_of_those_that_are_not_idle,
+		an_input_that_has_ended_says_nothing_of_the_others,
 		a_watermark_is_the_largest_time_less_the_disorder,
 		a_batch_is_cut_before_what_its_own_records_make_late,
 		a_partition_that_says_nothing_is_idle_until_it_speaks,

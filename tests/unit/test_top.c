@@ -38,7 +38,8 @@ static const char *render(struct leat_top_look before, struct leat_top_look now,
 
 	leat_top_render(&out, &before, &now, rows, columns, false);
 	ck_assert_uint_lt(out.n, sizeof text);
-	memcpy(text, out.data, out.n);
+	if (out.n > 0)
+		memcpy(text, out.data, out.n);
 	text[out.n] = '\0';
 	leat_buffer_finish(&out);
 	return text;
