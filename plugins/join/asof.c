@@ -28,10 +28,8 @@ static void drop_superseded(const struct leat_value *key, int64_t until, struct 
 enum leat_status join_asof_process(const struct join *self, enum join_side side, const struct leat_record *record,
                                    struct leat_context *ctx, struct leat_error *err)
 {
-	int64_t watermark = leat_watermark(ctx);
-
-	if (side == JOIN_RIGHT && watermark != INT64_MIN)
-		drop_superseded(&record->key, watermark - self->allow, ctx);
+	if (side == JOIN_RIGHT)
+		drop_superseded(&record->key, join_least_time(self, leat_watermark(ctx)), ctx);
 	return join_rows_add(self, side, record, ctx, err);
 }
 

@@ -291,6 +291,22 @@ START_TEST(a_row_that_nothing_changes_is_forgotten_after_a_while)
 }
 END_TEST
 
+/* ---- watermarks at their worst -------------------------------------------------------------------------------------- */
+
+START_TEST(no_event_is_late_by_the_earliest_watermark)
+{
+	struct leat_harness *h = leat_harness_create("join", KEY "match: asof\nbefore: 1h\nallow: 5s");
+
+	leat_harness_set_watermark(h, INT64_MIN + 1);
+	push(h, "right", 10, "{\"order\":1}");
+	push(h, "right", 11, "{\"order\":1,\"n\":2}");
+	push(h, "left", 10, "{\"id\":1}");
+	leat_harness_end(h);
+	expect(h, "out", "{\"left\":{\"id\":1},\"right\":{\"order\":1}}");
+	finish(h);
+}
+END_TEST
+
 /* ---- against a naive computation ----------------------------------------------------------------------------------- */
 
 enum { EVENTS = 120, LINES = EVENTS * EVENTS, KEYS = 4 };
@@ -511,6 +527,7 @@ int main(void)
 	                                                 as_of_keeps_of_the_past_only_the_latest,
 	                                                 a_table_has_what_came_last_for_a_key,
 	                                                 a_row_that_nothing_changes_is_forgotten_after_a_while,
+	                                                 no_event_is_late_by_the_earliest_watermark,
 	                                                 interval_joins_agree_with_a_naive_computation,
 	                                                 as_of_joins_agree_with_a_naive_computation,
 	                                                 options_that_cannot_be_are_refused,
