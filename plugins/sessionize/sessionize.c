@@ -40,6 +40,40 @@ static const struct leat_table_spec tables[] = {
 	{ 0 },
 };
 
+static enum leat_status clash(struct leat_error *err, const char *option, const char *name)
+{
+	leat_error_set(err, LEAT_FATAL, 0, "two fields of a row would have the name \"%s\", expected another for one of them", name);
+	return leat_error_at(err, option);
+}
+
+static enum leat_status check_marks(const struct sessionize *self, const char *const *names, struct leat_error *err)
+{
+	if (self->mark[ID] == self->mark[START] || self->mark[ID] == self->mark[NUMBER]) {
+		leat_error_set(err, LEAT_FATAL, 0, "two fields would have the name that \"id\" gives, expected another for one of them");
+		return leat_error_at(err, "id");
+	}
+	if (self->mark[START] == self->mark[NUMBER]) {
+		leat_error_set(err, LEAT_FATAL, 0, "two fields would have the name that \"start\" gives, expected another for one of them");
+		return leat_error_at(err, "start");
+	}
+	for (int i = 0; i < N_NAMES; i++)
+		if (self->name[i] == self->mark[ID] || self->name[i] == self->mark[START])
+			return clash(err, self->name[i] == self->mark[ID] ? "id" : "start", names[i]);
+	return LEAT_OK;
+}
+
+/* That a field of the key would be overwritten: in a summary, or in an event, where it is the whole path that counts. */
+static bool is_taken(const struct sessionize *self, const struct leat_path *field)
+{
+	leat_symbol name = field->symbol[field->n - 1];
+
+	for (size_t i = 0; i < self->n_keys; i++)
+		if (self->key[i] == name)
+			return true;
+	return name == self->mark[ID] || name == self->mark[START] || name == self->name[END] || name == self->name[EVENTS]
+	       || (field->n == 1 && name == self->mark[NUMBER]);
+}
+
 static enum leat_status create(void *self_, struct leat_context *ctx, struct leat_error *err)
 {
 	static const char *const names[N_NAMES] = { "session_end", "session_events" };
@@ -48,11 +82,15 @@ static enum leat_status create(void *self_, struct leat_context *ctx, struct lea
 
 	for (int i = 0; i < N_NAMES; i++)
 		self->name[i] = leat_intern(ctx, names[i]);
+	if (check_marks(self, names, err) != LEAT_OK)
+		return LEAT_FATAL;
 	for (; (field = leat_key_field(ctx, self->n_keys)) != NULL; self->n_keys++) {
 		if (self->n_keys == MAX_KEYS) {
 			leat_error_set(err, LEAT_FATAL, 0, "a key of more than %d fields", (int)MAX_KEYS);
 			return leat_error_at(err, "key");
 		}
+		if (is_taken(self, field))
+			return clash(err, "key", field->text);
 		self->key[self->n_keys] = field->symbol[field->n - 1];
 	}
 	return LEAT_OK;
