@@ -25,13 +25,21 @@ static void drop_superseded(const struct leat_value *key, int64_t until, struct 
 		leat_ordered_erase(ctx, JOIN_ROWS_RIGHT, key, INT64_MIN, row[n - 1].order);
 }
 
+/* What the watermark has passed, except where left rows have still to be dealt with: of very many timers that are due at once, some
+ * fire after the next events. The key's own is due no later than its first row is (J5). */
+static int64_t passed(const struct join *self, const struct leat_value *key, struct leat_context *ctx)
+{
+	const struct join_key *k = leat_table_peek(ctx, JOIN_KEYS, key);
+	int64_t watermark = leat_watermark(ctx);
+
+	return join_least_time(self, k != NULL && k->due_us <= watermark ? k->due_us - 1 : watermark);
+}
+
 enum leat_status join_asof_process(const struct join *self, enum join_side side, const struct leat_record *record,
                                    struct leat_context *ctx, struct leat_error *err)
 {
-	int64_t watermark = leat_watermark(ctx);
-
-	if (side == JOIN_RIGHT && watermark != INT64_MIN)
-		drop_superseded(&record->key, watermark - self->allow, ctx);
+	if (side == JOIN_RIGHT)
+		drop_superseded(&record->key, passed(self, &record->key, ctx), ctx);
 	return join_rows_add(self, side, record, ctx, err);
 }
 

@@ -144,12 +144,9 @@ struct leat_record join_like(const struct leat_timer *due, struct leat_context *
 
 /* ---- events -------------------------------------------------------------------------------------------------------- */
 
-/* J2 */
-static bool is_late(const struct join *self, const struct leat_record *record, struct leat_context *ctx)
+int64_t join_least_time(const struct join *self, int64_t watermark_us)
 {
-	int64_t watermark = leat_watermark(ctx);
-
-	return watermark != INT64_MIN && record->time_us < watermark - self->allow;
+	return watermark_us < INT64_MIN + self->allow ? INT64_MIN : watermark_us - self->allow;
 }
 
 /* Null is equal to nothing, not even to null. What can meet none and does not come out alone is refused: it would vanish. */
@@ -177,7 +174,7 @@ static enum leat_status process(void *self_, const struct leat_record *record, s
 		return leat_error_set(err, LEAT_REJECT, 0, "the event has no time to join by; its source says where that is, by \"time\"");
 	if (has_time && (record->time_us > latest_us || record->time_us < -latest_us))
 		return leat_error_set(err, LEAT_REJECT, 0, "the time of the event is out of range");
-	if (has_time && is_late(self, record, ctx)) {
+	if (has_time && record->time_us < join_least_time(self, leat_watermark(ctx))) {
 		leat_emit(ctx, JOIN_LATE, record);
 		return LEAT_OK;
 	}

@@ -44,6 +44,8 @@ struct join_key {
 
 /* ---- join.c -------------------------------------------------------------------------------------------------------- */
 
+/* The least time that is not late by a watermark (J2). It may be as early as there are times. */
+int64_t join_least_time(const struct join *self, int64_t watermark_us);
 /* Either may be NULL. They have to live as long as what is emitted: see leat_copy(). */
 struct leat_value join_pair(const struct join *self, const struct leat_value *left, const struct leat_value *right,
                             struct leat_context *ctx);

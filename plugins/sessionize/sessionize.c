@@ -7,6 +7,8 @@
  *
  *  Z1  Open sessions of a key are `gap` or more apart.
  *  Z2  Each open session has a timer that is due no later than the session's end, which is `gap` after its last event.
+ *  Z3  When an event is looked at, none of its key that the watermark has passed the end of is open: not even where the timer has
+ *      still to fire, as some of very many that are due at once do after the next events.
  */
 #include <leat/plugin.h>
 
@@ -40,6 +42,40 @@ static const struct leat_table_spec tables[] = {
 	{ 0 },
 };
 
+static enum leat_status clash(struct leat_error *err, const char *option, const char *name)
+{
+	leat_error_set(err, LEAT_FATAL, 0, "two fields of a row would have the name \"%s\", expected another for one of them", name);
+	return leat_error_at(err, option);
+}
+
+static enum leat_status check_marks(const struct sessionize *self, const char *const *names, struct leat_error *err)
+{
+	if (self->mark[ID] == self->mark[START] || self->mark[ID] == self->mark[NUMBER]) {
+		leat_error_set(err, LEAT_FATAL, 0, "two fields would have the name that \"id\" gives, expected another for one of them");
+		return leat_error_at(err, "id");
+	}
+	if (self->mark[START] == self->mark[NUMBER]) {
+		leat_error_set(err, LEAT_FATAL, 0, "two fields would have the name that \"start\" gives, expected another for one of them");
+		return leat_error_at(err, "start");
+	}
+	for (int i = 0; i < N_NAMES; i++)
+		if (self->name[i] == self->mark[ID] || self->name[i] == self->mark[START])
+			return clash(err, self->name[i] == self->mark[ID] ? "id" : "start", names[i]);
+	return LEAT_OK;
+}
+
+/* That a field of the key would be overwritten: in a summary, or in an event, where it is the whole path that counts. */
+static bool is_taken(const struct sessionize *self, const struct leat_path *field)
+{
+	leat_symbol name = field->symbol[field->n - 1];
+
+	for (size_t i = 0; i < self->n_keys; i++)
+		if (self->key[i] == name)
+			return true;
+	return name == self->mark[ID] || name == self->mark[START] || name == self->name[END] || name == self->name[EVENTS]
+	       || (field->n == 1 && name == self->mark[NUMBER]);
+}
+
 static enum leat_status create(void *self_, struct leat_context *ctx, struct leat_error *err)
 {
 	static const char *const names[N_NAMES] = { "session_end", "session_events" };
@@ -48,11 +84,15 @@ static enum leat_status create(void *self_, struct leat_context *ctx, struct lea
 
 	for (int i = 0; i < N_NAMES; i++)
 		self->name[i] = leat_intern(ctx, names[i]);
+	if (check_marks(self, names, err) != LEAT_OK)
+		return LEAT_FATAL;
 	for (; (field = leat_key_field(ctx, self->n_keys)) != NULL; self->n_keys++) {
 		if (self->n_keys == MAX_KEYS) {
 			leat_error_set(err, LEAT_FATAL, 0, "a key of more than %d fields", (int)MAX_KEYS);
 			return leat_error_at(err, "key");
 		}
+		if (is_taken(self, field))
+			return clash(err, "key", field->text);
 		self->key[self->n_keys] = field->symbol[field->n - 1];
 	}
 	return LEAT_OK;
@@ -158,6 +198,32 @@ static void emit_closed(const struct sessionize *self, const struct leat_value *
 
 /* ---- the work ---------------------------------------------------------------------------------------------------- */
 
+/* False: it is open then. */
+static bool close_session(const struct sessionize *self, const struct leat_value *key, const struct session *s, int64_t now_us,
+                          struct leat_context *ctx)
+{
+	if (s->last_us + self->gap > now_us)
+		return false;
+	emit_closed(self, key, s, ctx);
+	leat_ordered_erase(ctx, 0, key, s->first_us, s->first_us + 1);
+	return true;
+}
+
+/* Z3 */
+static void catch_up(const struct sessionize *self, const struct leat_value *key, int64_t watermark_us, struct leat_context *ctx)
+{
+	const struct leat_ordered_entry *entry;
+	size_t n = 0;
+
+	if (watermark_us >= INT64_MIN + self->gap)
+		n = leat_ordered_scan(ctx, 0, key, INT64_MIN, watermark_us - self->gap + 1, &entry);
+	for (size_t i = 0; i < n; i++) {
+		struct session s = read_session(&entry[i]);
+
+		(void)close_session(self, key, &s, watermark_us, ctx);
+	}
+}
+
 static enum leat_status process(void *self_, const struct leat_record *record, struct leat_context *ctx, struct leat_error *err)
 {
 	const struct sessionize *self = self_;
@@ -173,6 +239,7 @@ static enum leat_status process(void *self_, const struct leat_record *record, s
 	status = when_of(record, self->gap, &time_us, err);
 	if (status != LEAT_OK)
 		return status;
+	catch_up(self, &record->key, leat_watermark(ctx), ctx);
 	is_open = take_session(self, &record->key, time_us, &s, ctx);
 	if (!is_open && time_us + self->gap <= leat_watermark(ctx)) {
 		leat_emit(ctx, LATE, record);
@@ -200,12 +267,8 @@ static enum leat_status timer(void *self_, const struct leat_timer *due, struct 
 	for (size_t i = 0; i < n && status == LEAT_OK; i++) {
 		struct session s = read_session(&entry[i]);
 
-		if (s.last_us + self->gap > due->due_us) {
+		if (!close_session(self, &key, &s, due->due_us, ctx))
 			status = watch_session(self, &key, &s, ctx, err);
-			continue;
-		}
-		emit_closed(self, &key, &s, ctx);
-		leat_ordered_erase(ctx, 0, &key, s.first_us, s.first_us + 1);
 	}
 	return status;
 }

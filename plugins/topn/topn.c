@@ -48,6 +48,15 @@ static bool is_own_name(const struct topn *self, leat_symbol name)
 	return name == self->rank || (self->of != NULL && (name == self->item || name == self->value));
 }
 
+/* Where rows have no key, it does not matter. */
+static bool is_taken(const struct topn *self, leat_symbol name)
+{
+	for (size_t i = 0; i < self->n_keys; i++)
+		if (self->key[i] == name)
+			return self->of != NULL || self->emission == LIST;
+	return false;
+}
+
 static enum leat_status name_key(struct topn *self, struct leat_context *ctx, struct leat_error *err)
 {
 	const struct leat_path *field;
@@ -59,6 +68,8 @@ static enum leat_status name_key(struct topn *self, struct leat_context *ctx, st
 			leat_error_set(err, LEAT_FATAL, 0, "a key of more than %d fields", (int)MOST_KEYS);
 		else if (is_own_name(self, name))
 			leat_error_set(err, LEAT_FATAL, 0, "rows have a field of that name besides \"%s\", expected another name for it", field->text);
+		else if (is_taken(self, name))
+			leat_error_set(err, LEAT_FATAL, 0, "two fields of a row would have the name \"%s\", expected another for one of them", field->text);
 		else {
 			self->key[self->n_keys++] = name;
 			continue;

@@ -200,10 +200,19 @@ enum leat_status panes_timer(const struct window *self, const struct leat_value 
 	return go_on(self, key, due_us, ctx, err);
 }
 
+/* Ends up to this need nothing any more. A watermark that is far from all windows is taken to be nearer, where there is no overflow;
+ * events are at most half as far from 1970. */
+static int64_t find_done(const struct window *self, int64_t watermark_us)
+{
+	static const int64_t far_us = INT64_MAX / 2;
+	int64_t us = watermark_us < -far_us ? -far_us : watermark_us > far_us ? far_us : watermark_us;
+
+	return assign_first_end(self, us) - 1;
+}
+
 enum leat_status panes_early(const struct window *self, const struct leat_value *key, struct leat_context *ctx, struct leat_error *err)
 {
-	int64_t watermark = leat_watermark(ctx);
-	int64_t done = watermark == LEAT_NO_TIME ? INT64_MIN : assign_first_end(self, watermark) - 1; /* ends up to here need nothing */
+	int64_t done = find_done(self, leat_watermark(ctx));
 	const struct leat_ordered_entry *changed;
 	size_t n = leat_ordered_scan(ctx, CHANGED, key, INT64_MIN, INT64_MAX, &changed);
 	enum leat_status status = LEAT_OK;

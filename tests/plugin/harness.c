@@ -224,6 +224,12 @@ void leat_harness_set_watermark(struct leat_harness *h, int64_t watermark_us)
 	ck_assert_int_eq(leat_solo_set_watermark(&h->solo, watermark_us, &h->err), LEAT_OK);
 }
 
+void leat_harness_raise_watermark(struct leat_harness *h, int64_t watermark_us)
+{
+	if (watermark_us > h->solo.instance->watermark_us)
+		h->solo.instance->watermark_us = watermark_us;
+}
+
 void leat_harness_set_input(struct leat_harness *h, const char *input)
 {
 	const char *const *name = h->solo.node->plugin->op->inputs;

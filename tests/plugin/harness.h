@@ -32,6 +32,8 @@ void leat_harness_set_time(struct leat_harness *h, int64_t now_us);
 /* leat_watermark() of what is pushed from here on; timers of event time that are due fire at once. It starts at LEAT_NO_TIME; one
  * that is less than the former is ignored, as the host's never goes back. */
 void leat_harness_set_watermark(struct leat_harness *h, int64_t watermark_us);
+/* The same, but timers that are due have still to fire, as when very many are due at once: they do behind the next thing pushed. */
+void leat_harness_raise_watermark(struct leat_harness *h, int64_t watermark_us);
 /* By which of the operator's named inputs comes what is pushed from here on; the first one until then. */
 void leat_harness_set_input(struct leat_harness *h, const char *input);
 /* The key that records come with from their source, NULL: none. Not copied. */

@@ -291,6 +291,55 @@ START_TEST(a_row_that_nothing_changes_is_forgotten_after_a_while)
 }
 END_TEST
 
+/* ---- watermarks at their worst -------------------------------------------------------------------------------------- */
+
+START_TEST(as_of_finds_what_it_needs_though_its_timer_fires_late)
+{
+	struct leat_harness *h = leat_harness_create("join", KEY "match: asof\nkind: left\nbefore: 1h");
+
+	push(h, "right", 10, "{\"order\":1,\"n\":1}");
+	push(h, "left", 15, "{\"id\":1}");
+	push(h, "right", 20, "{\"order\":1,\"n\":2}");
+	leat_harness_raise_watermark(h, 100 * SECOND);
+	push(h, "right", 100, "{\"order\":1,\"n\":3}");
+	expect_at(h, 15 * SECOND, "{\"left\":{\"id\":1},\"right\":{\"order\":1,\"n\":1}}");
+	leat_harness_end(h);
+	ck_assert_uint_eq(leat_harness_state_entries(h), 0);
+	finish(h);
+}
+END_TEST
+
+START_TEST(interval_joins_are_the_same_though_their_timer_fires_late)
+{
+	struct leat_harness *h = leat_harness_create("join", KEY "kind: outer\nbefore: 5s\nafter: 5s\nallow: 5s");
+
+	push(h, "left", 10, "{\"id\":1}");
+	push(h, "right", 12, "{\"order\":1}");
+	push(h, "left", 13, "{\"id\":2}");
+	expect(h, "out", "{\"left\":{\"id\":1},\"right\":{\"order\":1}}");
+	leat_harness_raise_watermark(h, 100 * SECOND);
+	push(h, "right", 95, "{\"order\":2}");
+	expect_at(h, 23 * SECOND, "{\"left\":{\"id\":2},\"right\":null}");
+	leat_harness_end(h);
+	expect(h, "out", "{\"left\":null,\"right\":{\"order\":2}}");
+	finish(h);
+}
+END_TEST
+
+START_TEST(no_event_is_late_by_the_earliest_watermark)
+{
+	struct leat_harness *h = leat_harness_create("join", KEY "match: asof\nbefore: 1h\nallow: 5s");
+
+	leat_harness_set_watermark(h, INT64_MIN + 1);
+	push(h, "right", 10, "{\"order\":1}");
+	push(h, "right", 11, "{\"order\":1,\"n\":2}");
+	push(h, "left", 10, "{\"id\":1}");
+	leat_harness_end(h);
+	expect(h, "out", "{\"left\":{\"id\":1},\"right\":{\"order\":1}}");
+	finish(h);
+}
+END_TEST
+
 /* ---- against a naive computation ----------------------------------------------------------------------------------- */
 
 enum { EVENTS = 120, LINES = EVENTS * EVENTS, KEYS = 4 };
@@ -511,6 +560,9 @@ int main(void)
 	                                                 as_of_keeps_of_the_past_only_the_latest,
 	                                                 a_table_has_what_came_last_for_a_key,
 	                                                 a_row_that_nothing_changes_is_forgotten_after_a_while,
+	                                                 as_of_finds_what_it_needs_though_its_timer_fires_late,
+	                                                 interval_joins_are_the_same_though_their_timer_fires_late,
+	                                                 no_event_is_late_by_the_earliest_watermark,
 	                                                 interval_joins_agree_with_a_naive_computation,
 	                                                 as_of_joins_agree_with_a_naive_computation,
 	                                                 options_that_cannot_be_are_refused,

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <stdlib.h>
 #include <string.h>
 
 #include "plugin/harness.h"
@@ -151,6 +152,55 @@ START_TEST(what_can_be_of_no_session_is_a_dead_letter)
 }
 END_TEST
 
+START_TEST(whether_an_event_is_late_does_not_depend_on_when_timers_fire)
+{
+	struct leat_harness *h = leat_harness_create("sessionize", "key: k\ngap: 10s");
+	char first[17], id[17];
+
+	push(h, 10, "{\"k\":1}");
+	expect(h, "out", "\"session_number\":1}", first);
+	leat_harness_raise_watermark(h, start_us + 25 * second_us);
+	push(h, 15, "{\"k\":1}"); /* over at 25, as the session is since 20 */
+	ck_assert_str_eq(leat_harness_pull(h, "late"), "{\"k\":1}");
+	ck_assert_str_eq(expect(h, "closed", "\"session_events\":1}", id), first);
+	push(h, 30, "{\"k\":1}");
+	expect(h, "out", "\"session_number\":1}", first);
+	leat_harness_raise_watermark(h, start_us + 40 * second_us);
+	push(h, 39, "{\"k\":1}"); /* not late, so the first of another */
+	ck_assert_str_ne(expect(h, "out", "\"session_start\":\"2023-11-14T22:13:59.000000Z\",\"session_number\":1}", id), first);
+	ck_assert_str_eq(expect(h, "closed", "\"session_events\":1}", id), first);
+	leat_harness_end(h);
+	expect(h, "closed", "\"session_events\":1}", id);
+	expect_nothing(h, "closed");
+	ck_assert_uint_eq(leat_harness_state_entries(h), 0);
+	leat_harness_destroy(h);
+}
+END_TEST
+
+static void expect_refused(const char *options, const char *expected)
+{
+	char *text = leat_harness_refused("sessionize", options);
+
+	ck_assert_msg(strstr(text, expected) != NULL, "%s: %s", options, text);
+	free(text);
+}
+
+START_TEST(fields_of_one_name_are_refused)
+{
+	expect_refused("key: session\ngap: 1s", "two fields of a row would have the name \"session\"");
+	expect_refused("key: [a, user.session_start]\ngap: 1s", "two fields of a row would have the name \"user.session_start\"");
+	expect_refused("key: session_end\ngap: 1s", "two fields of a row would have the name \"session_end\"");
+	expect_refused("key: session_events\ngap: 1s", "two fields of a row would have the name \"session_events\"");
+	expect_refused("key: session_number\ngap: 1s", "two fields of a row would have the name \"session_number\"");
+	expect_refused("key: [a.id, b.id]\ngap: 1s", "two fields of a row would have the name \"b.id\"");
+	expect_refused("key: k\ngap: 1s\nid: x\nstart: x", "two fields would have the name that \"id\" gives");
+	expect_refused("key: k\ngap: 1s\nnumber: session", "two fields would have the name that \"id\" gives");
+	expect_refused("key: k\ngap: 1s\nstart: session_end", "two fields of a row would have the name \"session_end\"");
+	leat_harness_destroy(leat_harness_create("sessionize", "key: session\ngap: 1s\nid: visit"));
+	leat_harness_destroy(leat_harness_create("sessionize", "key: user.session_number\ngap: 1s")); /* closed sessions have no number */
+}
+END_TEST
+
 int main(void)
 {
 	return leat_test_main("sessionize", (const TTest *[]){ events_less_than_the_gap_apart_are_of_one_session,
@@ -159,5 +209,7 @@ int main(void)
 	                                                       a_late_event_may_still_belong_to_an_open_session,
 	                                                       fields_have_the_names_that_are_asked_for,
 	                                                       what_can_be_of_no_session_is_a_dead_letter,
+	                                                       whether_an_event_is_late_does_not_depend_on_when_timers_fire,
+	                                                       fields_of_one_name_are_refused,
 	                                                       NULL });
 }

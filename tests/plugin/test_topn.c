@@ -121,6 +121,8 @@ START_TEST(options_that_cannot_be_are_refused)
 	expect_refused("key: k\nby: v\nn: 0", "an integer from 1 to 1000");
 	expect_refused("key: rank\nby: v\nof: u", "rows have a field of that name besides");
 	expect_refused("key: ranking\nby: v\nemit: list", "rows have a field of that name besides");
+	expect_refused("key: [a.id, b.id]\nby: v\nof: u", "two fields of a row would have the name \"b.id\"");
+	expect_refused("key: [a.id, b.id]\nby: v\nemit: list", "two fields of a row would have the name \"b.id\"");
 	expect_refused("key: k\nby: v +", "by");
 }
 END_TEST

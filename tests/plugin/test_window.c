@@ -349,6 +349,29 @@ START_TEST(early_rows_are_sent_at_most_so_often_and_only_when_something_changed)
 }
 END_TEST
 
+/* Sources come to INT64_MIN + 1 by an event that is earlier than the disorder that they allow. */
+START_TEST(early_rows_are_sent_whatever_the_watermark_is)
+{
+	static const char *const options[] = {
+		"key: k\nsize: 10s\nearly: 2s" TOTALS,
+		"key: k\nsize: 10s\nstep: 10s\noffset: 3650d\nearly: 2s" TOTALS,
+	};
+
+	for (size_t i = 0; i < sizeof options / sizeof options[0]; i++) {
+		struct leat_harness *h = create(options[i]);
+
+		leat_harness_set_watermark(h, INT64_MIN + 1);
+		expect(h, "a1:1 now2", "a 0-10 n=1 s=1 r1");
+		expect(h, "a2:2", "");
+		leat_harness_raise_watermark(h, INT64_MAX);
+		expect(h, "now2", "");
+		expect(h, "end", "a 0-10 n=2 s=3 r2 final");
+		ck_assert_uint_eq(leat_harness_state_entries(h), 0);
+		leat_harness_destroy(h);
+	}
+}
+END_TEST
+
 START_TEST(rows_come_in_order_of_the_windows_ends)
 {
 	expect_all("key: k\nsize: 10s" TOTALS, "b1:1 a1:2 c15:3 a15:4 b25:5 b12:6 w100",
@@ -454,6 +477,7 @@ int main(void)
 		a_session_takes_late_events_too_and_says_when_it_is_gone,
 		updates_are_sent_with_every_event,
 		early_rows_are_sent_at_most_so_often_and_only_when_something_changed,
+		early_rows_are_sent_whatever_the_watermark_is,
 		rows_come_in_order_of_the_windows_ends,
 		an_event_that_cannot_be_counted_is_a_dead_letter,
 		a_total_that_does_not_fit_costs_its_row_and_no_other,
