@@ -2,6 +2,7 @@
 """Event time over the partitions of a real topic: which of them hold a window open, and what is left after a kill."""
 
 import json
+import time
 from collections import Counter
 
 PANE = 10_000_000
@@ -117,3 +118,39 @@ def test_an_event_without_a_time_or_far_ahead_is_a_dead_letter(kafka, topic, pip
     running.wait_log('field "ts" is not a number, and it is the time')
     running.wait_log('field "ts" is 5138-11-16T09:46:39.999999Z, further ahead of its arrival than time.future')
     assert running.stop() == 0
+
+
+FOLLOWED = """
+pipeline: followed
+delivery: at-least-once
+sources:
+  in: {type: file, path: in.jsonl, follow: true, time: {field: ts, unit: us, idle: 1s}}
+  ended: {type: file, path: ended.jsonl, time: {field: ts, unit: us}}
+operators:
+  panes: {type: window, input: [in, ended], key: user, size: 10s, aggregate: {n: count()}}
+sinks:
+  out: {type: file, input: panes, path: out.jsonl}
+"""
+
+
+def append(file, some):
+    with open(file, "a") as out:
+        out.writelines(json.dumps(event) + "\n" for event in some)
+
+
+def test_event_time_reaches_every_shard_and_no_further_than_it_is(pipeline):
+    """A mark that comes without records wakes the shard that it is for; a source that has ended takes none of the others along."""
+    run = pipeline(FOLLOWED)
+    append(run.folder / "in.jsonl", [{"user": f"u{i}", "ts": FIRST + i} for i in range(9)])
+    append(run.folder / "ended.jsonl", [{"user": "u1", "ts": FIRST}])
+    run.start("--workers", "4")
+    append(run.folder / "in.jsonl", [{"user": "u1", "ts": FIRST + 2 * PANE}])
+    run.wait_until(lambda: len(run.lines("out.jsonl")) == 9, "a pane of each user")
+    time.sleep(2)  # all are idle
+    for i in range(3):
+        append(run.folder / "in.jsonl", [{"user": "u1", "ts": FIRST + 2 * PANE + i}])
+        time.sleep(0.3)
+    assert len(run.lines("out.jsonl")) == 9  # nothing has closed it
+    append(run.folder / "in.jsonl", [{"user": "u2", "ts": FIRST + 5 * PANE}])
+    run.wait_until(lambda: len(run.lines("out.jsonl")) == 10, "the pane that went on")
+    assert run.lines("out.jsonl")[-1]["n"] == 4
