@@ -95,6 +95,24 @@ START_TEST(an_event_that_is_rejected_is_not_counted)
 }
 END_TEST
 
+START_TEST(a_deviation_that_would_be_infinite_leaves_the_figures_as_they_were)
+{
+	struct leat_harness *h = leat_harness_create("aggregate", "key: k\nfield: v\nfigures: {n: count, d: deviation}");
+	const char *dead;
+
+	leat_harness_push(h, "{\"k\":1,\"v\":1e200}");
+	leat_harness_push(h, "{\"k\":1,\"v\":-1e200}");
+	dead = leat_harness_pull(h, "dead");
+	ck_assert_ptr_nonnull(dead);
+	ck_assert_ptr_nonnull(strstr(dead, "the deviation is no finite number"));
+	leat_harness_push(h, "{\"k\":1,\"v\":1e200}");
+	ck_assert_str_eq(leat_harness_pull(h, "out"), "{\"k\":1,\"v\":1e200,\"n\":1,\"d\":null}");
+	ck_assert_str_eq(leat_harness_pull(h, "out"), "{\"k\":1,\"v\":1e200,\"n\":2,\"d\":0}");
+	ck_assert_ptr_null(leat_harness_pull(h, "dead"));
+	leat_harness_destroy(h);
+}
+END_TEST
+
 START_TEST(only_each_so_many_th_event_is_sent_on)
 {
 	struct leat_harness *h = leat_harness_create("aggregate", "key: k\nevery: 3");
@@ -222,6 +240,7 @@ int main(void)
 	                                                      the_deviation_survives_a_large_mean,
 	                                                      an_event_without_the_field_goes_on_uncounted,
 	                                                      an_event_that_is_rejected_is_not_counted,
+	                                                      a_deviation_that_would_be_infinite_leaves_the_figures_as_they_were,
 	                                                      only_each_so_many_th_event_is_sent_on,
 	                                                      a_key_that_was_quiet_for_long_begins_anew,
 	                                                      figures_agree_with_a_naive_computation,
