@@ -126,6 +126,21 @@ START_TEST(only_each_so_many_th_event_is_sent_on)
 }
 END_TEST
 
+START_TEST(events_without_the_field_count_towards_the_so_many_th)
+{
+	struct leat_harness *h = leat_harness_create("aggregate", "key: k\nfield: v\nfigures: {n: count}\nevery: 3");
+
+	for (int i = 0; i < 5; i++)
+		leat_harness_push(h, i % 2 == 0 ? "{\"k\":1}" : "{\"k\":1,\"v\":null}");
+	leat_harness_push(h, "{\"k\":1,\"v\":\"x\"}"); /* rejected, and not counted */
+	leat_harness_push(h, "{\"k\":1,\"v\":7}");
+	ck_assert_str_eq(leat_harness_pull(h, "out"), "{\"k\":1,\"n\":0}");
+	ck_assert_str_eq(leat_harness_pull(h, "out"), "{\"k\":1,\"v\":7,\"n\":1}");
+	ck_assert_ptr_null(leat_harness_pull(h, "out"));
+	leat_harness_destroy(h);
+}
+END_TEST
+
 START_TEST(a_key_that_was_quiet_for_long_begins_anew)
 {
 	struct leat_harness *h = leat_harness_create("aggregate", "key: k\nforget: 1m");
@@ -242,6 +257,7 @@ int main(void)
 	                                                      an_event_that_is_rejected_is_not_counted,
 	                                                      a_deviation_that_would_be_infinite_leaves_the_figures_as_they_were,
 	                                                      only_each_so_many_th_event_is_sent_on,
+	                                                      events_without_the_field_count_towards_the_so_many_th,
 	                                                      a_key_that_was_quiet_for_long_begins_anew,
 	                                                      figures_agree_with_a_naive_computation,
 	                                                      aggregates_run_along_with_the_events_of_their_key,
