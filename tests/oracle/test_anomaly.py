@@ -6,6 +6,8 @@ steps that update a state. Many series, each a key of its own, and for each meth
 import collections
 import math
 import statistics
+import subprocess
+import time
 
 import pytest
 from oracle import cases, same
@@ -500,9 +502,9 @@ def test_a_detector_says_what_its_formula_does(oracle, method):
 @pytest.mark.parametrize("method", OPTIONS)
 def test_a_restart_changes_nothing(oracle, method):
     rows, options = make_rows(f"restart {method}"), OPTIONS[method][0]
-    time = {"field": "ts", "unit": "s", "disorder": "10h"}
+    clock = {"field": "ts", "unit": "s", "disorder": "10h"}
     for end in (len(rows) // 3, len(rows) // 2, len(rows)):
-        oracle.table("events", COLUMNS, rows[:end], time=time)
+        oracle.table("events", COLUMNS, rows[:end], time=clock)
         got = oracle.run({"a": operator(method, options)}, ["a"], delivery="exactly-once", goes_on=True)["a"]
         same(got, expect(method, options, rows[:end])[0], FIGURES, DIGITS)
 
@@ -532,3 +534,22 @@ def test_state_that_means_something_else_is_begun_anew(oracle, method, before, a
         same(second, expected, FIGURES, DIGITS)
     else:
         assert sum(row["score"] is not None for row in second) > sum(row["score"] is not None for row in expected)
+
+
+def rows_of_tables(oracle):
+    command = [oracle.leat, "state", "list", str(oracle.folder / "pipeline.yaml"), "--state-dir", str(oracle.folder / "state")]
+    command += ["--plugin-path", oracle.plugins] if oracle.plugins else []
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    lines = [line.split() for line in done.stdout.splitlines()]
+    return {words[1]: int(words[5]) for words in lines if len(words) == 7 and words[0] == "a"}
+
+
+def test_rows_of_a_method_that_is_no_longer_used_are_forgotten(oracle):
+    """A table gives its old rows up bit by bit as the operator works, so that there is more work in the second run than rows."""
+    rows = [{"case": i % 50, "seq": i, "ts": 0, "x": i, "y": 0} for i in range(2000)]
+    for end, method in ((100, "mad"), (len(rows), "zscore")):
+        oracle.table("events", COLUMNS, rows[:end], time={"field": "ts", "unit": "s"})
+        oracle.run({"a": {**operator(method, {}), "forget": "1s"}}, ["a"], delivery="exactly-once", goes_on=True)
+        assert method == "zscore" or rows_of_tables(oracle)["mad_128"] == 50
+        time.sleep(1.1)
+    assert rows_of_tables(oracle)["mad_128"] == 0
