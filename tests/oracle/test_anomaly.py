@@ -89,13 +89,20 @@ OPTIONS = {
 
 
 def make_series(case, rng):
-    """Values of a kind that a detector may meet, with nulls, doubles, spikes and ties, at times that leave gaps and go back."""
+    """Values of a kind that a detector may meet, with nulls, doubles, spikes and ties, at times that leave gaps, go back, and are wrong
+    in some."""
     kind, level, spread = case % 7, rng.uniform(-1000, 1000), rng.choice([0.5, 1, 5, 40])
     rows, at = [], rng.randrange(-20 * 24 * HOUR, 400 * 24 * HOUR)
     shift = rng.randrange(LENGTH)
     for seq in range(LENGTH):
         at += rng.choice([0, 1, 3, 3, 5, 8, 30 if kind == 3 else 4]) * HOUR + rng.randrange(1200)
         ts = at - rng.randrange(8) * HOUR if rng.random() < 0.1 else at
+        if case % 5 == 1:
+            ts -= 1000 * 24 * HOUR if seq == 0 else 0  # a first time that is wrong
+        elif case % 5 == 2:
+            ts += 8000 * 24 * HOUR if seq in (0, 60, 80) else 0  # some that are wrong, sometimes twice
+        elif case % 5 == 3:
+            ts += 60 * 24 * HOUR if seq > 55 else 0  # a long pause
         x = level + rng.gauss(0, spread)
         if kind == 1:
             x = float(round(x))  # ties
@@ -280,7 +287,7 @@ class Seasonal(Detector):
         super().__init__({"season": "day", "alpha": 0.1, "beta": 0, "gamma": 0.2, **options})
         self.step = int(self.slot[:-1]) * HOUR
         self.n_day = 24 * HOUR // self.step
-        self.gathered, self.means, self.errors = {}, {}, []
+        self.gathered, self.means, self.errors, self.suspect = {}, {}, [], None
         self.day, self.week, self.level, self.trend, self.now, self.ready, self.last = {}, {}, None, 0.0, None, False, None
 
     def get(self, slot):
@@ -324,8 +331,14 @@ class Seasonal(Detector):
         self.put(slot, self.gamma * (y - before - season))
 
     def advance(self, slot):
-        if self.now is None:
+        far = 28 * self.n_day
+        if self.now is None or (not self.ready and abs(slot - self.now) > far):
             self.now = self.first = slot
+            self.gathered, self.means = {}, {}
+        if self.ready and slot - self.now > far and (self.suspect is None or abs(slot - self.suspect) > far):
+            self.suspect = slot
+            return
+        self.suspect = None
         if slot <= self.now:
             return
         if self.now in self.gathered:
@@ -350,7 +363,7 @@ class Seasonal(Detector):
 
     def learn(self, x, ts):
         slot = ts // self.step
-        if slot < self.now:
+        if slot != self.now:
             return
         self.gathered.setdefault(slot, []).append(x[0])
         expected = self.forecast(slot)
