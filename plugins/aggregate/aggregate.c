@@ -59,7 +59,7 @@ static const struct leat_table_spec tables[] = {
 		.version = 1,
 		.size = sizeof(struct events),
 		.fields = events_fields,
-		.prose = "Events of a key so far, where aggregates are not sent on with each.",
+		.prose = "Events of a key so far, where not each is sent on and the figures do not count them all.",
 	},
 	{ 0 },
 };
@@ -124,6 +124,17 @@ static void destroy(void *self_)
 	fold_close(&self->fold);
 }
 
+/* By the events of the key, whatever is in them: the figures count those that have the field. */
+static bool is_sent_on(const struct aggregate *self, const struct leat_record *record, struct leat_context *ctx)
+{
+	struct events *events;
+
+	if (self->every == 1)
+		return true;
+	events = leat_table_get(ctx, EVENTS, &record->key);
+	return ++events->count % self->every == 0;
+}
+
 /* ---- figures of one number ---------------------------------------------------------------------------------------- */
 
 static void read_figures(const struct aggregate *self, const struct figures *f, struct leat_member *out)
@@ -152,7 +163,7 @@ static enum leat_status process_figures(const struct aggregate *self, const stru
 		return status;
 	if (self->moment == AFTER)
 		read_figures(self, f, member);
-	if (f->count % self->every == 0)
+	if (self->field == NULL ? f->count % self->every == 0 : is_sent_on(self, record, ctx))
 		leat_emit_value(ctx, 0, record, leat_map_with(ctx, &record->value, member, self->n));
 	return LEAT_OK;
 }
@@ -178,16 +189,6 @@ static enum leat_status update_aggregates(const struct aggregate *self, const st
 	stored = fold_store(&self->fold, state, ctx);
 	leat_table_put(ctx, AGGREGATES, &record->key, &stored);
 	return LEAT_OK;
-}
-
-static bool is_sent_on(const struct aggregate *self, const struct leat_record *record, struct leat_context *ctx)
-{
-	struct events *events;
-
-	if (self->every == 1)
-		return true;
-	events = leat_table_get(ctx, EVENTS, &record->key);
-	return ++events->count % self->every == 0;
 }
 
 static enum leat_status process_aggregates(const struct aggregate *self, const struct leat_record *record, struct leat_context *ctx,

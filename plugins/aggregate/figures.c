@@ -40,21 +40,25 @@ enum leat_status figures_add(struct figures *f, const struct leat_value *v, stru
 {
 	bool is_real = v->type == LEAT_REAL;
 	int64_t integer = is_real ? 0 : v->as.integer, whole = f->whole;
-	double real = 0, distance;
+	double real = 0, distance, mean, squares;
 
 	(void)leat_as_real(v, &real);
 	if (!is_real && __builtin_add_overflow(f->whole, integer, &whole))
 		return leat_error_set(err, LEAT_REJECT, 0, "the sum overflows an integer of 64 bits");
 	if (!isfinite(f->real + real))
 		return leat_error_set(err, LEAT_REJECT, 0, "the sum is no finite number");
+	distance = real - f->mean;
+	mean = f->mean + distance / (double)(f->count + 1);
+	squares = f->squares + distance * (real - mean);
+	if (!isfinite(mean) || !isfinite(squares)) /* it would stay so: each later event of the key would be without a deviation */
+		return leat_error_set(err, LEAT_REJECT, 0, "the deviation is no finite number");
 	update_extremes(f, is_real, integer, real);
 	f->whole = whole;
 	if (is_real)
 		add_real(f, real);
+	f->mean = mean;
+	f->squares = squares;
 	f->count++;
-	distance = real - f->mean;
-	f->mean += distance / (double)f->count;
-	f->squares += distance * (real - f->mean);
 	return LEAT_OK;
 }
 

@@ -124,7 +124,8 @@ static enum leat_status create(void *self_, struct leat_context *ctx, struct lea
 		return status;
 	self->shape |= 1; /* 0 is a new entry */
 	self->state_size = anomaly_tables[self->table].size;
-	leat_table_ttl(ctx, self->table, self->forget_us);
+	for (uint32_t i = 0; i < N_TABLES; i++) /* what other options have left in the others goes the same way */
+		leat_table_ttl(ctx, i, self->forget_us);
 	add_reasons(self, ctx);
 	return add_figures(self, ctx, err);
 }

@@ -20,6 +20,8 @@
 
 #define BOUND (10 * VALUE_MAX)
 
+enum { FAR_DAYS = 28 };
+
 static const int64_t day_us = INT64_C(86400000000);
 
 /* ---- slots ------------------------------------------------------------------------------------------------------- */
@@ -131,17 +133,44 @@ static void begin_seasons(const struct anomaly *self, struct seasonal_state *s)
 	s->is_ready = true;
 }
 
+/* What lies weeks away from the events before it may be a wrong time, and no step to take: all later events would be of slots that
+ * are over. */
+static bool is_far(const struct anomaly *self, int64_t slot, int64_t from)
+{
+	return llabs(slot - from) > FAR_DAYS * (day_us / self->slot_us);
+}
+
+static void begin_gathering(const struct anomaly *self, struct seasonal_state *s, int64_t slot)
+{
+	for (int64_t i = 0; i < self->n_day + self->n_week; i++)
+		s->season[i] = (double)NAN;
+	s->first = s->slot = s->closed = slot;
+	s->n = 0;
+	s->sum = 0;
+	s->is_begun = true;
+}
+
+/* A far step is taken when a second event confirms it. `first` keeps the slot of the one that waits for that; an older one is none,
+ * as nothing that is ahead is near it. */
+static bool is_confirmed(const struct anomaly *self, struct seasonal_state *s, int64_t slot)
+{
+	bool is_ahead = slot > s->slot && is_far(self, slot, s->slot);
+	bool is_good = !is_ahead || !is_far(self, slot, s->first);
+
+	s->first = is_good ? s->slot : slot;
+	return is_good;
+}
+
 /* Goes on to the slot of an event: the one before it is complete. */
 static void advance(const struct anomaly *self, struct seasonal_state *s, int64_t slot)
 {
 	int64_t n_season = self->n_week > 0 ? self->n_week : self->n_day;
 
-	if (!s->is_begun) {
-		for (int64_t i = 0; i < self->n_day + self->n_week; i++)
-			s->season[i] = (double)NAN;
-		s->first = s->slot = s->closed = slot;
-		s->is_begun = true;
-	}
+	/* Until there is a season little is lost, so that a far step either way, after a wrong time or to one, is taken at once. */
+	if (!s->is_begun || (!s->is_ready && is_far(self, slot, s->slot)))
+		begin_gathering(self, s, slot);
+	if (s->is_ready && !is_confirmed(self, s, slot))
+		return;
 	if (slot <= s->slot)
 		return;
 	if (s->n > 0)
@@ -169,14 +198,14 @@ static void judge(const struct anomaly *self, void *state, const struct observat
 	out->is_below = seen->value[0] < expected;
 }
 
-/* An event that comes when its slot is over is judged, but not learned. */
+/* An event that comes when its slot is over is judged, but not learned, and so is one that is far ahead. */
 static void learn(const struct anomaly *self, void *state, const struct observation *seen)
 {
 	struct seasonal_state *s = state;
 	int64_t slot = divide_down(seen->time_us, self->slot_us);
 	double expected, error;
 
-	if (slot < s->slot)
+	if (slot != s->slot)
 		return;
 	s->n++;
 	s->sum += seen->value[0];

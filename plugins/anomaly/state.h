@@ -53,7 +53,7 @@ struct mad_state {
 
 struct seasonal_state {
 	int64_t shape;
-	int64_t first;   /* slot of the first event; slots are counted from 1970 */
+	int64_t first;   /* slot of the first event, and later of one far ahead that awaits a second; slots are counted from 1970 */
 	int64_t slot;    /* the one that values are gathered for */
 	int64_t closed;  /* the last one that was learned */
 	int64_t n;       /* values of the slot, and their sum */

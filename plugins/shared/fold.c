@@ -32,7 +32,8 @@ static const void *read_cell(const struct fold_state *state, const struct fold_i
 
 /* ---- made from options ------------------------------------------------------------------------------------------- */
 
-/* FNV-1a of what a stored state depends on: the functions and how many values they keep, not what they are of. */
+/* FNV-1a of what a stored state depends on: the functions and whether values have labels; neither what they are of nor their constants.
+ * So a state may hold more values than `most` says now, and load() leaves out what is too much. */
 static uint32_t sign(uint32_t hash, const struct leat_aggregate *a)
 {
 	unsigned char byte[2] = { (unsigned char)a->function, a->label != NULL };

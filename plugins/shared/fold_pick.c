@@ -145,15 +145,12 @@ static struct leat_value store_rows(const struct fold_item *item, const void *ce
 	return leat_list_of(ctx, rows->value, rows->n);
 }
 
-static bool load_rows(const struct fold_item *item, void *cell, const struct leat_value *stored, struct leat_context *ctx)
+/* No more than `most` of them, which may have been made less since they were stored: the last ones are left out. */
+static bool load_rows(const struct leat_value *stored, struct rows *rows, uint32_t most)
 {
-	struct rows *rows = cell;
-
-	(void)item;
-	(void)ctx;
 	if (stored->type != LEAT_LIST)
 		return false;
-	*rows = (struct rows){ .n = stored->as.list->n, .value = stored->as.list->item };
+	*rows = (struct rows){ .n = stored->as.list->n < most ? stored->as.list->n : most, .value = stored->as.list->item };
 	return true;
 }
 
@@ -192,13 +189,19 @@ static enum leat_status result_collect(const struct fold_item *item, const void 
 	return LEAT_OK;
 }
 
+static bool load_collect(const struct fold_item *item, void *cell, const struct leat_value *stored, struct leat_context *ctx)
+{
+	(void)ctx;
+	return load_rows(stored, cell, item->most);
+}
+
 const struct fold_kind fold_collect = {
 	.size = sizeof(struct rows),
 	.add = add_collect,
 	.merge = merge_collect,
 	.result = result_collect,
 	.store = store_rows,
-	.load = load_rows,
+	.load = load_collect,
 };
 
 /* ---- topn: the largest `most`, the largest first, of equal ones the one that came first ----------------------------- */
@@ -285,7 +288,10 @@ static enum leat_status result_topn(const struct fold_item *item, const void *ce
 
 static bool load_topn(const struct fold_item *item, void *cell, const struct leat_value *stored, struct leat_context *ctx)
 {
-	return load_rows(item, cell, stored, ctx) && ((const struct rows *)cell)->n % width_of(item) == 0;
+	uint32_t width = width_of(item);
+
+	(void)ctx;
+	return load_rows(stored, cell, item->most * width) && stored->as.list->n % width == 0;
 }
 
 const struct fold_kind fold_topn = {

@@ -6,6 +6,8 @@ steps that update a state. Many series, each a key of its own, and for each meth
 import collections
 import math
 import statistics
+import subprocess
+import time
 
 import pytest
 from oracle import cases, same
@@ -87,13 +89,20 @@ OPTIONS = {
 
 
 def make_series(case, rng):
-    """Values of a kind that a detector may meet, with nulls, doubles, spikes and ties, at times that leave gaps and go back."""
+    """Values of a kind that a detector may meet, with nulls, doubles, spikes and ties, at times that leave gaps, go back, and are wrong
+    in some."""
     kind, level, spread = case % 7, rng.uniform(-1000, 1000), rng.choice([0.5, 1, 5, 40])
     rows, at = [], rng.randrange(-20 * 24 * HOUR, 400 * 24 * HOUR)
     shift = rng.randrange(LENGTH)
     for seq in range(LENGTH):
         at += rng.choice([0, 1, 3, 3, 5, 8, 30 if kind == 3 else 4]) * HOUR + rng.randrange(1200)
         ts = at - rng.randrange(8) * HOUR if rng.random() < 0.1 else at
+        if case % 5 == 1:
+            ts -= 1000 * 24 * HOUR if seq == 0 else 0  # a first time that is wrong
+        elif case % 5 == 2:
+            ts += 8000 * 24 * HOUR if seq in (0, 60, 80) else 0  # some that are wrong, sometimes twice
+        elif case % 5 == 3:
+            ts += 60 * 24 * HOUR if seq > 55 else 0  # a long pause
         x = level + rng.gauss(0, spread)
         if kind == 1:
             x = float(round(x))  # ties
@@ -278,7 +287,7 @@ class Seasonal(Detector):
         super().__init__({"season": "day", "alpha": 0.1, "beta": 0, "gamma": 0.2, **options})
         self.step = int(self.slot[:-1]) * HOUR
         self.n_day = 24 * HOUR // self.step
-        self.gathered, self.means, self.errors = {}, {}, []
+        self.gathered, self.means, self.errors, self.suspect = {}, {}, [], None
         self.day, self.week, self.level, self.trend, self.now, self.ready, self.last = {}, {}, None, 0.0, None, False, None
 
     def get(self, slot):
@@ -322,8 +331,14 @@ class Seasonal(Detector):
         self.put(slot, self.gamma * (y - before - season))
 
     def advance(self, slot):
-        if self.now is None:
+        far = 28 * self.n_day
+        if self.now is None or (not self.ready and abs(slot - self.now) > far):
             self.now = self.first = slot
+            self.gathered, self.means = {}, {}
+        if self.ready and slot - self.now > far and (self.suspect is None or abs(slot - self.suspect) > far):
+            self.suspect = slot
+            return
+        self.suspect = None
         if slot <= self.now:
             return
         if self.now in self.gathered:
@@ -348,7 +363,7 @@ class Seasonal(Detector):
 
     def learn(self, x, ts):
         slot = ts // self.step
-        if slot < self.now:
+        if slot != self.now:
             return
         self.gathered.setdefault(slot, []).append(x[0])
         expected = self.forecast(slot)
@@ -500,9 +515,9 @@ def test_a_detector_says_what_its_formula_does(oracle, method):
 @pytest.mark.parametrize("method", OPTIONS)
 def test_a_restart_changes_nothing(oracle, method):
     rows, options = make_rows(f"restart {method}"), OPTIONS[method][0]
-    time = {"field": "ts", "unit": "s", "disorder": "10h"}
+    clock = {"field": "ts", "unit": "s", "disorder": "10h"}
     for end in (len(rows) // 3, len(rows) // 2, len(rows)):
-        oracle.table("events", COLUMNS, rows[:end], time=time)
+        oracle.table("events", COLUMNS, rows[:end], time=clock)
         got = oracle.run({"a": operator(method, options)}, ["a"], delivery="exactly-once", goes_on=True)["a"]
         same(got, expect(method, options, rows[:end])[0], FIGURES, DIGITS)
 
@@ -532,3 +547,22 @@ def test_state_that_means_something_else_is_begun_anew(oracle, method, before, a
         same(second, expected, FIGURES, DIGITS)
     else:
         assert sum(row["score"] is not None for row in second) > sum(row["score"] is not None for row in expected)
+
+
+def rows_of_tables(oracle):
+    command = [oracle.leat, "state", "list", str(oracle.folder / "pipeline.yaml"), "--state-dir", str(oracle.folder / "state")]
+    command += ["--plugin-path", oracle.plugins] if oracle.plugins else []
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    lines = [line.split() for line in done.stdout.splitlines()]
+    return {words[1]: int(words[5]) for words in lines if len(words) == 7 and words[0] == "a"}
+
+
+def test_rows_of_a_method_that_is_no_longer_used_are_forgotten(oracle):
+    """A table gives its old rows up bit by bit as the operator works, so that there is more work in the second run than rows."""
+    rows = [{"case": i % 50, "seq": i, "ts": 0, "x": i, "y": 0} for i in range(2000)]
+    for end, method in ((100, "mad"), (len(rows), "zscore")):
+        oracle.table("events", COLUMNS, rows[:end], time={"field": "ts", "unit": "s"})
+        oracle.run({"a": {**operator(method, {}), "forget": "1s"}}, ["a"], delivery="exactly-once", goes_on=True)
+        assert method == "zscore" or rows_of_tables(oracle)["mad_128"] == 50
+        time.sleep(1.1)
+    assert rows_of_tables(oracle)["mad_128"] == 0

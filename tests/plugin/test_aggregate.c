@@ -95,6 +95,24 @@ START_TEST(an_event_that_is_rejected_is_not_counted)
 }
 END_TEST
 
+START_TEST(a_deviation_that_would_be_infinite_leaves_the_figures_as_they_were)
+{
+	struct leat_harness *h = leat_harness_create("aggregate", "key: k\nfield: v\nfigures: {n: count, d: deviation}");
+	const char *dead;
+
+	leat_harness_push(h, "{\"k\":1,\"v\":1e200}");
+	leat_harness_push(h, "{\"k\":1,\"v\":-1e200}");
+	dead = leat_harness_pull(h, "dead");
+	ck_assert_ptr_nonnull(dead);
+	ck_assert_ptr_nonnull(strstr(dead, "the deviation is no finite number"));
+	leat_harness_push(h, "{\"k\":1,\"v\":1e200}");
+	ck_assert_str_eq(leat_harness_pull(h, "out"), "{\"k\":1,\"v\":1e200,\"n\":1,\"d\":null}");
+	ck_assert_str_eq(leat_harness_pull(h, "out"), "{\"k\":1,\"v\":1e200,\"n\":2,\"d\":0}");
+	ck_assert_ptr_null(leat_harness_pull(h, "dead"));
+	leat_harness_destroy(h);
+}
+END_TEST
+
 START_TEST(only_each_so_many_th_event_is_sent_on)
 {
 	struct leat_harness *h = leat_harness_create("aggregate", "key: k\nevery: 3");
@@ -103,6 +121,21 @@ START_TEST(only_each_so_many_th_event_is_sent_on)
 		leat_harness_push(h, "{\"k\":1}");
 	ck_assert_str_eq(leat_harness_pull(h, "out"), "{\"k\":1,\"count\":3}");
 	ck_assert_str_eq(leat_harness_pull(h, "out"), "{\"k\":1,\"count\":6}");
+	ck_assert_ptr_null(leat_harness_pull(h, "out"));
+	leat_harness_destroy(h);
+}
+END_TEST
+
+START_TEST(events_without_the_field_count_towards_the_so_many_th)
+{
+	struct leat_harness *h = leat_harness_create("aggregate", "key: k\nfield: v\nfigures: {n: count}\nevery: 3");
+
+	for (int i = 0; i < 5; i++)
+		leat_harness_push(h, i % 2 == 0 ? "{\"k\":1}" : "{\"k\":1,\"v\":null}");
+	leat_harness_push(h, "{\"k\":1,\"v\":\"x\"}"); /* rejected, and not counted */
+	leat_harness_push(h, "{\"k\":1,\"v\":7}");
+	ck_assert_str_eq(leat_harness_pull(h, "out"), "{\"k\":1,\"n\":0}");
+	ck_assert_str_eq(leat_harness_pull(h, "out"), "{\"k\":1,\"v\":7,\"n\":1}");
 	ck_assert_ptr_null(leat_harness_pull(h, "out"));
 	leat_harness_destroy(h);
 }
@@ -222,7 +255,9 @@ int main(void)
 	                                                      the_deviation_survives_a_large_mean,
 	                                                      an_event_without_the_field_goes_on_uncounted,
 	                                                      an_event_that_is_rejected_is_not_counted,
+	                                                      a_deviation_that_would_be_infinite_leaves_the_figures_as_they_were,
 	                                                      only_each_so_many_th_event_is_sent_on,
+	                                                      events_without_the_field_count_towards_the_so_many_th,
 	                                                      a_key_that_was_quiet_for_long_begins_anew,
 	                                                      figures_agree_with_a_naive_computation,
 	                                                      aggregates_run_along_with_the_events_of_their_key,

@@ -464,6 +464,60 @@ START_TEST(an_event_whose_slot_is_over_is_judged_and_not_learned)
 }
 END_TEST
 
+#define DAY (24 * HOUR)
+
+START_TEST(an_event_far_ahead_does_not_end_what_is_learned)
+{
+	struct leat_harness *h = create("seasonal", "");
+	double deviation;
+
+	(void)feed_hours(h, 0, 24 * 4, false);
+	(void)feed_at(h, MONDAY + 30000 * DAY, 100);
+	deviation = feed_at(h, MONDAY + 4 * DAY, 100).deviation;
+	ck_assert_int_eq(feed_hours(h, 24 * 4, 24 * 5, false), 0);
+	ck_assert_double_ne(feed_at(h, MONDAY + 5 * DAY, 100).deviation, deviation);
+	/* Nor do two that are far apart, or that others come between. */
+	(void)feed_at(h, MONDAY + 30000 * DAY, 100);
+	(void)feed_at(h, MONDAY + 40000 * DAY, 100);
+	(void)feed_at(h, MONDAY + 5 * DAY, 100);
+	(void)feed_at(h, MONDAY + 40000 * DAY, 100);
+	deviation = feed_at(h, MONDAY + 5 * DAY, 100).deviation;
+	ck_assert_int_eq(feed_hours(h, 24 * 5, 24 * 6, false), 0);
+	ck_assert_double_ne(feed_at(h, MONDAY + 6 * DAY, 100).deviation, deviation);
+	leat_harness_destroy(h);
+}
+END_TEST
+
+START_TEST(after_a_long_pause_learning_goes_on)
+{
+	struct leat_harness *h = create("seasonal", "");
+	double deviation;
+
+	(void)feed_hours(h, 0, 24 * 4, false);
+	deviation = feed_at(h, MONDAY + 60 * DAY, 100).deviation; /* not learned yet */
+	ck_assert_double_eq(feed_at(h, MONDAY + 60 * DAY + HOUR, 101).deviation, deviation);
+	ck_assert_double_ne(feed_at(h, MONDAY + 60 * DAY + HOUR, 101).deviation, deviation);
+	ck_assert_int_eq(feed_hours(h, 24 * 61, 24 * 65, false), 0);
+	leat_harness_destroy(h);
+}
+END_TEST
+
+START_TEST(a_first_event_with_a_wrong_time_is_no_season)
+{
+	static const int64_t wrong[] = { -20000 * DAY, 30000 * DAY };
+
+	for (size_t i = 0; i < 2; i++) {
+		struct leat_harness *h = create("seasonal", "warmup: 8");
+
+		ck_assert(isnan(feed_at(h, MONDAY + wrong[i], 1e6).score));
+		for (int64_t k = 0; k < 24 * 4 + 8; k++)
+			ck_assert(isnan(feed_at(h, MONDAY + k * HOUR / 4, usual(k / 4, false)).score));
+		ck_assert_double_eq_tol(feed_at(h, MONDAY + (24 * 4 + 8) * HOUR / 4, 100).expected, 100, 1);
+		leat_harness_destroy(h);
+	}
+}
+END_TEST
+
 START_TEST(a_trend_is_followed_when_it_is_asked_for)
 {
 	struct leat_harness *h = create("seasonal", "beta: 0.1\nalpha: 0.3\ngamma: 0.1");
@@ -643,6 +697,9 @@ int main(void)
 	                                                    a_season_is_gathered_before_there_is_a_score,
 	                                                    a_slot_that_never_had_an_event_is_learned_first,
 	                                                    an_event_whose_slot_is_over_is_judged_and_not_learned,
+	                                                    an_event_far_ahead_does_not_end_what_is_learned,
+	                                                    after_a_long_pause_learning_goes_on,
+	                                                    a_first_event_with_a_wrong_time_is_no_season,
 	                                                    a_trend_is_followed_when_it_is_asked_for,
 	                                                    a_constant_at_all_hours_has_no_score,
 	                                                    seasons_of_extremes_stay_finite,

@@ -409,6 +409,39 @@ START_TEST(a_state_of_others_or_a_damaged_one_is_refused)
 }
 END_TEST
 
+START_TEST(a_state_goes_on_with_fewer_or_more_values_to_keep)
+{
+	struct leat_value stored;
+	struct fold fold, fewer;
+	struct fold_state *state;
+	struct leat_error err;
+
+	ctx = fold_kit_create();
+	fold_kit_open(&fold, "topn(v, 5); topn(v, 5, k); collect(v, 5)");
+	fold_kit_open(&fewer, "topn(v, 2); topn(v, 2, k); collect(v, 2)");
+	state = fold_make(&fold, ctx);
+	for (int i = 1; i <= 5; i++)
+		ck_assert_int_eq(add(&fold, state, i % 2 == 0 ? "{\"v\":2,\"k\":\"x\"}" : "{\"v\":1,\"k\":\"y\"}", 0, NULL), LEAT_OK);
+	stored = fold_store(&fold, state, ctx);
+	ck_assert_int_eq(fold_load(&fewer, state, &stored, ctx, &err), LEAT_OK);
+	ck_assert_str_eq(fold_kit_result(&fewer, state),
+	                 "{\"a\":[2,2],\"b\":[{\"label\":\"x\",\"value\":2},{\"label\":\"x\",\"value\":2}],\"c\":[1,2]}");
+	for (int i = 0; i < 9; i++)
+		ck_assert_int_eq(add(&fewer, state, "{\"v\":3,\"k\":\"z\"}", 0, NULL), LEAT_OK);
+	stored = fold_store(&fewer, state, ctx);
+	ck_assert_int_eq(stored.as.list->item[1].as.list->n, 2);
+	ck_assert_int_eq(stored.as.list->item[2].as.list->n, 4);
+	ck_assert_int_eq(fold_load(&fold, state, &stored, ctx, &err), LEAT_OK);
+	ck_assert_int_eq(add(&fold, state, "{\"v\":1,\"k\":\"y\"}", 0, NULL), LEAT_OK);
+	ck_assert_str_eq(fold_kit_result(&fold, state),
+	                 "{\"a\":[3,3,1],\"b\":[{\"label\":\"z\",\"value\":3},{\"label\":\"z\",\"value\":3},"
+	                 "{\"label\":\"y\",\"value\":1}],\"c\":[1,2,1]}");
+	fold_close(&fewer);
+	fold_close(&fold);
+	fold_kit_destroy();
+}
+END_TEST
+
 /* ---- how far approximations are off -------------------------------------------------------------------------------- */
 
 enum look { SMALL, TEXTS, HIGH_BITS, REALS, N_LOOKS };
@@ -574,6 +607,7 @@ int main(void)
 	                                                 counts_and_sums_of_integers_can_be_taken_away_again,
 	                                                 sums_may_pass_beyond_64_bits_on_their_way,
 	                                                 a_state_of_others_or_a_damaged_one_is_refused,
+	                                                 a_state_goes_on_with_fewer_or_more_values_to_keep,
 	                                                 distinct_is_exact_up_to_500_and_within_its_error_beyond,
 	                                                 quantiles_are_within_one_percent_of_any_distribution,
 	                                                 with_too_many_buckets_the_outer_quantiles_keep_their_bound,
