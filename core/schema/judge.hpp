@@ -8,6 +8,7 @@
  *
  * Each visit() says whether its constraint is met. The first that is not writes its fault, and no more are visited.
  */
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -24,6 +25,8 @@ using valijson::Subschema;
 
 /* A schema may lead to itself without going deeper into the value. */
 const unsigned DEEPEST = 512;
+/* Bytes. What looks ahead may do so at each byte to the end of the text, which is quadratic. */
+const size_t LONGEST_LOOKED_AHEAD = 1024;
 
 /* Where in the value: on the stack, from the inside out. */
 struct place {
@@ -135,7 +138,11 @@ private:
 
 	bool matches(const std::string &pattern, const char *text, size_t n) const
 	{
-		return std::regex_search(text, text + n, schema->pattern.at(pattern));
+		const leat_pattern &compiled = schema->pattern.at(pattern);
+
+		if (compiled.looks_ahead && n > LONGEST_LOOKED_AHEAD)
+			throw std::length_error("a pattern that looks ahead is tried on at most 1024 bytes, there are " + std::to_string(n));
+		return std::regex_search(text, text + n, compiled.regex, std::regex_constants::match_continuous);
 	}
 
 	bool meets_member(const PropertiesConstraint &, const leat_member *);
