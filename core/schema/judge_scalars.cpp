@@ -60,7 +60,8 @@ bool judge::visit(const MultipleOfIntConstraint &constraint)
 	return refuse("must be a multiple of " + std::to_string(constraint.getDivisor()) + ", is " + show(v));
 }
 
-/* To nine digits: 19.99 is a multiple of 0.01, though the quotient of the doubles is none. */
+/* To nine digits: 19.99 is a multiple of 0.01, though the quotient of the doubles is none. Of a large quotient that would be more than a
+ * half, with which all is a multiple. */
 bool judge::visit(const MultipleOfDoubleConstraint &constraint)
 {
 	double d, quotient;
@@ -68,7 +69,7 @@ bool judge::visit(const MultipleOfDoubleConstraint &constraint)
 	if (!leat_as_real(v, &d))
 		return true;
 	quotient = d / constraint.getDivisor();
-	if (std::fabs(quotient - std::round(quotient)) <= 1e-9 * std::fmax(1, std::fabs(quotient)))
+	if (std::fabs(quotient - std::round(quotient)) <= std::fmin(1e-9 * std::fmax(1, std::fabs(quotient)), 1e-3))
 		return true;
 	return refuse("must be a multiple of " + show(constraint.getDivisor()) + ", is " + show(v));
 }

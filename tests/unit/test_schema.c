@@ -107,6 +107,10 @@ START_TEST(numbers_are_compared_exactly)
 		{ "{\"multipleOf\":5}", "7", "the event must be a multiple of 5, is 7" },
 		{ "{\"multipleOf\":0.01}", "19.99", "ok" },
 		{ "{\"multipleOf\":0.01}", "19.995", "the event must be a multiple of 0.01, is 19.995" },
+		{ "{\"multipleOf\":0.01}", "9999999.99", "ok" },
+		{ "{\"multipleOf\":0.01}", "9999999.995", "the event must be a multiple of 0.01, is 9999999.995" },
+		{ "{\"multipleOf\":0.01}", "10000000000.01", "ok" },
+		{ "{\"multipleOf\":0.01}", "10000000000.015", "the event must be a multiple of 0.01, is 10000000000.015" },
 		{ "{\"minimum\":5}", "\"x\"", "ok" },
 		{ NULL, NULL, NULL },
 	};
