@@ -340,6 +340,21 @@ START_TEST(the_time_of_a_match_is_linear_in_the_text)
 }
 END_TEST
 
+START_TEST(a_schema_that_doubles_at_each_step_is_given_up)
+{
+	static const struct schema_case cases[] = {
+		{ "{\"anyOf\":[{\"$ref\":\"#\"},{\"$ref\":\"#\"}]}", "1", "cannot be judged: it takes more than 4000000 steps" },
+		{ "{\"not\":{\"oneOf\":[{\"$ref\":\"#\"},{\"$ref\":\"#\"}]}}", "1", "cannot be judged: it takes more than 4000000 steps" },
+		{ "{\"type\":\"array\",\"anyOf\":[{\"items\":{\"$ref\":\"#\"}},{\"items\":{\"$ref\":\"#\"}}]}",
+		  "[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]", "cannot be judged: it takes more than 4000000 steps" },
+		{ "{\"type\":\"array\",\"anyOf\":[{\"items\":{\"$ref\":\"#\"}},{\"items\":{\"$ref\":\"#\"}}]}", "[[[[[[]]]]]]", "ok" },
+		{ NULL, NULL, NULL },
+	};
+
+	run_cases(cases);
+}
+END_TEST
+
 int main(void)
 {
 	return leat_test_main("schema", (const TTest *[]){ a_type_is_what_json_has,
@@ -352,5 +367,6 @@ int main(void)
 	                                                   what_is_not_supported_is_refused_with_its_place,
 	                                                   an_event_cannot_take_the_process_down_by_a_pattern,
 	                                                   the_time_of_a_match_is_linear_in_the_text,
+	                                                   a_schema_that_doubles_at_each_step_is_given_up,
 	                                                   NULL });
 }
