@@ -13,11 +13,16 @@
 
 #include <valijson/schema.hpp>
 
+struct leat_pattern {
+	std::regex regex; /* to be matched from the text's first byte on: it begins with what skips the rest */
+	bool looks_ahead;
+};
+
 /* Immutable once it is read. */
 struct leat_schema {
 	leat_arena *arena = nullptr; /* of the file's values, to which constraints point */
 	valijson::Schema root;
-	std::unordered_map<std::string, std::regex> pattern; /* all that the file has */
+	std::unordered_map<std::string, leat_pattern> pattern; /* all that the file has */
 
 	~leat_schema() { leat_arena_unref(arena); }
 };

@@ -68,7 +68,7 @@ bool is_of_type(const leat_value *v, TypeConstraint::JsonType type)
 bool judge::visit(const AllOfConstraint &constraint)
 {
 	for (const Subschema *subschema : subschemas_of(constraint))
-		if (!judge(schema, v, at, depth + 1, fault).meets(*subschema))
+		if (!judge(whole, v, at, depth + 1, fault).meets(*subschema))
 			return false;
 	return true;
 }
@@ -78,26 +78,26 @@ bool judge::visit(const AnyOfConstraint &constraint)
 	for (const Subschema *subschema : subschemas_of(constraint))
 		if (would_meet(*subschema))
 			return true;
-	return refuse("must meet a schema of \"anyOf\", is " + show(v));
+	return refuse("must meet a schema of \"anyOf\", is " + shown());
 }
 
 bool judge::visit(const OneOfConstraint &constraint)
 {
 	size_t n = count_met(subschemas_of(constraint));
 
-	return n == 1 || refuse("must meet exactly one schema of \"oneOf\", meets " + std::to_string(n) + ", is " + show(v));
+	return n == 1 || refuse("must meet exactly one schema of \"oneOf\", meets " + std::to_string(n) + ", is " + shown());
 }
 
 bool judge::visit(const NotConstraint &constraint)
 {
-	return !would_meet(*constraint.getSubschema()) || refuse("must not meet the schema of \"not\", is " + show(v));
+	return !would_meet(*constraint.getSubschema()) || refuse("must not meet the schema of \"not\", is " + shown());
 }
 
 bool judge::visit(const ConditionalConstraint &constraint)
 {
 	const Subschema *then = would_meet(*constraint.getIfSubschema()) ? constraint.getThenSubschema() : constraint.getElseSubschema();
 
-	return then == nullptr || judge(schema, v, at, depth + 1, fault).meets(*then);
+	return then == nullptr || judge(whole, v, at, depth + 1, fault).meets(*then);
 }
 
 /* ---- of any value ---- */
@@ -106,7 +106,7 @@ bool judge::visit(const ConstConstraint &constraint)
 {
 	const leat_value *wanted = thaw(*constraint.getValue());
 
-	return leat_value_equals(v, wanted) || refuse("must be " + show(wanted) + ", is " + show(v));
+	return leat_value_equals(v, wanted) || refuse("must be " + show(wanted) + ", is " + shown());
 }
 
 bool judge::visit(const EnumConstraint &constraint)
@@ -122,7 +122,7 @@ bool judge::visit(const EnumConstraint &constraint)
 			all += ", ...";
 		return !is_one;
 	});
-	return is_one || refuse("must be one of " + all + ", is " + show(v));
+	return is_one || refuse("must be one of " + all + ", is " + shown());
 }
 
 bool judge::visit(const TypeConstraint &constraint)
@@ -136,7 +136,7 @@ bool judge::visit(const TypeConstraint &constraint)
 			all += std::string(all.empty() ? "" : " or ") + type_name(type);
 		return !is_one;
 	});
-	return is_one || refuse("must be " + all + ", is " + show(v));
+	return is_one || refuse("must be " + all + ", is " + shown());
 }
 
 } // namespace leat_schemas
@@ -144,9 +144,10 @@ bool judge::visit(const TypeConstraint &constraint)
 extern "C" enum leat_status leat_schema_judge(const struct leat_schema *schema, const struct leat_value *value, struct leat_error *err)
 {
 	try {
+		leat_schemas::judgement whole = { schema, 0 };
 		std::string fault;
 
-		if (leat_schemas::judge(schema, value, nullptr, 0, &fault).meets(*schema->root.root()))
+		if (leat_schemas::judge(&whole, value, nullptr, 0, &fault).meets(*schema->root.root()))
 			return LEAT_OK;
 		return leat_error_set(err, LEAT_REJECT, 0, "schema: %s", fault.c_str());
 	} catch (const std::exception &e) {

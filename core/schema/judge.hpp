@@ -8,6 +8,7 @@
  *
  * Each visit() says whether its constraint is met. The first that is not writes its fault, and no more are visited.
  */
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -24,6 +25,8 @@ using valijson::Subschema;
 
 /* A schema may lead to itself without going deeper into the value. */
 const unsigned DEEPEST = 512;
+/* Bytes. What looks ahead may do so at each byte to the end of the text, which is quadratic. */
+const size_t LONGEST_LOOKED_AHEAD = 1024;
 
 /* Where in the value: on the stack, from the inside out. */
 struct place {
@@ -31,6 +34,15 @@ struct place {
 	const char *name;
 	size_t name_n;
 	size_t index; /* when there is no name */
+};
+
+/* A schema on a value, or as much work. Schemas that refer to themselves may ask for 2^n of an event that is n deep, or of any. */
+const size_t MOST_STEPS = 4000000;
+
+/* What all judges of an event share. */
+struct judgement {
+	const leat_schema *schema;
+	size_t n_steps;
 };
 
 /* ---- words ---- */
@@ -47,8 +59,8 @@ bool is_number(const leat_value *v);
 
 class judge : public ConstraintVisitor {
 public:
-	judge(const leat_schema *schema_, const leat_value *v_, const place *at_, unsigned depth_, std::string *fault_)
-	    : schema(schema_), v(v_), at(at_), depth(depth_), fault(fault_)
+	judge(judgement *whole_, const leat_value *v_, const place *at_, unsigned depth_, std::string *fault_)
+	    : whole(whole_), v(v_), at(at_), depth(depth_), fault(fault_)
 	{
 	}
 
@@ -56,6 +68,7 @@ public:
 	{
 		Subschema::ApplyFunction visit_one = [this](const Constraint &constraint) { return constraint.accept(*this); };
 
+		spend(1);
 		if (subschema.getAlwaysInvalid())
 			return refuse("must not be there");
 		if (depth > DEEPEST)
@@ -111,17 +124,35 @@ private:
 		return false;
 	}
 
+	/* Thrown, as a verdict would be turned round by a "not". */
+	void spend(size_t n)
+	{
+		whole->n_steps += n;
+		if (whole->n_steps > MOST_STEPS)
+			throw std::length_error("it takes more than " + std::to_string(MOST_STEPS) + " steps");
+	}
+
+	/* For a fault: a value may be long, and what nobody reads costs nothing. */
+	std::string shown() const { return fault == nullptr ? std::string() : show(v); }
+
+	/* Of a string. */
+	std::string text()
+	{
+		spend(v->type == LEAT_TEXT ? v->n / 64 : 1);
+		return text_of(v);
+	}
+
 	bool refuse_size(size_t n, const char *bound, uint64_t limit, const char *one, const char *many)
 	{
 		return refuse(std::string("must have at ") + bound + " " + show(limit, one, many) + ", has " + std::to_string(n));
 	}
 
 	/* The same value, without a word about it. */
-	bool would_meet(const Subschema &subschema) { return judge(schema, v, at, depth + 1, nullptr).meets(subschema); }
+	bool would_meet(const Subschema &subschema) { return judge(whole, v, at, depth + 1, nullptr).meets(subschema); }
 
 	bool meets_inside(const Subschema &subschema, const leat_value *inner, const place &where)
 	{
-		return judge(schema, inner, &where, depth + 1, fault).meets(subschema);
+		return judge(whole, inner, &where, depth + 1, fault).meets(subschema);
 	}
 
 	size_t count_met(const std::vector<const Subschema *> &subschemas)
@@ -133,14 +164,19 @@ private:
 		return n;
 	}
 
-	bool matches(const std::string &pattern, const char *text, size_t n) const
+	bool matches(const std::string &pattern, const char *text, size_t n)
 	{
-		return std::regex_search(text, text + n, schema->pattern.at(pattern));
+		const leat_pattern &compiled = whole->schema->pattern.at(pattern);
+
+		if (compiled.looks_ahead && n > LONGEST_LOOKED_AHEAD)
+			throw std::length_error("a pattern that looks ahead is tried on at most 1024 bytes, there are " + std::to_string(n));
+		spend(n / 4);
+		return std::regex_search(text, text + n, compiled.regex, std::regex_constants::match_continuous);
 	}
 
 	bool meets_member(const PropertiesConstraint &, const leat_member *);
 
-	const leat_schema *schema;
+	judgement *whole;
 	const leat_value *v;
 	const place *at;
 	unsigned depth;

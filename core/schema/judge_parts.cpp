@@ -53,7 +53,7 @@ bool judge::visit(const ContainsConstraint &constraint)
 	if (v->type != LEAT_LIST)
 		return true;
 	for (uint32_t i = 0; i < v->n; i++)
-		if (judge(schema, &v->as.list->item[i], at, depth + 1, nullptr).meets(*constraint.getSubschema()))
+		if (judge(whole, &v->as.list->item[i], at, depth + 1, nullptr).meets(*constraint.getSubschema()))
 			return true;
 	return refuse("must have an item that meets the schema of \"contains\"");
 }
@@ -65,6 +65,7 @@ bool judge::visit(const UniqueItemsConstraint &)
 
 	if (v->type != LEAT_LIST)
 		return true;
+	spend(v->n);
 	for (uint32_t i = 0; i < v->n; i++)
 		item.push_back(&v->as.list->item[i]);
 	std::sort(item.begin(), item.end(), [](const leat_value *a, const leat_value *b) { return leat_value_compare(a, b) < 0; });

@@ -35,7 +35,7 @@ bool judge::visit(const MinimumConstraint &constraint)
 
 	if (!is_number(v) || compare(v, bound) > (is_exclusive ? 0 : -1))
 		return true;
-	return refuse(std::string("must be ") + (is_exclusive ? "more than " : "at least ") + show(bound) + ", is " + show(v));
+	return refuse(std::string("must be ") + (is_exclusive ? "more than " : "at least ") + show(bound) + ", is " + shown());
 }
 
 bool judge::visit(const MaximumConstraint &constraint)
@@ -45,7 +45,7 @@ bool judge::visit(const MaximumConstraint &constraint)
 
 	if (!is_number(v) || compare(v, bound) < (is_exclusive ? 0 : 1))
 		return true;
-	return refuse(std::string("must be ") + (is_exclusive ? "less than " : "at most ") + show(bound) + ", is " + show(v));
+	return refuse(std::string("must be ") + (is_exclusive ? "less than " : "at most ") + show(bound) + ", is " + shown());
 }
 
 bool judge::visit(const MultipleOfIntConstraint &constraint)
@@ -57,10 +57,11 @@ bool judge::visit(const MultipleOfIntConstraint &constraint)
 	if (v->type == LEAT_INTEGER ? v->as.integer % constraint.getDivisor() == 0
 	                            : leat_as_real(v, &d) && std::fmod(d, static_cast<double>(constraint.getDivisor())) == 0)
 		return true;
-	return refuse("must be a multiple of " + std::to_string(constraint.getDivisor()) + ", is " + show(v));
+	return refuse("must be a multiple of " + std::to_string(constraint.getDivisor()) + ", is " + shown());
 }
 
-/* To nine digits: 19.99 is a multiple of 0.01, though the quotient of the doubles is none. */
+/* To nine digits: 19.99 is a multiple of 0.01, though the quotient of the doubles is none. Of a large quotient that would be more than a
+ * half, with which all is a multiple. */
 bool judge::visit(const MultipleOfDoubleConstraint &constraint)
 {
 	double d, quotient;
@@ -68,35 +69,35 @@ bool judge::visit(const MultipleOfDoubleConstraint &constraint)
 	if (!leat_as_real(v, &d))
 		return true;
 	quotient = d / constraint.getDivisor();
-	if (std::fabs(quotient - std::round(quotient)) <= 1e-9 * std::fmax(1, std::fabs(quotient)))
+	if (std::fabs(quotient - std::round(quotient)) <= std::fmin(1e-9 * std::fmax(1, std::fabs(quotient)), 1e-3))
 		return true;
-	return refuse("must be a multiple of " + show(constraint.getDivisor()) + ", is " + show(v));
+	return refuse("must be a multiple of " + show(constraint.getDivisor()) + ", is " + shown());
 }
 
 /* ---- of strings ---- */
 
 bool judge::visit(const MinLengthConstraint &constraint)
 {
-	size_t n = is_string(v) ? count_characters(text_of(v)) : 0;
+	size_t n = is_string(v) ? count_characters(text()) : 0;
 
 	return !is_string(v) || n >= constraint.getMinLength() || refuse_size(n, "least", constraint.getMinLength(), "character", "characters");
 }
 
 bool judge::visit(const MaxLengthConstraint &constraint)
 {
-	size_t n = is_string(v) ? count_characters(text_of(v)) : 0;
+	size_t n = is_string(v) ? count_characters(text()) : 0;
 
 	return n <= constraint.getMaxLength() || refuse_size(n, "most", constraint.getMaxLength(), "character", "characters");
 }
 
 bool judge::visit(const PatternConstraint &constraint)
 {
-	std::string pattern = constraint.getPattern<std::string::allocator_type>(), text;
+	std::string pattern = constraint.getPattern<std::string::allocator_type>(), whole_text;
 
 	if (!is_string(v))
 		return true;
-	text = text_of(v);
-	return matches(pattern, text.data(), text.size()) || refuse("must match the pattern \"" + pattern + "\", is " + show(v));
+	whole_text = text();
+	return matches(pattern, whole_text.data(), whole_text.size()) || refuse("must match the pattern \"" + pattern + "\", is " + shown());
 }
 
 } // namespace leat_schemas

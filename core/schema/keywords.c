@@ -7,12 +7,14 @@
  */
 #include "schema/keywords.h"
 
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/memory.h"
+#include "data/value.h"
 
 enum kind { SCHEMA, SCHEMAS, NAMED_SCHEMAS, PATTERN_SCHEMAS, NUMBER, POSITIVE, COUNT, BOOL, TEXT, PATTERN, TYPE, NAMES, VALUES, ANY };
 
@@ -213,6 +215,16 @@ static enum leat_status check_names(struct walk *w, const struct leat_value *v)
 	return is_right ? LEAT_OK : refuse(w, "expected a list of names");
 }
 
+/* valijson keeps a bound as a double: one that it would round would be another bound than the file's. */
+static enum leat_status check_bound(struct walk *w, const struct leat_value *v, double number)
+{
+	const struct leat_value kept = leat_real(number);
+
+	if (v->type != LEAT_INTEGER || leat_value_compare(v, &kept) == 0)
+		return LEAT_OK;
+	return refuse(w, "%" PRId64 " cannot be held exactly, expected an integer that a double can hold", v->as.integer);
+}
+
 static enum leat_status check_number(struct walk *w, const struct leat_value *v, enum kind kind)
 {
 	double number;
@@ -221,7 +233,9 @@ static enum leat_status check_number(struct walk *w, const struct leat_value *v,
 		return v->type == LEAT_INTEGER && v->as.integer >= 0 ? LEAT_OK : refuse(w, "expected an integer of 0 or more");
 	if (!leat_as_real(v, &number))
 		return refuse(w, "expected a number");
-	return kind == NUMBER || number > 0 ? LEAT_OK : refuse(w, "expected a number of more than 0");
+	if (kind == NUMBER)
+		return check_bound(w, v, number);
+	return number > 0 ? LEAT_OK : refuse(w, "expected a number of more than 0");
 }
 
 static enum leat_status check_value(struct walk *w, const struct leat_value *v, enum kind kind)

@@ -8,10 +8,13 @@
 #endif
 #include "schema/internal.hpp"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
 #include <memory>
+#include <stdexcept>
+#include <vector>
 
 #include "data/json.h"
 #include "schema/keywords.h"
@@ -64,16 +67,45 @@ leat_status read_value(leat_arena *arena, const char *path, const char *name, le
 	return LEAT_OK;
 }
 
+/* Whether a pattern has (?= or (?!. In one that has another inside, the times multiply: that is refused. */
+bool looks_ahead(const std::string &pattern)
+{
+	std::vector<bool> group; /* those open: whether it looks ahead */
+	bool is_in_class = false, is_found = false;
+
+	for (size_t i = 0; i < pattern.size(); i++) {
+		if (pattern[i] == '\\') {
+			i++;
+		} else if (is_in_class || pattern[i] == '[') {
+			is_in_class = pattern[i] != ']';
+		} else if (pattern[i] == '(') {
+			bool is_ahead = pattern.compare(i, 3, "(?=") == 0 || pattern.compare(i, 3, "(?!") == 0;
+
+			if (is_ahead && std::find(group.begin(), group.end(), true) != group.end())
+				throw std::invalid_argument("it looks ahead within what looks ahead");
+			group.push_back(is_ahead);
+			is_found = is_found || is_ahead;
+		} else if (pattern[i] == ')' && !group.empty()) {
+			group.pop_back();
+		}
+	}
+	return is_found;
+}
+
 /* Events come from anywhere, so patterns are matched breadth first where the library can: the other way takes time without bound, and
- * a frame of the stack for each byte. What cannot be matched so (references back) is refused. */
-std::regex make_regex(const std::string &pattern)
+ * a frame of the stack for each byte. What cannot be matched so (references back) is refused.
+ *
+ * A search would start such a match anew at each byte, which is quadratic. So the pattern itself skips what is before it, and is matched
+ * from the first byte on only. Without that it is compiled as well, as "a)|(b" becomes right by the parentheses. */
+leat_pattern make_pattern(const std::string &pattern)
 {
 	std::regex::flag_type flags = std::regex::ECMAScript | std::regex::optimize;
 
 #ifdef __GLIBCXX__
 	flags |= std::regex_constants::__polynomial;
 #endif
-	return std::regex(pattern, flags);
+	(void)std::regex(pattern, flags);
+	return { std::regex("[\\s\\S]*(?:" + pattern + ")", flags | std::regex::nosubs), looks_ahead(pattern) };
 }
 
 leat_status add_pattern(void *opaque, const char *pattern, size_t n, leat_error *err)
@@ -83,7 +115,7 @@ leat_status add_pattern(void *opaque, const char *pattern, size_t n, leat_error 
 	try {
 		std::string text(pattern, n);
 
-		schema->pattern.emplace(text, make_regex(text));
+		schema->pattern.emplace(text, make_pattern(text));
 	} catch (const std::exception &e) {
 		return leat_error_set(err, LEAT_FATAL, 0, "%s", e.what());
 	}

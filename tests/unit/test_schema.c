@@ -103,10 +103,16 @@ START_TEST(numbers_are_compared_exactly)
 		{ "{\"maximum\":2.5}", "3", "the event must be at most 2.5, is 3" },
 		{ "{\"exclusiveMaximum\":10}", "10.0", "the event must be less than 10, is 10.0" },
 		{ "{\"maximum\":9007199254740992}", "9007199254740993", "the event must be at most 9007199254740992, is 9007199254740993" },
+		{ "{\"minimum\":-9223372036854775808}", "-9223372036854775808", "ok" },
+		{ "{\"maximum\":1152921504606846976}", "1152921504606846976", "ok" },
 		{ "{\"multipleOf\":5}", "15", "ok" },
 		{ "{\"multipleOf\":5}", "7", "the event must be a multiple of 5, is 7" },
 		{ "{\"multipleOf\":0.01}", "19.99", "ok" },
 		{ "{\"multipleOf\":0.01}", "19.995", "the event must be a multiple of 0.01, is 19.995" },
+		{ "{\"multipleOf\":0.01}", "9999999.99", "ok" },
+		{ "{\"multipleOf\":0.01}", "9999999.995", "the event must be a multiple of 0.01, is 9999999.995" },
+		{ "{\"multipleOf\":0.01}", "10000000000.01", "ok" },
+		{ "{\"multipleOf\":0.01}", "10000000000.015", "the event must be a multiple of 0.01, is 10000000000.015" },
 		{ "{\"minimum\":5}", "\"x\"", "ok" },
 		{ NULL, NULL, NULL },
 	};
@@ -125,6 +131,11 @@ START_TEST(strings_have_characters_and_patterns)
 		{ "{\"pattern\":\"b\"}", "\"abc\"", "ok" },
 		{ "{\"pattern\":\"^[a-z]+$\"}", "\"a1\"", "the event must match the pattern \"^[a-z]+$\", is \"a1\"" },
 		{ "{\"pattern\":\"^\\\\d{3}$\"}", "\"123\"", "ok" },
+		{ "{\"pattern\":\"a|^b\"}", "\"xb\"", "the event must match the pattern \"a|^b\", is \"xb\"" },
+		{ "{\"pattern\":\"^a|b$\"}", "\"\\n\\nb\"", "ok" },
+		{ "{\"pattern\":\"\\\\bfoo\\\\b\"}", "\"a foo b\"", "ok" },
+		{ "{\"pattern\":\"\"}", "\"\"", "ok" },
+		{ "{\"pattern\":\"^(?=.*[0-9])(?!x)\"}", "\"a1\"", "ok" },
 		{ "{\"minLength\":3}", "7", "ok" },
 		{ "{\"format\":\"date\"}", "\"no date\"", "ok" },
 		{ NULL, NULL, NULL },
@@ -235,6 +246,9 @@ START_TEST(what_is_not_supported_is_refused_with_its_place)
 		{ "{\"type\":\"text\"}", "/type: expected array, boolean, integer, null, number, object or string, or a list of these" },
 		{ "{\"minLength\":-1}", "/minLength: expected an integer of 0 or more" },
 		{ "{\"minimum\":\"1\"}", "/minimum: expected a number" },
+		{ "{\"maximum\":9007199254740993}", "/maximum: 9007199254740993 cannot be held exactly, expected an integer that a double can hold" },
+		{ "{\"minimum\":-9007199254740993}", "/minimum: -9007199254740993 cannot be held exactly" },
+		{ "{\"exclusiveMaximum\":9223372036854775807}", "/exclusiveMaximum: 9223372036854775807 cannot be held exactly" },
 		{ "{\"multipleOf\":0}", "/multipleOf: expected a number of more than 0" },
 		{ "{\"required\":\"id\"}", "/required: expected a list of names" },
 		{ "{\"enum\":[]}", "/enum: expected a list that is not empty" },
@@ -243,6 +257,8 @@ START_TEST(what_is_not_supported_is_refused_with_its_place)
 		{ "{\"properties\":{\"a/b\":7}}", "/properties/a~1b: expected a schema, which is an object, true or false" },
 		{ "{\"pattern\":\"(\"}", "/pattern: \"(\" is no regular expression that is supported: " },
 		{ "{\"pattern\":\"(a)\\\\1\"}", "/pattern: \"(a)\\1\" is no regular expression that is supported: " },
+		{ "{\"pattern\":\"a)|(b\"}", "/pattern: \"a)|(b\" is no regular expression that is supported: " },
+		{ "{\"pattern\":\"(?=a(b|(?!c)))\"}", "is no regular expression that is supported: it looks ahead within what looks ahead" },
 		{ "{\"patternProperties\":{\"[\":{}}}", "/patternProperties/[: \"[\" is no regular expression that is supported: " },
 		{ "{\"then\":{}}", "/then: there is no \"if\" that it could belong to" },
 		{ "{\"$schema\":\"http://json-schema.org/draft-04/schema#\"}",
@@ -294,6 +310,51 @@ START_TEST(an_event_cannot_take_the_process_down_by_a_pattern)
 }
 END_TEST
 
+START_TEST(the_time_of_a_match_is_linear_in_the_text)
+{
+	static const char *const patterns[] = { "[a-z]+@[a-z]+", "(a|b)*c$", "a.*b.*c@" };
+	struct leat_arena *arena = leat_arena_create();
+	struct leat_schema *schema = NULL;
+	struct leat_error err = { 0 };
+	const size_t n = 200000;
+	char *text = leat_arena_allocate(arena, n);
+	struct leat_value value = leat_borrow(text, n);
+	char file[64];
+
+	/* Quadratic would be an hour each, so the test's own time limit tells. */
+	memset(text, 'a', n);
+	for (size_t i = 0; i < sizeof patterns / sizeof patterns[0]; i++) {
+		(void)snprintf(file, sizeof file, "{\"pattern\":\"%s\"}", patterns[i]);
+		ck_assert_int_eq(read_schema(file, &schema, &err), LEAT_OK);
+		ck_assert_int_eq(leat_schema_judge(schema, &value, &err), LEAT_REJECT);
+		leat_schema_destroy(schema);
+	}
+	/* What looks ahead is quadratic whatever is done: neither it nor its opposite holds. */
+	ck_assert_int_eq(read_schema("{\"not\":{\"pattern\":\"(?=.*b)c\"}}", &schema, &err), LEAT_OK);
+	ck_assert_int_eq(leat_schema_judge(schema, &value, &err), LEAT_REJECT);
+	ck_assert_ptr_nonnull(strstr(err.text, "a pattern that looks ahead is tried on at most 1024 bytes, there are 200000"));
+	value.n = 1024;
+	ck_assert_int_eq(leat_schema_judge(schema, &value, &err), LEAT_OK);
+	leat_schema_destroy(schema);
+	leat_arena_unref(arena);
+}
+END_TEST
+
+START_TEST(a_schema_that_doubles_at_each_step_is_given_up)
+{
+	static const struct schema_case cases[] = {
+		{ "{\"anyOf\":[{\"$ref\":\"#\"},{\"$ref\":\"#\"}]}", "1", "cannot be judged: it takes more than 4000000 steps" },
+		{ "{\"not\":{\"oneOf\":[{\"$ref\":\"#\"},{\"$ref\":\"#\"}]}}", "1", "cannot be judged: it takes more than 4000000 steps" },
+		{ "{\"type\":\"array\",\"anyOf\":[{\"items\":{\"$ref\":\"#\"}},{\"items\":{\"$ref\":\"#\"}}]}",
+		  "[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]", "cannot be judged: it takes more than 4000000 steps" },
+		{ "{\"type\":\"array\",\"anyOf\":[{\"items\":{\"$ref\":\"#\"}},{\"items\":{\"$ref\":\"#\"}}]}", "[[[[[[]]]]]]", "ok" },
+		{ NULL, NULL, NULL },
+	};
+
+	run_cases(cases);
+}
+END_TEST
+
 int main(void)
 {
 	return leat_test_main("schema", (const TTest *[]){ a_type_is_what_json_has,
@@ -305,5 +366,7 @@ int main(void)
 	                                                   schemas_are_put_together,
 	                                                   what_is_not_supported_is_refused_with_its_place,
 	                                                   an_event_cannot_take_the_process_down_by_a_pattern,
+	                                                   the_time_of_a_match_is_linear_in_the_text,
+	                                                   a_schema_that_doubles_at_each_step_is_given_up,
 	                                                   NULL });
 }
