@@ -43,7 +43,7 @@ kafka_properties() {
 		share.coordinator.state.topic.min.isr=1
 		group.initial.rebalance.delay.ms=0
 		log.cleaner.dedupe.buffer.size=8388608
-		log.retention.hours=24
+		log.retention.ms=-1
 	END
 }
 

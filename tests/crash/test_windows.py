@@ -56,10 +56,12 @@ def found(run, file):
 def test_windows_that_are_killed_have_the_same_rows(pipeline, seed):
     whole, killed = feed(pipeline(PIPELINE), seed), feed(pipeline(PIPELINE), seed)
     chance, deaths = random.Random(seed), 0
+    begin = time.monotonic()
     assert whole.start().wait_exit() == 0
+    took = time.monotonic() - begin
     for _ in range(KILLS):
         killed.start().wait_log("started from")
-        time.sleep(chance.uniform(0.05, 0.8))
+        time.sleep(chance.uniform(0.02, 0.3) * took)
         deaths += killed.process.poll() is None
         killed.kill()
     assert deaths > 2, "it was over too soon to be killed"
