@@ -235,28 +235,9 @@ void leat_advance_take(struct leat_shard *shard, const struct leat_packet *packe
 
 /* ---- firing ---- */
 
-/* Fires in one node, and takes what was emitted. As leat_instance_fire(); LEAT_FATAL: the pipeline stops. */
 static enum leat_status fire(struct leat_shard *shard, uint32_t position, size_t *left)
 {
-	struct leat_instance *instance = shard->instance[position];
-	struct leat_epochs *epochs = shard->pipeline->epochs;
-	size_t before = *left;
-	enum leat_status status, taken;
-	struct leat_error err;
-
-	leat_worker_enter(shard->worker, instance->node->index);
-	status = leat_instance_fire(instance, LEAT_EVENT_TIME, instance->watermark_us, left, &err);
-	if (epochs != NULL)
-		leat_epochs_count(epochs, shard->round, before - *left, 0); /* E12 */
-	if (status == LEAT_OK || status == LEAT_RETRY || status == LEAT_UNKNOWN) {
-		leat_shard_note_timers(shard, instance, status, &err);
-		taken = leat_shard_take_output(shard, instance, &err);
-		status = taken == LEAT_OK ? status : taken;
-	}
-	if (status == LEAT_OK || status == LEAT_RETRY || status == LEAT_UNKNOWN)
-		return status;
-	leat_pipeline_fail(shard->pipeline, instance->node, &err);
-	return LEAT_FATAL;
+	return leat_shard_fire(shard, position, LEAT_EVENT_TIME, shard->instance[position]->watermark_us, left);
 }
 
 /* Into the reader's ways out, or into the first node. */

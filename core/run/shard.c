@@ -691,7 +691,7 @@ static int64_t next_timer_us(const struct leat_shard *shard)
 	return next_us;
 }
 
-void leat_shard_note_timers(struct leat_shard *shard, struct leat_instance *instance, enum leat_status status, const struct leat_error *err)
+static void note_timers(struct leat_shard *shard, struct leat_instance *instance, enum leat_status status, const struct leat_error *err)
 {
 	if (status != LEAT_OK) {
 		leat_counter_add(&instance->counters.retries, 1);
@@ -703,6 +703,29 @@ void leat_shard_note_timers(struct leat_shard *shard, struct leat_instance *inst
 	}
 }
 
+enum leat_status leat_shard_fire(struct leat_shard *shard, uint32_t position, enum leat_clock clock, int64_t until_us, size_t *left)
+{
+	struct leat_instance *instance = shard->instance[position];
+	struct leat_epochs *epochs = shard->pipeline->epochs;
+	size_t before = *left;
+	enum leat_status status, taken;
+	struct leat_error err;
+
+	leat_worker_enter(shard->worker, instance->node->index);
+	status = leat_instance_fire(instance, clock, until_us, left, &err);
+	if (epochs != NULL)
+		leat_epochs_count(epochs, shard->round, before - *left, 0); /* E12 */
+	if (status == LEAT_OK || status == LEAT_RETRY || status == LEAT_UNKNOWN) {
+		note_timers(shard, instance, status, &err);
+		taken = leat_shard_take_output(shard, instance, &err);
+		status = taken == LEAT_OK ? status : taken;
+	}
+	if (status == LEAT_OK || status == LEAT_RETRY || status == LEAT_UNKNOWN)
+		return status;
+	fail(shard, instance, &err);
+	return LEAT_FATAL;
+}
+
 /* Due timers, in a batch of their own. Returns when the next one is due, in monotonic microseconds; 0: ran some. They make
  * records out of nothing, so they wait for the budget, the disk and the next epoch as sources do, and end with them: a timer
  * that sets the next one would keep a drain from its end. */
@@ -711,7 +734,6 @@ static int64_t run_timers(struct leat_shard *shard)
 	int64_t next_us = next_timer_us(shard), now_us;
 	enum leat_status status = LEAT_OK;
 	size_t left = LEAT_BUG("timers-not-sliced") ? SIZE_MAX : TIMERS_PER_TURN;
-	struct leat_error err;
 	uint32_t i;
 
 	if (next_us == INT64_MAX || atomic_load(&shard->pipeline->is_draining))
@@ -725,27 +747,11 @@ static int64_t run_timers(struct leat_shard *shard)
 		return INT64_MAX;
 	leat_shard_open_batch(shard);
 	leat_shard_note_work(shard);
-	for (i = 0; i < shard->stage->n_nodes && left > 0 && status == LEAT_OK; i++) {
-		struct leat_instance *instance = shard->instance[i];
-
-		if (instance->timers == NULL)
-			continue;
-		leat_worker_enter(shard->worker, instance->node->index);
-		status = leat_instance_fire(instance, LEAT_PROCESSING_TIME, shard->now_us, &left, &err);
-		if (status == LEAT_OK || status == LEAT_RETRY || status == LEAT_UNKNOWN) {
-			enum leat_status taken;
-
-			leat_shard_note_timers(shard, instance, status, &err);
-			taken = leat_shard_take_output(shard, instance, &err);
-			status = taken != LEAT_OK ? taken : status;
-		}
-		if (status != LEAT_OK && status != LEAT_RETRY && status != LEAT_UNKNOWN) {
-			fail(shard, instance, &err);
-			return INT64_MAX;
-		}
-	}
-	if (shard->pipeline->epochs != NULL)
-		leat_epochs_count(shard->pipeline->epochs, shard->round, TIMERS_PER_TURN - left, 0);
+	for (i = 0; i < shard->stage->n_nodes && left > 0 && status == LEAT_OK; i++)
+		if (shard->instance[i]->timers != NULL)
+			status = leat_shard_fire(shard, i, LEAT_PROCESSING_TIME, shard->now_us, &left);
+	if (status == LEAT_FATAL)
+		return INT64_MAX;
 	return leat_shard_run_batch(shard);
 }
 

@@ -141,8 +141,8 @@ void leat_shard_add_item(struct leat_shard *shard, struct leat_instance *instanc
                          size_t n);
 /* Takes what an instance has emitted and sends it on its ways. */
 enum leat_status leat_shard_take_output(struct leat_shard *shard, struct leat_instance *instance, struct leat_error *err);
-/* What the timers of one instance came to. */
-void leat_shard_note_timers(struct leat_shard *shard, struct leat_instance *instance, enum leat_status status, const struct leat_error *err);
+/* Fires timers in one instance, and takes what was emitted. As leat_instance_fire(); LEAT_FATAL: the pipeline stops. */
+enum leat_status leat_shard_fire(struct leat_shard *shard, uint32_t position, enum leat_clock clock, int64_t until_us, size_t *left);
 /* Runs the batch in hand; closes it when it is over. Returns as leat_shard_run(). */
 int64_t leat_shard_run_batch(struct leat_shard *shard);
 /* One packet on its way. Behind a parked one everything parks, so that order holds in every channel. */
