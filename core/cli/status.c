@@ -1,16 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/status.h"
 
+#include "cli/paint.h"
 #include "service/format.h"
 
 enum { PARTS = 12, GAP = 2 };
 
-enum colour { PLAIN, BOLD, DIM, YELLOW, RED };
-
 struct part {
 	struct leat_buffer text;
 	unsigned rank; /* the highest goes first when there is no room */
-	enum colour colour;
+	enum leat_colour colour;
 };
 
 struct line {
@@ -18,7 +17,7 @@ struct line {
 	size_t n;
 };
 
-static struct leat_buffer *add(struct line *line, unsigned rank, enum colour colour)
+static struct leat_buffer *add(struct line *line, unsigned rank, enum leat_colour colour)
 {
 	struct part *part = &line->part[line->n++];
 
@@ -27,23 +26,13 @@ static struct leat_buffer *add(struct line *line, unsigned rank, enum colour col
 	return &part->text;
 }
 
-/* Columns of UTF-8 text, one for each character. */
-static size_t width_of(const struct leat_buffer *text)
-{
-	size_t n = 0;
-
-	for (size_t i = 0; i < text->n; i++)
-		n += ((unsigned char)text->data[i] & 0xc0) != 0x80;
-	return n;
-}
-
 static size_t line_width(const struct line *line)
 {
 	size_t width = 0;
 
 	for (size_t i = 0; i < line->n; i++)
 		if (line->part[i].text.n > 0)
-			width += width_of(&line->part[i].text) + (width > 0 ? GAP : 0);
+			width += leat_text_columns(line->part[i].text.data, line->part[i].text.n) + (width > 0 ? GAP : 0);
 	return width;
 }
 
@@ -65,70 +54,46 @@ static bool drop_one(struct line *line)
 	return true;
 }
 
-static void cut(struct leat_buffer *text, size_t width)
-{
-	size_t columns = 0, i = 0;
-
-	for (; i < text->n; i++)
-		if (((unsigned char)text->data[i] & 0xc0) != 0x80 && columns++ == width)
-			break;
-	text->n = i;
-}
-
-static void put_part(struct leat_buffer *out, const struct part *part, bool has_colours)
-{
-	static const char *const codes[] = {
-		[PLAIN] = "", [BOLD] = "\033[1m", [DIM] = "\033[2m", [YELLOW] = "\033[33m", [RED] = "\033[1;31m",
-	};
-	bool is_coloured = has_colours && part->colour != PLAIN;
-
-	if (is_coloured)
-		leat_buffer_text(out, codes[part->colour]);
-	leat_buffer_append(out, part->text.data, part->text.n);
-	if (is_coloured)
-		leat_buffer_text(out, "\033[0m");
-}
-
 static void fill(struct line *line, const struct leat_status_view *v)
 {
 	const struct leat_totals *t = &v->reading.totals;
 	struct leat_buffer *text;
 
-	leat_buffer_text(add(line, 0, BOLD), v->name);
+	leat_buffer_text(add(line, 0, LEAT_BOLD), v->name);
 	if (v->state != NULL)
-		leat_buffer_text(add(line, 1, YELLOW), v->state);
+		leat_buffer_text(add(line, 1, LEAT_YELLOW), v->state);
 	if (v->waiting != NULL)
-		leat_format_put(add(line, 4, YELLOW), "waiting for %s", v->waiting);
-	text = add(line, 2, PLAIN);
+		leat_format_put(add(line, 4, LEAT_YELLOW), "waiting for %s", v->waiting);
+	text = add(line, 2, LEAT_PLAIN);
 	leat_format_count(text, v->reading.in_per_s);
 	leat_buffer_text(text, " in/s");
-	text = add(line, 3, PLAIN);
+	text = add(line, 3, LEAT_PLAIN);
 	leat_format_count(text, v->reading.out_per_s);
 	leat_buffer_text(text, " out/s");
 	if (t->lag >= 0) {
-		text = add(line, 7, PLAIN);
+		text = add(line, 7, LEAT_PLAIN);
 		leat_buffer_text(text, "lag ");
 		leat_format_count(text, (double)t->lag);
 	}
 	if (t->behind_us >= 0) {
-		text = add(line, 8, PLAIN);
+		text = add(line, 8, LEAT_PLAIN);
 		leat_buffer_text(text, "watermark ");
 		leat_format_behind(text, (double)t->behind_us);
 		leat_buffer_text(text, " behind");
 	}
-	leat_format_put(add(line, 10, t->queue > 0.9 ? YELLOW : PLAIN), "queue %.0f%%", t->queue * 100);
+	leat_format_put(add(line, 10, t->queue > 0.9 ? LEAT_YELLOW : LEAT_PLAIN), "queue %.0f%%", t->queue * 100);
 	if (v->reading.p99_us >= 0) {
-		text = add(line, 9, PLAIN);
+		text = add(line, 9, LEAT_PLAIN);
 		leat_buffer_text(text, "p99 ");
 		leat_format_latency(text, v->reading.p99_us);
 	}
-	text = add(line, 5, t->alerts > 0 ? YELLOW : PLAIN);
+	text = add(line, 5, t->alerts > 0 ? LEAT_YELLOW : LEAT_PLAIN);
 	leat_buffer_text(text, "alerts ");
 	leat_format_count(text, (double)t->alerts);
-	text = add(line, 6, t->dead_letters > 0 ? RED : PLAIN);
+	text = add(line, 6, t->dead_letters > 0 ? LEAT_RED : LEAT_PLAIN);
 	leat_buffer_text(text, "dead ");
 	leat_format_count(text, (double)t->dead_letters);
-	leat_format_elapsed(add(line, 11, DIM), v->elapsed_us);
+	leat_format_elapsed(add(line, 11, LEAT_DIM), v->elapsed_us);
 }
 
 void leat_status_format(struct leat_buffer *out, const struct leat_status_view *view, size_t width, bool has_colours)
@@ -144,8 +109,9 @@ void leat_status_format(struct leat_buffer *out, const struct leat_status_view *
 		if (line.part[i].text.n > 0) {
 			if (!is_first)
 				leat_format_put(out, "%*s", GAP, "");
-			cut(&line.part[i].text, width); /* only a name that is alone can be too long still */
-			put_part(out, &line.part[i], has_colours);
+			/* Only a name that is alone can be too long still. */
+			leat_paint(out, line.part[i].text.data, leat_text_fit(line.part[i].text.data, line.part[i].text.n, width),
+			           line.part[i].colour, has_colours);
 			is_first = false;
 		}
 		leat_buffer_finish(&line.part[i].text);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/top_view.h"
 
+#include "cli/paint.h"
 #include "run/pipeline.h"
 #include "service/format.h"
 
@@ -12,8 +13,6 @@ struct screen {
 	bool has_colours;
 	bool is_begun; /* has a line */
 };
-
-enum colour { PLAIN, BOLD, DIM, YELLOW, RED };
 
 /* ---- what a page says ------------------------------------------------------------------------------------------------ */
 
@@ -67,43 +66,15 @@ static const struct leat_value *find_same(const struct leat_value *before, const
 
 /* ---- lines ----------------------------------------------------------------------------------------------------------- */
 
-static size_t width_of(const struct leat_buffer *line)
-{
-	size_t n = 0;
-
-	for (size_t i = 0; i < line->n; i++)
-		n += ((unsigned char)line->data[i] & 0xc0) != 0x80;
-	return n;
-}
-
-static size_t bytes_of(const struct leat_buffer *line, size_t columns)
-{
-	size_t i = 0, n = 0;
-
-	for (; i < line->n; i++)
-		if (((unsigned char)line->data[i] & 0xc0) != 0x80 && n++ == columns)
-			break;
-	return i;
-}
-
 /* Takes the line's text, cut to the screen. */
-static void put_line(struct screen *screen, struct leat_buffer *line, enum colour colour)
+static void put_line(struct screen *screen, struct leat_buffer *line, enum leat_colour colour)
 {
-	static const char *const codes[] = {
-		[PLAIN] = "", [BOLD] = "\033[1m", [DIM] = "\033[2m", [YELLOW] = "\033[33m", [RED] = "\033[1;31m",
-	};
-	bool is_coloured = screen->has_colours && colour != PLAIN;
-
 	if (screen->rows > 0) {
 		screen->rows--;
 		if (screen->is_begun)
 			leat_buffer_byte(screen->out, '\n');
 		screen->is_begun = true;
-		if (is_coloured)
-			leat_buffer_text(screen->out, codes[colour]);
-		leat_buffer_append(screen->out, line->data, bytes_of(line, screen->columns));
-		if (is_coloured)
-			leat_buffer_text(screen->out, "\033[0m");
+		leat_paint(screen->out, line->data, leat_text_fit(line->data, line->n, screen->columns), colour, screen->has_colours);
 	}
 	line->n = 0;
 }
@@ -111,8 +82,8 @@ static void put_line(struct screen *screen, struct leat_buffer *line, enum colou
 /* Appends spaces before (numbers) or behind (names) a cell that begins at byte `start`. */
 static void pad(struct leat_buffer *line, size_t start, size_t columns, bool is_number)
 {
-	struct leat_buffer cell = { .data = line->data + start, .n = line->n - start };
-	size_t width = width_of(&cell), missing = columns > width ? columns - width : 0;
+	size_t width = line->n > start ? leat_text_columns(line->data + start, line->n - start) : 0;
+	size_t missing = columns > width ? columns - width : 0;
 
 	memset(leat_buffer_reserve(line, missing), ' ', missing);
 	if (is_number) {
@@ -253,7 +224,7 @@ static void put_titles(struct screen *screen, struct leat_buffer *line)
 		leat_buffer_byte(line, ' ');
 	}
 	strip(line);
-	put_line(screen, line, DIM);
+	put_line(screen, line, LEAT_DIM);
 }
 
 static void put_node(struct screen *screen, struct leat_buffer *line, const struct look *look)
@@ -271,10 +242,10 @@ static void put_node(struct screen *screen, struct leat_buffer *line, const stru
 		leat_buffer_byte(line, ' ');
 	}
 	strip(line);
-	put_line(screen, line, !is_ready ? YELLOW : has_rates(look) && rate(look, "dead_letters") > 0 ? RED : PLAIN);
+	put_line(screen, line, !is_ready ? LEAT_YELLOW : has_rates(look) && rate(look, "dead_letters") > 0 ? LEAT_RED : LEAT_PLAIN);
 	if (text(look->now, "trouble", trouble, sizeof trouble)[0] != '\0') {
 		leat_format_put(line, "    %s", trouble);
-		put_line(screen, line, YELLOW);
+		put_line(screen, line, LEAT_YELLOW);
 	}
 }
 
@@ -333,10 +304,10 @@ static void put_pipeline(struct screen *screen, const struct look *look)
 		leat_buffer_text(&line, "  alerts ");
 		leat_format_count(&line, number(look->now, "alerts"));
 	}
-	put_line(screen, &line, is_well ? BOLD : RED);
+	put_line(screen, &line, is_well ? LEAT_BOLD : LEAT_RED);
 	if (text(look->now, "error", error, sizeof error)[0] != '\0') {
 		leat_format_put(&line, "  %s", error);
-		put_line(screen, &line, RED);
+		put_line(screen, &line, LEAT_RED);
 	}
 	if (n > 0)
 		put_titles(screen, &line);
@@ -363,12 +334,12 @@ void leat_top_render(struct leat_buffer *out, const struct leat_top_look *before
 		};
 
 		if (i > 0)
-			put_line(&screen, &empty, PLAIN);
+			put_line(&screen, &empty, LEAT_PLAIN);
 		put_pipeline(&screen, &look);
 	}
 	if (n == 0) {
 		leat_buffer_text(&empty, "no pipelines");
-		put_line(&screen, &empty, DIM);
+		put_line(&screen, &empty, LEAT_DIM);
 	}
 	leat_buffer_finish(&empty);
 }
