@@ -10,6 +10,7 @@
 #include <math.h>
 
 #include "fold_kind.h"
+#include "value.h"
 
 enum { PRECISION = 12, REGISTERS = 1 << PRECISION, RANKS = 64 - PRECISION, FEW = 500 };
 
@@ -171,7 +172,7 @@ static enum leat_status add_distinct(const struct fold_item *item, void *cell, c
 {
 	(void)item;
 	(void)err;
-	insert(cell, fold_hash(&in->value), ctx);
+	insert(cell, value_hash(&in->value), ctx);
 	return LEAT_OK;
 }
 

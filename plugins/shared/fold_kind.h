@@ -66,9 +66,6 @@ extern const struct fold_kind fold_count, fold_sum, fold_avg, fold_min, fold_max
 /* fold_pick.c, fold_distinct.c, fold_quantile.c */
 extern const struct fold_kind fold_first, fold_last, fold_collect, fold_topn, fold_distinct, fold_quantile;
 
-/* fold_hash.c */
-uint64_t fold_hash(const struct leat_value *v);
-
 /* fold_bytes.c */
 unsigned char *fold_put_count(unsigned char *at, uint64_t n);
 unsigned char *fold_put_wide(unsigned char *at, fold_wide n);

@@ -54,13 +54,25 @@ static uint64_t hash_list(const struct leat_list *list)
 	return h;
 }
 
+/* Of equal names the last one counts. */
+static bool is_last_of_name(const struct leat_map *map, uint32_t i)
+{
+	const struct leat_member *m = &map->member[i];
+
+	while (++i < map->n)
+		if (map->member[i].name_n == m->name_n && memcmp(map->member[i].name, m->name, m->name_n) == 0)
+			return false;
+	return true;
+}
+
 /* A sum, as the order of members does not count. */
 static uint64_t hash_map(const struct leat_map *map)
 {
 	uint64_t h = 0;
 
 	for (uint32_t i = 0; i < map->n; i++)
-		h += mix(hash_bytes(LEAT_TEXT, map->member[i].name, map->member[i].name_n) * 31 + value_hash(&map->member[i].value));
+		if (is_last_of_name(map, i))
+			h += mix(hash_bytes(LEAT_TEXT, map->member[i].name, map->member[i].name_n) * 31 + value_hash(&map->member[i].value));
 	return hash_number(LEAT_MAP, h);
 }
 
