@@ -12,6 +12,7 @@
  */
 #include <leat/plugin.h>
 
+#include "../shared/clash.h"
 #include "../shared/value.h"
 #include "../shared/when.h"
 
@@ -41,12 +42,6 @@ static const struct leat_table_spec tables[] = {
 	{ .name = "sessions", .version = 1, .kind = LEAT_TABLE_ORDERED, .prose = "Open sessions of a key, by their first event." },
 	{ 0 },
 };
-
-static enum leat_status clash(struct leat_error *err, const char *option, const char *name)
-{
-	leat_error_set(err, LEAT_FATAL, 0, "two fields of a row would have the name \"%s\", expected another for one of them", name);
-	return leat_error_at(err, option);
-}
 
 static enum leat_status check_marks(const struct sessionize *self, const char *const *names, struct leat_error *err)
 {

@@ -8,6 +8,7 @@
  */
 #include <math.h>
 
+#include "../shared/clash.h"
 #include "../shared/order.h"
 
 enum { MOST_KEYS = 16, VALUE = 0, THING = 1, WIDTH = 2 };
@@ -69,7 +70,7 @@ static enum leat_status name_key(struct topn *self, struct leat_context *ctx, st
 		else if (is_own_name(self, name))
 			leat_error_set(err, LEAT_FATAL, 0, "rows have a field of that name besides \"%s\", expected another name for it", field->text);
 		else if (is_taken(self, name))
-			leat_error_set(err, LEAT_FATAL, 0, "two fields of a row would have the name \"%s\", expected another for one of them", field->text);
+			return clash(err, "key", field->text);
 		else {
 			self->key[self->n_keys++] = name;
 			continue;

@@ -2,6 +2,8 @@
 /* Options, and what a key has beside its windows: the timers. What holds for all of it stands in window.h. */
 #include "window.h"
 
+#include "../shared/clash.h"
+
 /* Times are added to lengths without overflow. */
 static const int64_t furthest_us = INT64_MAX / 4;
 /* Of windows that an event is in: more rows than that for an event were surely not meant. */
@@ -79,12 +81,6 @@ static bool is_aggregate(const struct window *self, leat_symbol name)
 		if (self->aggregate.item[i].name == name)
 			return true;
 	return false;
-}
-
-static enum leat_status clash(struct leat_error *err, const char *option, const char *name)
-{
-	leat_error_set(err, LEAT_FATAL, 0, "two fields of a row would have the name \"%s\", expected another for one of them", name);
-	return leat_error_at(err, option);
 }
 
 static enum leat_status name_key(struct window *self, struct leat_context *ctx, struct leat_error *err)
