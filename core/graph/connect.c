@@ -147,6 +147,15 @@ static void add_inputs(struct leat_build *b, struct leat_node *reader, const str
 		add_input(b, reader, input, number, inputs);
 }
 
+uint32_t leat_node_find_input(const struct leat_node *node, const char *name)
+{
+	uint32_t i = 0;
+
+	while (i < node->n_named && strcmp(node->plugin->op->inputs[i], name) != 0)
+		i++;
+	return i;
+}
+
 /* `operator "paid" needs the inputs "left" and "right"; write "input: {left: NODE, right: NODE}"` */
 static void report_unnamed(struct leat_build *b, const struct leat_node *node, struct leat_place place)
 {
@@ -177,8 +186,7 @@ static void add_named_inputs(struct leat_build *b, struct leat_node *node, const
 	uint32_t k;
 
 	for (i = 0; i < input->n; i++) {
-		for (k = 0; k < node->n_named && strcmp(name[k], input->item[i].name) != 0;)
-			k++;
+		k = leat_node_find_input(node, input->item[i].name);
 		if (k == node->n_named)
 			leat_report_error(b->report, input->item[i].name_place, "operator \"%s\" has no input \"%s\"%s", node->name,
 			                  input->item[i].name, leat_build_hint(hint, input->item[i].name, name));

@@ -103,6 +103,8 @@ bool leat_description_check(const struct leat_description *description, struct l
                             void (*progress)(void *opaque, const struct leat_node *node, const struct leat_error *err), void *opaque);
 /* The node of that role and name, or NULL. */
 const struct leat_node *leat_description_find(const struct leat_description *description, enum leat_role role, const char *name);
+/* The number of the operator's input of that name; node->n_named when it has none. */
+uint32_t leat_node_find_input(const struct leat_node *node, const char *name);
 /* In words, what its state, positions or effects belong to: its type, what it is keyed by, what it reads or writes. To be freed. */
 char *leat_node_identity(const struct leat_node *node);
 void leat_description_destroy(struct leat_description *description); /* destroys the prototypes; accepts NULL */

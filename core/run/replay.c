@@ -157,12 +157,8 @@ static bool fits_role(enum leat_letter_kind kind, enum leat_role role)
 
 static bool find_input(const struct leat_node *node, const char *name, uint32_t *input)
 {
-	*input = 0;
-	if (node->n_named == 0)
-		return true;
-	while (*input < node->n_named && (name == NULL || strcmp(node->plugin->op->inputs[*input], name) != 0))
-		(*input)++;
-	return *input < node->n_named;
+	*input = node->n_named == 0 ? 0 : name == NULL ? node->n_named : leat_node_find_input(node, name);
+	return node->n_named == 0 || *input < node->n_named;
 }
 
 /* NULL: it stays where it is, as it cannot be replayed; was logged. */

@@ -232,11 +232,8 @@ void leat_harness_raise_watermark(struct leat_harness *h, int64_t watermark_us)
 
 void leat_harness_set_input(struct leat_harness *h, const char *input)
 {
-	const char *const *name = h->solo.node->plugin->op->inputs;
-
-	for (h->input = 0; name[h->input] != NULL && strcmp(name[h->input], input) != 0;)
-		h->input++;
-	ck_assert_msg(name[h->input] != NULL, "no input \"%s\"", input);
+	h->input = leat_node_find_input(h->solo.node, input);
+	ck_assert_msg(h->input < h->solo.node->n_named, "no input \"%s\"", input);
 }
 
 void leat_harness_set_key(struct leat_harness *h, const char *key)
