@@ -336,15 +336,17 @@ static void settle_tables(struct leat_store *store, struct leat_names *names)
 {
 	for (size_t i = 0; i < store->n_tables; i++) {
 		const struct store_table *t = &store->table[i];
+		bool is_part; /* of a node that goes on without it */
 
 		if (t->is_used || !leat_store_has_rows(store, t->is.number))
 			continue;
-		if (leat_store_may_drop(store, t->is.node) && !is_node_used(store, t->is.node))
-			leat_store_drop_rows(store, t->is.node);
-		else if (leat_store_may_drop(store, t->is.node))
+		is_part = is_node_used(store, t->is.node);
+		if (!leat_store_may_drop(store, t->is.node))
+			leat_names_add(names, t->is.node, is_part ? t->is.table : NULL);
+		else if (is_part)
 			leat_store_drop_table(store, t->is.number);
 		else
-			leat_names_add(names, t->is.node, is_node_used(store, t->is.node) ? t->is.table : NULL);
+			leat_store_drop_rows(store, t->is.node);
 	}
 }
 
