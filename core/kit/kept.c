@@ -99,9 +99,9 @@ void leat_kept_take(struct leat_kept *kept, struct leat_instance *instance)
 		leat_timers_take(instance->timers, &delta);
 	while (leat_delta_next(&delta, &at, &op))
 		apply(kept, &op);
-	kept->row_bytes += LEAT_STORE_SETTLED; /* C2 in state/cold.c: here what was written can be found at once */
+	kept->n_taken++;
 	if (instance->tables != NULL && kept->memory != NULL)
-		leat_tables_durable(instance->tables, kept->row_bytes);
+		leat_tables_durable(instance->tables, kept->n_taken, kept->n_taken); /* what was written can be found at once */
 	leat_delta_finish(&delta);
 }
 
@@ -109,7 +109,7 @@ void leat_kept_copy(struct leat_kept *to, const struct leat_kept *from)
 {
 	leat_kept_finish(to);
 	to->memory = from->memory;
-	to->row_bytes = from->row_bytes;
+	to->n_taken = from->n_taken;
 	to->row = leat_allocate_zeroed(from->n + 1, sizeof *to->row);
 	to->capacity = from->n + 1;
 	for (to->n = 0; to->n < from->n; to->n++) {

@@ -17,7 +17,7 @@ struct leat_kept {
 	/* Not NULL: entries of tables come when somebody asks for them, and leave when that is used up. Then `kept` stays where it
 	 * is while an instance lives on it. */
 	struct leat_memory *memory;
-	uint64_t row_bytes; /* written so far, as those are told */
+	uint64_t n_taken;
 };
 
 /* Between events: takes what has changed since the last time. */

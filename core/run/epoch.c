@@ -274,14 +274,14 @@ static void take_watermark(const struct leat_shard *shard, uint32_t position)
 
 static void take_state(const struct leat_epochs *e, struct leat_shard *shard)
 {
-	uint64_t row_bytes = leat_store_row_bytes(e->store);
+	/* The round before this one is written, or this one would not have begun. */
+	uint64_t written = leat_store_written(e->store), in_rows = leat_store_in_rows(e->store);
 
 	for (uint32_t i = 0; i < shard->stage->n_nodes; i++) {
 		struct leat_instance *instance = shard->instance[i];
 
 		if (instance->tables != NULL) {
-			/* The round before this one is written, or this one would not have begun. */
-			leat_tables_durable(instance->tables, row_bytes);
+			leat_tables_durable(instance->tables, written, in_rows);
 			leat_tables_take(instance->tables, &shard->delta[i]);
 		}
 		if (instance->timers != NULL)
@@ -352,7 +352,10 @@ static bool put_shard(struct leat_epochs *e, struct leat_shard *shard)
 		const struct leat_node_tables *tables = &e->node[shard->instance[i]->node->index];
 
 		has_changed = has_changed || shard->delta[i].n > 0;
-		leat_store_put_delta(e->store, tables->number, tables->timers, shard->index, &shard->delta[i]);
+		leat_store_put_delta(e->store,
+		                     &(struct leat_delta_place){ .number = tables->number, .n_numbers = tables->n, .timers = tables->timers,
+		                                                 .shard = shard->index },
+		                     &shard->delta[i]);
 		leat_delta_clear(&shard->delta[i]);
 		put_watermark(e, shard, i);
 	}

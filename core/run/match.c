@@ -52,6 +52,7 @@ static enum leat_status match_tables(const struct match *m, const struct leat_no
 	while (spec != NULL && spec[n].name != NULL)
 		n++;
 	to->number = leat_allocate_zeroed(n + 1, sizeof *to->number);
+	to->n = (uint32_t)n;
 	status = match_table(m, node, NULL, &to->timers, err);
 	for (size_t i = 0; i < n && status == LEAT_OK; i++)
 		status = match_table(m, node, &spec[i], &to->number[i], err);
@@ -94,6 +95,8 @@ enum leat_status leat_match_plan(const struct leat_plan *plan, struct leat_store
 	leat_store_allow_drop(store, NULL);
 	if (status == LEAT_OK && leat_store_has_changes(store))
 		status = leat_store_commit(store, leat_store_epoch(store), err);
+	if (status == LEAT_OK)
+		status = leat_store_materialize(store, err); /* what was migrated */
 	if (status == LEAT_OK && leat_store_dropped(store)[0] != '\0')
 		leat_log_line(LEAT_INFO, "pipeline \"%s\": dropped rows, positions or undelivered effects of %s", plan->description->name,
 		              leat_store_dropped(store));

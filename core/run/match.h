@@ -8,6 +8,7 @@
 /* The store's numbers of an operator's tables. */
 struct leat_node_tables {
 	uint32_t *number; /* by table */
+	uint32_t n;
 	uint32_t timers;
 };
 

@@ -4,18 +4,16 @@
  *
  * C1  What is not in the index is in the store as the store says, or nowhere: an entry leaves memory only when its row has been
  *     written since its last change, and the row of one that was erased is not read before its erase has been (graves.h).
- * C2  Rows of fixed and value tables are looked for only when they are in a file (LEAT_STORE_SETTLED): so entries leave, and
- *     graves are let go, when enough rows have been written after theirs. Those of ordered tables can be found at once.
+ * C2  Rows are looked for in files only, which they get into long after they were durable: so entries leave, and graves are let
+ *     go, when theirs are settled there.
  * C3  While rows are loaded as they were before the first event, nothing leaves: what is in memory, or in a grave, is newer.
  *
  * Who leaves is found by a clock: a hand goes round the numbers, and what was used since it came by last stays once more.
  */
 #include "base/check.h"
-#include "state/store.h"
 #include "state/table.h"
 
 enum {
-	MARK_BYTES = LEAT_STORE_SETTLED / (LEAT_COLD_MARKS / 2), /* of rows that share a mark */
 	/* By how much, at most, this instance's use has to change before the others are told; a share of a small budget. */
 	TELL_BYTES = 64 * 1024,
 	TELL_SHARE = 256
@@ -56,49 +54,26 @@ void leat_cold_bury(struct leat_tables *t, struct leat_table *tab, struct leat_e
 		leat_graves_bury(&tab->graves, &e->key.value, e->tag, t->event);
 }
 
-/* C2: the last event whose rows can be found. */
-static uint64_t settled_event(const struct leat_cold *cold, const struct leat_table *tab)
-{
-	return tab->kind == LEAT_TABLE_ORDERED ? cold->durable_event : cold->settled_event;
-}
-
-/* Rows up to `event` are durable, and `bytes` of rows have been written until they were. */
-static void set_mark(struct leat_cold *cold, uint64_t event, uint64_t bytes)
-{
-	struct leat_mark *last = cold->n_marks > 0 ? &cold->mark[(cold->first_mark + cold->n_marks - 1) % LEAT_COLD_MARKS] : NULL;
-
-	if (last == NULL || (bytes - last->from > MARK_BYTES && cold->n_marks < LEAT_COLD_MARKS)) {
-		last = &cold->mark[(cold->first_mark + cold->n_marks++) % LEAT_COLD_MARKS];
-		last->from = bytes;
-	}
-	last->event = event;
-	last->until = bytes;
-}
-
-static void settle(struct leat_cold *cold, uint64_t bytes)
-{
-	while (cold->n_marks > 0 && bytes - cold->mark[cold->first_mark].until >= LEAT_STORE_SETTLED) {
-		cold->settled_event = cold->mark[cold->first_mark].event;
-		cold->first_mark = (cold->first_mark + 1) % LEAT_COLD_MARKS;
-		cold->n_marks--;
-	}
-}
-
 /* As far as entries may leave, or a newer one with the key could, and would be taken for erased. */
 static void release_graves(struct leat_tables *t)
 {
 	for (size_t i = 0; i < t->n && !t->cold->is_loading; i++) /* C3 */
-		leat_graves_release(&t->table[i].graves, settled_event(t->cold, &t->table[i]));
+		leat_graves_release(&t->table[i].graves, t->cold->settled_event);
 }
 
-void leat_tables_durable(struct leat_tables *t, uint64_t bytes)
+/* C2. One mark is enough: what comes while it waits is settled with the next one. */
+void leat_tables_durable(struct leat_tables *t, uint64_t written, uint64_t in_rows)
 {
 	struct leat_cold *cold = t->cold;
 
-	cold->durable_event = cold->taken_event;
-	settle(cold, bytes);
-	if (cold->durable_event > 0)
-		set_mark(cold, cold->durable_event, bytes);
+	for (int i = 0; i < 2; i++) {
+		if (cold->mark.written == 0 && cold->taken_event > cold->settled_event)
+			cold->mark = (struct leat_mark){ .event = cold->taken_event, .written = written };
+		if (cold->mark.event > 0 && cold->mark.written <= in_rows) {
+			cold->settled_event = cold->mark.event;
+			cold->mark = (struct leat_mark){ .event = 0 };
+		}
+	}
 	release_graves(t);
 }
 
@@ -155,9 +130,9 @@ bool leat_tables_has_room(const struct leat_tables *t)
 }
 
 /* C1, C2: one that has changed since it was taken was touched after that. */
-static bool may_leave(const struct leat_tables *t, const struct leat_table *tab, const struct leat_entry *e)
+static bool may_leave(const struct leat_tables *t, const struct leat_entry *e)
 {
-	return e->is_live && e->event <= settled_event(t->cold, tab);
+	return e->is_live && e->event <= t->cold->settled_event;
 }
 
 /* False: it was used since the hand came by last, and stays. */
@@ -175,7 +150,7 @@ static void evict_some(struct leat_tables *t, struct leat_table *tab)
 		uint32_t number = leat_table_next(tab, &tab->hand);
 		struct leat_entry *e = leat_table_entry(tab, number);
 
-		if (may_leave(t, tab, e) && has_cooled(e)) {
+		if (may_leave(t, e) && has_cooled(e)) {
 			tab->is_cold = true;
 			leat_entry_drop(t, tab, number);
 			t->cold->n_evicted++;

@@ -3,6 +3,8 @@
 
 #include "base/check.h"
 
+enum { IS_NEW = 0x100 }; /* beside the kind */
+
 /* Before the bytes of key and value. */
 struct head {
 	uint16_t kind;
@@ -13,7 +15,7 @@ struct head {
 
 void leat_delta_add(struct leat_delta *delta, const struct leat_delta_op *op)
 {
-	struct head head = { .kind = (uint16_t)op->kind,
+	struct head head = { .kind = (uint16_t)((unsigned)op->kind | (op->is_new ? IS_NEW : 0u)),
 		             .table = op->table,
 		             .key_n = (uint32_t)op->key_n,
 		             .value_n = (uint32_t)op->value_n };
@@ -38,12 +40,15 @@ bool leat_delta_next(const struct leat_delta *delta, size_t *at, struct leat_del
 
 	if (*at == delta->bytes.n)
 		return false;
-	leat_check(delta->bytes.n - *at >= sizeof head);
+	if (delta->bytes.n - *at < sizeof head)
+		return false;
 	bytes = delta->bytes.data + *at;
 	memcpy(&head, bytes, sizeof head);
+	if (delta->bytes.n - *at - sizeof head < (size_t)head.key_n + head.value_n)
+		return false;
 	*at += sizeof head;
-	leat_check(delta->bytes.n - *at >= (size_t)head.key_n + head.value_n);
-	*op = (struct leat_delta_op){ .kind = (enum leat_delta_kind)head.kind,
+	*op = (struct leat_delta_op){ .kind = (enum leat_delta_kind)(head.kind & ~IS_NEW),
+		                      .is_new = (head.kind & IS_NEW) != 0,
 		                      .table = head.table,
 		                      .key = bytes + sizeof head,
 		                      .key_n = head.key_n,

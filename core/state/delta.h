@@ -26,6 +26,7 @@ enum leat_delta_kind {
 
 struct leat_delta_op {
 	enum leat_delta_kind kind;
+	bool is_new; /* PUT only: there is no row of that key */
 	uint16_t table;
 	const char *key;
 	size_t key_n;
@@ -36,7 +37,8 @@ struct leat_delta_op {
 void leat_delta_add(struct leat_delta *delta, const struct leat_delta_op *op);
 /* Appends what another one holds. */
 void leat_delta_append(struct leat_delta *delta, const struct leat_delta *other);
-/* *at begins at 0. Key and value point into the delta, until it is added to. False: that was the last one. */
+/* *at begins at 0. Key and value point into the delta, until it is added to. False: that was the last one, or the
+ * bytes are damaged, and *at is not at their end. */
 bool leat_delta_next(const struct leat_delta *delta, size_t *at, struct leat_delta_op *op);
 /* Empties it and keeps the memory. */
 void leat_delta_clear(struct leat_delta *delta);

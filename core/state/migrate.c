@@ -69,7 +69,7 @@ static void put(struct migration *m, uint32_t shard, const struct leat_delta_op 
 
 	leat_delta_clear(&m->delta);
 	leat_delta_add(&m->delta, &op);
-	leat_store_put_delta(m->store, &m->was->number, 0, shard, &m->delta);
+	leat_store_put_delta(m->store, &(struct leat_delta_place){ .number = &m->was->number, .n_numbers = 1, .shard = shard }, &m->delta);
 }
 
 /* Keeps when the row was changed, by which it expires. */

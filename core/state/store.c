@@ -29,13 +29,13 @@
 #include "state/store_internal.h"
 
 /* 1: all rows in one family. 2: files of a pattern were numbered by their order, and nothing said what positions, rows and
- * effects belong to. */
-#define FORMAT "3"
+ * effects belong to. 3: rows were put one by one. */
+#define FORMAT "4"
 
 /* The log is read at a start, so it is kept short: most of it is effects that were delivered long ago. */
 enum { POINT_IN_TIME = 2, WAL_LIMIT = 64 << 20, WRITE_BUFFER = 16 << 20, BLOCK_CACHE = 32 << 20, BLOOM_BITS = 10 };
 
-const char *const leat_store_families[STORE_FAMILIES] = { "default", "rows", "ranges", "outbox", "letters" };
+const char *const leat_store_families[STORE_FAMILIES] = { "default", "rows", "changes", "outbox", "letters" };
 
 enum leat_status leat_store_error(const struct leat_store *store, const char *what, char *said, struct leat_error *err)
 {
@@ -63,20 +63,6 @@ static enum leat_status lock_folder(struct leat_store *store, struct leat_error 
 	return LEAT_OK;
 }
 
-/*
- * Each epoch puts rows at random places, and hardly anybody looks for one before it is in a file: so they are gathered in a
- * vector, sorted when it is full. A skip list, RocksDB's default, cost 29 % of the process (Kafka to aggregate to Kafka); with
- * a vector that pipeline without Kafka made 1.25 million events/s instead of 0.47 (10,000 keys), 0.63 instead of 0.31 (a
- * million). Looking for a row that is in the vector would sort a copy of it: a filter says that it is not there, and see
- * LEAT_STORE_SETTLED for whom it is.
- */
-static void gather_rows(rocksdb_options_t *options)
-{
-	rocksdb_options_set_memtable_vector_rep(options);
-	rocksdb_options_set_memtable_whole_key_filtering(options, 1);
-	rocksdb_options_set_memtable_prefix_bloom_size_ratio(options, 0.1);
-}
-
 static void filter_files(rocksdb_options_t *options)
 {
 	rocksdb_block_based_table_options_t *table = rocksdb_block_based_options_create();
@@ -102,17 +88,14 @@ rocksdb_options_t *leat_store_make_options(int family, char **said)
 	rocksdb_options_set_paranoid_checks(options, 1);
 	rocksdb_options_set_wal_recovery_mode(options, POINT_IN_TIME);
 	rocksdb_options_set_write_buffer_size(options, WRITE_BUFFER);
-	rocksdb_options_set_allow_concurrent_memtable_write(options, 0); /* skip lists only, and one thread commits */
 	rocksdb_options_set_max_total_wal_size(options, WAL_LIMIT);
 	rocksdb_options_set_max_background_jobs(options, 2);
 	rocksdb_options_set_keep_log_file_num(options, 2);
 	/* The highest level, which no error has. It would write why a write has failed into a file on the same disk, and Debian's
 	 * build aborts when that fails as well: before the error comes to us, and without a reason. */
 	rocksdb_options_set_info_log_level(options, 5);
-	rocksdb_options_set_compression(options, family == STORE_OUTBOX ? rocksdb_no_compression : rocksdb_lz4_compression);
+	rocksdb_options_set_compression(options, family == STORE_OUTBOX || family == STORE_CHANGES ? rocksdb_no_compression : rocksdb_lz4_compression);
 	if (family == STORE_ROWS)
-		gather_rows(options);
-	if (family == STORE_ROWS || family == STORE_RANGES)
 		filter_files(options);
 	return options;
 }
@@ -172,6 +155,7 @@ struct leat_store *leat_store_make(const char *folder)
 	store->synced = rocksdb_writeoptions_create();
 	rocksdb_writeoptions_set_sync(store->synced, !LEAT_BUG("store-not-synced"));
 	store->batch = rocksdb_writebatch_create();
+	leat_store_begin_changelog(store);
 	return store;
 }
 
@@ -184,6 +168,8 @@ enum leat_status leat_store_hand_out(struct leat_store *store, enum leat_status 
 		status = leat_store_read_catalogue(store, err);
 	if (status == LEAT_OK)
 		status = leat_store_read_letters(store, err);
+	if (status == LEAT_OK)
+		status = leat_store_read_changelog(store, err);
 	if (status == LEAT_OK)
 		*out = store;
 	else
@@ -215,7 +201,13 @@ enum leat_status leat_store_open(const char *folder, const char *pipeline, struc
 		status = leat_store_open_db(store, err);
 	if (status == LEAT_OK)
 		status = sync_names(folder, err);
-	return leat_store_hand_out(store, status, pipeline, out, err);
+	status = leat_store_hand_out(store, status, pipeline, out, err);
+	if (status != LEAT_OK)
+		return status;
+	status = leat_store_materialize(store, err);
+	if (status != LEAT_OK)
+		leat_store_close(store);
+	return status;
 }
 
 static void close_db(struct leat_store *store)
@@ -237,6 +229,7 @@ void leat_store_close(struct leat_store *store)
 {
 	if (store == NULL)
 		return;
+	leat_store_end_changelog(store);
 	close_db(store);
 	for (size_t i = 0; i < store->n_tables; i++) {
 		free(store->table[i].node);
@@ -334,56 +327,6 @@ void leat_store_put_position(struct leat_store *store, const char *source, int32
 	leat_store_put_text(store, name, "%" PRId64 " %s", position->offset, position->note);
 }
 
-/* The first key behind all that begin with these bytes; they are not all 0xff, as table numbers are small. */
-static size_t end_of_prefix(char *key, size_t n)
-{
-	while ((unsigned char)key[n - 1] == 0xff)
-		n--;
-	key[n - 1]++;
-	return n;
-}
-
-static void put_row(struct leat_store *store, uint32_t number, uint32_t shard, const struct leat_delta_op *op)
-{
-	rocksdb_column_family_handle_t *state = leat_store_family_of(store, number);
-	struct leat_buffer *key = &store->scratch;
-	size_t n;
-
-	key->n = 0;
-	leat_store_big32(leat_buffer_reserve(key, STORE_ROW_PREFIX), number);
-	leat_store_big32(key->data + 4, shard);
-	key->n = STORE_ROW_PREFIX;
-	leat_buffer_append(key, op->key, op->key_n);
-	if (op->kind != LEAT_DELTA_ERASE_PREFIX)
-		leat_store_end_row_key(store, state, key);
-	n = key->n;
-	if (state == store->family[STORE_ROWS])
-		store->row_bytes_put += n + op->value_n;
-	switch (op->kind) {
-	case LEAT_DELTA_PUT:
-		rocksdb_writebatch_put_cf(store->batch, state, key->data, n, op->value, op->value_n);
-		break;
-	case LEAT_DELTA_ERASE:
-		rocksdb_writebatch_delete_cf(store->batch, state, key->data, n);
-		break;
-	case LEAT_DELTA_ERASE_PREFIX:
-		(void)leat_buffer_reserve(key, n);
-		memcpy(key->data + n, key->data, n);
-		rocksdb_writebatch_delete_range_cf(store->batch, state, key->data, n, key->data + n, end_of_prefix(key->data + n, n));
-		break;
-	}
-}
-
-void leat_store_put_delta(struct leat_store *store, const uint32_t *number, uint32_t timers, uint32_t shard,
-                          const struct leat_delta *delta)
-{
-	struct leat_delta_op op;
-	size_t at = 0;
-
-	while (leat_delta_next(delta, &at, &op))
-		put_row(store, op.table == LEAT_DELTA_TIMERS ? timers : number[op.table], shard, &op);
-}
-
 uint64_t leat_outbox_digest(uint64_t previous, const char *bytes, size_t n)
 {
 	return XXH3_64bits_withSeed(bytes, n, LEAT_BUG("digest-not-chained") ? 0 : previous);
@@ -450,7 +393,7 @@ void leat_store_put_progress(struct leat_store *store, uint32_t sink, const stru
 
 bool leat_store_has_changes(const struct leat_store *store)
 {
-	return rocksdb_writebatch_count(store->batch) > 0;
+	return rocksdb_writebatch_count(store->batch) > 0 || store->changelog.blob.n > 0;
 }
 
 uint64_t leat_store_batch_bytes(const struct leat_store *store)
@@ -458,7 +401,7 @@ uint64_t leat_store_batch_bytes(const struct leat_store *store)
 	size_t n;
 
 	(void)rocksdb_writebatch_data(store->batch, &n);
-	return n;
+	return n + store->changelog.blob.n;
 }
 
 enum leat_status leat_store_commit(struct leat_store *store, uint64_t epoch, struct leat_error *err)
@@ -466,6 +409,8 @@ enum leat_status leat_store_commit(struct leat_store *store, uint64_t epoch, str
 	char *said = NULL;
 
 	leat_check(epoch >= leat_store_epoch(store));
+	if (leat_store_put_changelog(store, err) != LEAT_OK)
+		return LEAT_FATAL;
 	leat_store_put_text(store, "epoch", "%" PRIu64, epoch);
 	leat_store_put_letter_counts(store);
 	rocksdb_write(store->db, store->synced, store->batch, &said);
@@ -473,13 +418,8 @@ enum leat_status leat_store_commit(struct leat_store *store, uint64_t epoch, str
 	if (said != NULL && !LEAT_BUG("write-error-ignored"))
 		return leat_store_error(store, "write", said, err);
 	atomic_store(&store->epoch, epoch);
-	atomic_store(&store->row_bytes, store->row_bytes_put);
+	leat_store_note_changelog(store);
 	return LEAT_OK;
-}
-
-uint64_t leat_store_row_bytes(const struct leat_store *store)
-{
-	return atomic_load(&store->row_bytes);
 }
 
 /* ---- the outbox, read back ------------------------------------------------------------------------------------------- */

@@ -5,7 +5,7 @@
 #include <leat/sink.h>
 #include <leat/source.h>
 
-#include "state/delta.h"
+#include "state/changelog.h"
 
 /*
  * The store of one pipeline: what has to survive the process, in a RocksDB under a folder of its own.
@@ -103,9 +103,7 @@ enum leat_status leat_store_settle(struct leat_store *store, struct leat_error *
 /* T5: of a node in one shard. */
 void leat_store_put_watermark(struct leat_store *store, const char *node, uint32_t shard, int64_t us);
 void leat_store_put_position(struct leat_store *store, const char *source, int32_t partition, const struct leat_position *position);
-/* `number[i]` is the store's number of the delta's table i, `timers` that of its timers. */
-void leat_store_put_delta(struct leat_store *store, const uint32_t *number, uint32_t timers, uint32_t shard,
-                          const struct leat_delta *delta);
+void leat_store_put_delta(struct leat_store *store, const struct leat_delta_place *place, const struct leat_delta *delta);
 
 /* Effects of one epoch for one sink: n of them, each u32 length and bytes. */
 struct leat_outbox_entry {
@@ -130,11 +128,17 @@ bool leat_store_has_changes(const struct leat_store *store);
 /* epoch: leat_store_epoch() + 1, or the same when only deliveries are noted (E10), or more when a sink gets it in several steps,
  * each of which has a number of its own (E12). */
 enum leat_status leat_store_commit(struct leat_store *store, uint64_t epoch, struct leat_error *err);
-/* Bytes of rows that have been committed since the store was opened, of fixed and value tables. Any thread. */
-uint64_t leat_store_row_bytes(const struct leat_store *store);
-/* After so many more of them a row is settled: in a file, where it can be found by its key (leat_store_fetch()). Somewhat more than
- * RocksDB gathers in memory before it writes a file. */
-enum { LEAT_STORE_SETTLED = 20 << 20 };
+/*
+ * What commits change in rows is kept as it is (changelog.h) until there is so much of it that a thread writes rows into a file; in
+ * files they can be found by their key. The two numbers count commits with changes: up to which they are durable, and up to which
+ * they are in files. Any thread.
+ */
+uint64_t leat_store_written(const struct leat_store *store);
+uint64_t leat_store_in_rows(const struct leat_store *store);
+/* Bytes of changes until rows are written; 0: 16 MiB. A start has to read them again. */
+void leat_store_limit_changelog(struct leat_store *store, size_t bytes);
+/* Everything that is committed is in files. LEAT_FATAL: it could not be written, and the process has to end. */
+enum leat_status leat_store_materialize(struct leat_store *store, struct leat_error *err);
 uint64_t leat_store_batch_bytes(const struct leat_store *store); /* of what was put since the last commit */
 
 /* ---- reading back ---------------------------------------------------------------------------------------------------- */
@@ -146,11 +150,11 @@ bool leat_store_position(const struct leat_store *store, const char *source, int
  * thread. */
 enum leat_status leat_store_rows(const struct leat_store *store, uint32_t number, uint32_t shard,
                                  bool (*take)(void *opaque, const struct leat_delta_op *op), void *opaque, struct leat_error *err);
-/* The same of what belongs to a table's key: in a fixed or value table the row with that key, which had better be settled; in an
- * ordered one all rows whose keys begin with it. */
+/* The same of what belongs to a table's key: in a fixed or value table the row with that key, in an
+ * ordered one all rows whose keys begin with it. Only in files. */
 enum leat_status leat_store_fetch(const struct leat_store *store, uint32_t number, uint32_t shard, const char *key, size_t key_n,
                                   bool (*take)(void *opaque, const struct leat_delta_op *op), void *opaque, struct leat_error *err);
-/* Rows of a table and shard as they are now, one after another. Any thread, one at a time. */
+/* Rows of a table and shard as they are in files now, one after another. Any thread, one at a time. */
 struct leat_store_cursor;
 struct leat_store_cursor *leat_store_cursor_open(const struct leat_store *store, uint32_t number, uint32_t shard);
 /* False: that was the last one, or it cannot be read. Key and value are good until the next call. */

@@ -307,7 +307,7 @@ void leat_store_drop_table(struct leat_store *store, uint32_t number)
 
 	leat_store_big32(from, number);
 	leat_store_big32(until, number + 1);
-	rocksdb_writebatch_delete_range_cf(store->batch, leat_store_family_of(store, number), from, sizeof from, until, sizeof until);
+	rocksdb_writebatch_delete_range_cf(store->batch, store->family[STORE_ROWS], from, sizeof from, until, sizeof until);
 	leat_names_add(&store->dropped, store->table[number - 1].node, NULL);
 }
 

@@ -7,8 +7,9 @@
  *
  *   default  texts by name, for people and few: format, pipeline, incarnation, epoch, table/N, sink/N, head/N, delivered/N,
  *            moved/N, position/SOURCE/PARTITION, watermark/NODE/SHARD, what/source/NAME, what/operator/NAME, what/sink/N, letters, letters/NODE
- *   rows     of fixed and value tables, one an entry: u32 table, u32 shard (both big-endian), the row's own key
- *   ranges   rows of ordered tables and timers, under keys of the same form, of which many belong together
+ *   rows     u32 table, u32 shard (both big-endian), the row's own key -> its value; and under ROWS_UNTIL the number of the last blob of
+ *            changes that they hold (store_changelog.c)
+ *   changes  u64 number (big-endian), from 1 -> a blob (changelog.h)
  *   outbox   u32 sink, u64 epoch (both big-endian) -> header, lz4 block of the effects
  *   letters  u64 number (big-endian) -> u64 epoch, u16 length of the node's name, the name, the letter's own bytes
  */
@@ -17,17 +18,12 @@
 #include <rocksdb/c.h>
 #include <stdatomic.h>
 
+#include "state/changelog.h"
 #include "state/letters.h"
 #include "state/store.h"
 
-enum { STORE_META, STORE_ROWS, STORE_RANGES, STORE_OUTBOX, STORE_LETTERS, STORE_FAMILIES };
-
-/*
- * A row's key: table and shard, its own key, and in STORE_ROWS a hash of that. RocksDB's filter of what is in memory hashes keys to
- * 32 bits with a function that keys like u000486 collide in: every thousandth of them was looked for in vain, in a vector that has
- * to be copied and sorted for it (measured: 45 % of the process). Behind a good hash that is one in millions, and the order stays.
- */
-enum { STORE_ROW_PREFIX = 8, STORE_ROW_HASH = 4 };
+enum { STORE_META, STORE_ROWS, STORE_CHANGES, STORE_OUTBOX, STORE_LETTERS, STORE_FAMILIES };
+enum { STORE_ROW_PREFIX = 8 };
 
 struct store_table {
 	struct leat_store_table is; /* its names are these: */
@@ -64,6 +60,25 @@ struct store_letters {
 	size_t n_erased, erased_capacity;
 };
 
+/* The thread that writes rows into files, and how far it has come; numbers are those of blobs. */
+struct store_changelog {
+	struct leat_buffer blob;  /* of the epoch in hand */
+	uint64_t next;            /* number of the next one; this and the next three are the committing thread's */
+	uint64_t cleared;         /* those up to this are gone from the store */
+	uint64_t asked;           /* up to here rows were asked for last */
+	size_t bytes, limit;      /* since then, and when they are asked for again */
+	_Atomic uint64_t written; /* up to here they are durable */
+	_Atomic uint64_t in_rows; /* and up to here in files of rows */
+	pthread_t thread;
+	bool has_thread;
+	pthread_mutex_t lock;
+	pthread_cond_t changed;
+	uint64_t wanted; /* under the lock, as all below */
+	bool is_ending;
+	enum leat_status status;
+	struct leat_error error;
+};
+
 struct leat_store {
 	char *folder, *pipeline;
 	int lock;
@@ -78,8 +93,7 @@ struct leat_store {
 	_Atomic uint64_t incarnation;
 	_Atomic uint64_t epoch;
 	pthread_mutex_t lock_incarnation;
-	uint64_t row_bytes_put; /* by the thread that commits */
-	_Atomic uint64_t row_bytes;
+	struct store_changelog changelog;
 
 	struct store_table *table; /* by number - 1 */
 	size_t n_tables, table_capacity;
@@ -110,10 +124,6 @@ void leat_store_put_text(struct leat_store *store, const char *name, const char 
 	__attribute__((format(printf, 3, 4)));
 void leat_store_put_head(struct leat_store *store, uint32_t sink, const struct leat_fence *head);
 enum leat_status leat_store_read_catalogue(struct leat_store *store, struct leat_error *err);
-/* Ends the key of a row of this family. */
-void leat_store_end_row_key(const struct leat_store *store, const rocksdb_column_family_handle_t *family, struct leat_buffer *key);
-/* Where the table's rows are. */
-rocksdb_column_family_handle_t *leat_store_family_of(const struct leat_store *store, uint32_t number);
 /* What is known of the letters, without reading them. */
 enum leat_status leat_store_read_letters(struct leat_store *store, struct leat_error *err);
 /* Puts what has changed of that; part of every commit. */
@@ -124,6 +134,24 @@ bool leat_store_has_rows(const struct leat_store *store, uint32_t number);
 void leat_store_drop_table(struct leat_store *store, uint32_t number);
 /* Once each. `table`: of a node that the pipeline still has; or NULL. */
 void leat_names_add(struct leat_names *names, const char *node, const char *table);
+
+/* store_changelog.c */
+void leat_store_begin_changelog(struct leat_store *store);
+/* What the folder holds: nothing is in files yet that it does not say. */
+enum leat_status leat_store_read_changelog(struct leat_store *store, struct leat_error *err);
+/* Into the batch, with what is done for good; part of every commit. LEAT_FATAL: rows could not be written. */
+enum leat_status leat_store_put_changelog(struct leat_store *store, struct leat_error *err);
+/* The batch is durable. */
+void leat_store_note_changelog(struct leat_store *store);
+/* Its thread ends, and does not do what is left. */
+void leat_store_end_changelog(struct leat_store *store);
+/* The changes that no file of rows has yet, of table `only`, 0: of all, up to blob `until`, as of `read`. Their bytes are in *blobs;
+ * the caller frees both. */
+enum leat_status leat_store_gather(const struct leat_store *store, const rocksdb_readoptions_t *read, uint64_t until, uint32_t only,
+                                   struct leat_buffer *blobs, struct leat_changes *changes, struct leat_error *err);
+/* The first key behind all that begin with these bytes, in their place; how many of them are left. They are not all 0xff, as table
+ * numbers are small. */
+size_t leat_store_end_of_prefix(char *key, size_t n);
 
 /* store_identity.c */
 bool leat_store_may_drop(const struct leat_store *store, const char *name);

@@ -97,7 +97,7 @@ static enum leat_status open_db(struct leat_store *store, struct leat_error *err
 	}
 	free(path);
 	/* What is missing is made by whoever may write. */
-	if (said != NULL && strstr(said, "Column family not found: letters") != NULL) {
+	if (said != NULL && strstr(said, "Column family not found: ") != NULL) {
 		rocksdb_free(said);
 		return leat_error_set(err, LEAT_FATAL, 0, "state in \"%s\" is of an older version: start its pipeline once, and try again",
 		                      store->folder);
@@ -243,7 +243,7 @@ static enum leat_status copy_family(const struct leat_store *from, struct leat_s
 /* The texts come last, with the format among them: a copy that was not finished is no store. */
 static enum leat_status copy_families(const struct leat_store *from, struct leat_store *to, struct leat_error *err)
 {
-	static const int order[STORE_FAMILIES] = { STORE_ROWS, STORE_RANGES, STORE_OUTBOX, STORE_LETTERS, STORE_META };
+	static const int order[STORE_FAMILIES] = { STORE_ROWS, STORE_CHANGES, STORE_OUTBOX, STORE_LETTERS, STORE_META };
 	rocksdb_writeoptions_t *unsynced = rocksdb_writeoptions_create();
 	enum leat_status status = LEAT_OK;
 

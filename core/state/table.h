@@ -77,11 +77,9 @@ struct leat_table {
 	struct leat_graves graves;
 };
 
-enum { LEAT_COLD_MARKS = 32 };
-
+/* An event, and the number with which all rows up to it are durable; 0: none. */
 struct leat_mark {
-	uint64_t event;       /* up to which rows were durable */
-	uint64_t from, until; /* bytes of rows that had been written then; those of several takes share a mark */
+	uint64_t event, written;
 };
 
 struct leat_cold {
@@ -90,9 +88,8 @@ struct leat_cold {
 	size_t told; /* bytes in use, as the others know them */
 	bool is_over;
 	bool is_loading;
-	uint64_t taken_event, durable_event, settled_event;
-	struct leat_mark mark[LEAT_COLD_MARKS];
-	size_t first_mark, n_marks;
+	uint64_t taken_event, settled_event;
+	struct leat_mark mark; /* the next event to be settled */
 	uint64_t n_fetched, n_evicted;
 };
 

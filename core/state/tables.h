@@ -84,8 +84,9 @@ bool leat_tables_load(struct leat_tables *tables, const struct leat_symbols *sym
 bool leat_tables_has_room(const struct leat_tables *tables);
 /* `is_all`: there is nothing in the store that is not in memory. */
 void leat_tables_loaded(struct leat_tables *tables, bool is_all);
-/* What was taken last is durable, and so many bytes of rows with it in all, leat_store_row_bytes(). */
-void leat_tables_durable(struct leat_tables *tables, uint64_t row_bytes);
+/* What was taken last is durable with `written`, and what was with `in_rows` can be found below (leat_store_written(),
+ * leat_store_in_rows()). */
+void leat_tables_durable(struct leat_tables *tables, uint64_t written, uint64_t in_rows);
 
 /* Hint that these keys are about to be used with get() on table 0; does nothing while that is small. */
 void leat_tables_prefetch(struct leat_tables *tables, const struct leat_record *record, size_t n);

@@ -197,9 +197,10 @@ static void begin_row(struct leat_timers *timers, const struct item *item)
 	leat_pack_value(&item->key.value, &timers->row);
 }
 
-static void add_op(const struct leat_timers *timers, struct leat_delta *delta, enum leat_delta_kind kind, size_t key_n)
+static void add_op(const struct leat_timers *timers, struct leat_delta *delta, enum leat_delta_kind kind, bool is_new, size_t key_n)
 {
 	leat_delta_add(delta, &(struct leat_delta_op){ .kind = kind,
+	                                               .is_new = is_new,
 	                                               .table = LEAT_DELTA_TIMERS,
 	                                               .key = timers->row.data,
 	                                               .key_n = key_n,
@@ -222,7 +223,7 @@ static void note_gone(struct leat_timers *timers, uint32_t number)
 	if (!timers->is_tracked || !item->is_stored)
 		return;
 	begin_row(timers, item);
-	add_op(timers, &timers->changes, LEAT_DELTA_ERASE, timers->row.n);
+	add_op(timers, &timers->changes, LEAT_DELTA_ERASE, false, timers->row.n);
 }
 
 void leat_timers_track(struct leat_timers *timers)
@@ -247,7 +248,7 @@ void leat_timers_take(struct leat_timers *timers, struct leat_delta *out)
 		begin_row(timers, item);
 		key_n = timers->row.n;
 		leat_row_number(&timers->row, item->sequence);
-		add_op(timers, out, LEAT_DELTA_PUT, key_n);
+		add_op(timers, out, LEAT_DELTA_PUT, !item->is_stored, key_n);
 		item->is_stored = 1;
 	}
 	timers->n_dirty = 0;

@@ -21,9 +21,10 @@ static void begin_row(struct leat_tables *t, const struct leat_entry *e)
 	leat_pack_key(&e->key.value, &t->row);
 }
 
-static void add_op(struct leat_tables *t, struct leat_delta *delta, enum leat_delta_kind kind, uint32_t table, size_t key_n)
+static void add_op(struct leat_tables *t, struct leat_delta *delta, enum leat_delta_kind kind, bool is_new, uint32_t table, size_t key_n)
 {
 	leat_delta_add(delta, &(struct leat_delta_op){ .kind = kind,
+	                                               .is_new = is_new,
 	                                               .table = (uint16_t)table,
 	                                               .key = t->row.data,
 	                                               .key_n = key_n,
@@ -52,7 +53,7 @@ static void put_entry(struct leat_tables *t, uint32_t table, struct leat_entry *
 		leat_fields_write(tab->fields, leat_entry_data(e), &t->row);
 	else if (tab->kind == LEAT_TABLE_VALUE)
 		leat_pack_value(((const struct leat_cell *)leat_entry_data(e))->block.clone, &t->row);
-	add_op(t, out, LEAT_DELTA_PUT, table, key_n);
+	add_op(t, out, LEAT_DELTA_PUT, !e->is_stored, table, key_n);
 	e->is_stored = 1;
 	e->event = t->event; /* C1: a number that was taken again may be marked though nothing has changed */
 }
@@ -73,23 +74,24 @@ void leat_track_dead(struct leat_tables *t, uint32_t table, const struct leat_en
 	if (!t->is_tracked || !e->is_stored)
 		return;
 	begin_row(t, e);
-	add_op(t, &t->changes, is_ordered ? LEAT_DELTA_ERASE_PREFIX : LEAT_DELTA_ERASE, table, t->row.n);
+	add_op(t, &t->changes, is_ordered ? LEAT_DELTA_ERASE_PREFIX : LEAT_DELTA_ERASE, false, table, t->row.n);
 }
 
 /* As it is now: if it was changed again in this event, that stands later in the log, and says the same or erases it. */
-static void put_item(struct leat_tables *t, uint32_t table, struct leat_entry *e, const struct leat_ordered_entry *item)
+static void put_item(struct leat_tables *t, uint32_t table, struct leat_entry *e, const struct leat_ordered_entry *item, bool is_new)
 {
 	const struct leat_ordered_entry *now = leat_run_find(leat_entry_data(e), item->order, item->sequence);
 	size_t key_n;
 
 	if (now == NULL)
 		return;
+	if (!e->is_stored) /* L2 in changelog.h: that the key is new is said before its items are erased */
+		put_entry(t, table, e, &t->changes);
 	begin_row(t, e);
 	append_item_key(&t->row, now->order, now->sequence);
 	key_n = t->row.n;
 	leat_pack_value(&now->value, &t->row);
-	add_op(t, &t->changes, LEAT_DELTA_PUT, table, key_n);
-	e->is_stored = 1;
+	add_op(t, &t->changes, LEAT_DELTA_PUT, is_new, table, key_n);
 }
 
 static void erase_items(struct leat_tables *t, uint32_t table, const struct leat_entry *e, const struct leat_piece *piece,
@@ -102,7 +104,7 @@ static void erase_items(struct leat_tables *t, uint32_t table, const struct leat
 	for (size_t i = 0; i < n; i++) {
 		t->row.n = packed_n;
 		append_item_key(&t->row, piece[i].item.order, piece[i].item.sequence);
-		add_op(t, &t->changes, LEAT_DELTA_ERASE, table, t->row.n);
+		add_op(t, &t->changes, LEAT_DELTA_ERASE, false, table, t->row.n);
 	}
 }
 
@@ -117,7 +119,7 @@ void leat_track_settled(struct leat_tables *t, const struct leat_undo *undo, con
 	case LEAT_UNDO_PUT:
 	case LEAT_UNDO_REPLACED:
 		if (e->is_live) /* else all its rows go when the log comes to that */
-			put_item(t, undo->table, e, &piece->item);
+			put_item(t, undo->table, e, &piece->item, undo->kind == LEAT_UNDO_PUT);
 		break;
 	case LEAT_UNDO_REMOVED:
 		if (e->is_live && e->is_stored)

@@ -24,7 +24,7 @@ struct row {
 	size_t key_n;
 	char *value;
 	size_t value_n;
-	uint64_t written; /* bytes of rows there were then */
+	uint64_t written; /* the take it came with */
 };
 
 struct set_timer {
@@ -46,7 +46,7 @@ struct run {
 	size_t n_rows;
 	bool is_over_store;
 	struct leat_memory memory;
-	uint64_t row_bytes;
+	uint64_t n_taken, in_rows; /* as the store counts them */
 	struct row loading[ROWS]; /* the store at the crash, */
 	size_t n_loading;         /* what of it is not loaded yet */
 	bool is_loading;
@@ -113,7 +113,7 @@ static void apply(struct run *r, const struct leat_delta *delta)
 			                            .key_n = op.key_n,
 			                            .value = copy_of(op.value, op.value_n),
 			                            .value_n = op.value_n,
-			                            .written = r->row_bytes };
+			                            .written = r->n_taken };
 	}
 	ck_assert_uint_eq(n, delta->n);
 }
@@ -134,15 +134,16 @@ static void take(struct run *r)
 	struct leat_delta delta = { 0 };
 
 	if (r->is_over_store) {
-		leat_tables_durable(r->w.tables, r->row_bytes);
-		r->row_bytes += random_below(&r->w.seed, LEAT_STORE_SETTLED);
+		leat_tables_durable(r->w.tables, r->n_taken, r->in_rows);
+		r->in_rows += random_below(&r->w.seed, r->n_taken - r->in_rows + 1);
+		r->n_taken++;
 	}
 	leat_tables_take(r->w.tables, &delta);
 	leat_timers_take(r->timers, &delta);
 	apply(r, &delta);
 	leat_delta_clear(&delta);
 	if (r->is_over_store)
-		leat_tables_durable(r->w.tables, r->row_bytes);
+		leat_tables_durable(r->w.tables, r->n_taken, r->in_rows);
 	leat_tables_take(r->w.tables, &delta);
 	leat_timers_take(r->timers, &delta);
 	ck_assert_uint_eq(delta.n, 0);
@@ -166,7 +167,7 @@ static void fetch(void *opaque, uint32_t table, const char *key, size_t key_n)
 
 		if (!has_prefix(&r->row[i], &prefix) || (table != 2 && put.key_n != key_n))
 			continue;
-		ck_assert(table == 2 || r->row_bytes - r->row[i].written >= LEAT_STORE_SETTLED);
+		ck_assert_uint_le(r->row[i].written, r->in_rows);
 		ck_assert(leat_tables_restore(r->w.tables, NULL, &put));
 		r->n_fetched++;
 	}
@@ -186,7 +187,7 @@ static void forget_loading(struct run *r)
 static void begin_loading(struct run *r)
 {
 	forget_loading(r);
-	r->row_bytes += LEAT_STORE_SETTLED;
+	r->in_rows = r->n_taken;
 	for (size_t i = 0; i < r->n_rows; i++) {
 		struct row row = r->row[i];
 

@@ -123,7 +123,7 @@ static void change(uint32_t number, uint32_t shard, enum leat_delta_kind kind, c
 	const struct leat_delta_op op = { .kind = kind, .key = key, .key_n = strlen(key), .value = value, .value_n = strlen(value) };
 
 	leat_delta_add(&delta, &op);
-	leat_store_put_delta(store, &number, 0, shard, &delta);
+	leat_store_put_delta(store, &(struct leat_delta_place){ .number = &number, .n_numbers = 1, .shard = shard }, &delta);
 	leat_delta_finish(&delta);
 }
 
@@ -210,7 +210,7 @@ static void expect_outbox(uint32_t sink, uint64_t after, const char *expected)
 
 /* ---- behind the store's back ------------------------------------------------------------------------------------------ */
 
-enum { META, ROWS, RANGES, OUTBOX, LETTERS, FAMILIES };
+enum { META, ROWS, CHANGES, OUTBOX, LETTERS, FAMILIES };
 
 struct raw {
 	rocksdb_t *db;
@@ -220,13 +220,13 @@ struct raw {
 
 static void raw_open(struct raw *raw)
 {
-	static const char *const names[FAMILIES] = { "default", "rows", "ranges", "outbox", "letters" };
+	static const char *const names[FAMILIES] = { "default", "rows", "changes", "outbox", "letters" };
 	const rocksdb_options_t *options[FAMILIES];
 	char path[128], *said = NULL;
 
 	(void)snprintf(path, sizeof path, "%s/db", folder);
 	raw->options = rocksdb_options_create();
-	options[META] = options[ROWS] = options[RANGES] = options[OUTBOX] = options[LETTERS] = raw->options;
+	options[META] = options[ROWS] = options[CHANGES] = options[OUTBOX] = options[LETTERS] = raw->options;
 	raw->db = rocksdb_open_column_families(raw->options, path, FAMILIES, names, options, raw->family, &said);
 	ck_assert_msg(said == NULL, "%s", said);
 }
@@ -370,9 +370,9 @@ START_TEST(a_folder_of_another_pipeline_or_format_is_refused)
 	expect_refused(leat_store_open_read_only(folder, "q", &store, &err), "is of pipeline \"p\"");
 	expect_ok(leat_store_open_read_only(folder, NULL, &store, &err));
 	ck_assert_str_eq(leat_store_pipeline(store), "p");
-	raw_put(META, "format", 6, "4", 1);
-	expect_refused(leat_store_open(folder, "p", &store, &err), "has format 4, this version reads 3");
-	expect_refused(leat_store_open_read_only(folder, "p", &store, &err), "has format 4, this version reads 3");
+	raw_put(META, "format", 6, "5", 1);
+	expect_refused(leat_store_open(folder, "p", &store, &err), "has format 5, this version reads 4");
+	expect_refused(leat_store_open_read_only(folder, "p", &store, &err), "has format 5, this version reads 4");
 	store = NULL;
 	end();
 }
@@ -604,7 +604,7 @@ static void put_sum(uint32_t number, const char *name, int32_t cents, bool is_cl
 	leat_buffer_byte(&value, is_closed);
 	leat_delta_add(&delta, &(struct leat_delta_op){ .kind = LEAT_DELTA_PUT, .key = key.data, .key_n = key.n, .value = value.data,
 	                                                .value_n = value.n });
-	leat_store_put_delta(store, &number, 0, (uint32_t)cents % 4, &delta);
+	leat_store_put_delta(store, &(struct leat_delta_place){ .number = &number, .n_numbers = 1, .shard = (uint32_t)cents % 4 }, &delta);
 	leat_delta_finish(&delta);
 	leat_buffer_finish(&value);
 	leat_buffer_finish(&key);
