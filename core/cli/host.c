@@ -28,6 +28,8 @@ bool leat_host_option(struct leat_host *host, int option)
 		return leat_argument_size(host->verb, "in-flight", optarg, &host->run.in_flight_bytes);
 	case HOST_STATE_MEMORY:
 		return leat_argument_size(host->verb, "state-memory", optarg, &host->run.state_bytes);
+	case HOST_CHANGELOG:
+		return leat_argument_size(host->verb, "changelog", optarg, &host->run.changelog_bytes);
 	case 'q':
 		host->is_quiet = true;
 		return true;

@@ -22,13 +22,14 @@ struct leat_host {
 };
 
 /* In every such verb's option table; the values are above those of letters. */
-enum { HOST_PLUGIN_PATH = 256, HOST_STATE_DIR, HOST_HTTP, HOST_WORKERS, HOST_IN_FLIGHT, HOST_STATE_MEMORY, HOST_OWN };
+enum { HOST_PLUGIN_PATH = 256, HOST_STATE_DIR, HOST_HTTP, HOST_WORKERS, HOST_IN_FLIGHT, HOST_STATE_MEMORY, HOST_CHANGELOG, HOST_OWN };
 
 #define LEAT_HOST_OPTIONS                                                                                                 \
 	LEAT_OPTION_HELP, {"plugin-path", required_argument, NULL, HOST_PLUGIN_PATH},                                     \
 		{"state-dir", required_argument, NULL, HOST_STATE_DIR}, {"http", required_argument, NULL, HOST_HTTP},         \
 		{"workers", required_argument, NULL, HOST_WORKERS}, {"in-flight", required_argument, NULL, HOST_IN_FLIGHT},   \
-		{"state-memory", required_argument, NULL, HOST_STATE_MEMORY}, {"quiet", no_argument, NULL, 'q'},              \
+		{"state-memory", required_argument, NULL, HOST_STATE_MEMORY},                                                 \
+		{"changelog", required_argument, NULL, HOST_CHANGELOG}, {"quiet", no_argument, NULL, 'q'},                    \
 		{"verbose", no_argument, NULL, 'v'}
 
 /* One of those options. False: a usage error was printed. */

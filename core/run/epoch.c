@@ -146,8 +146,10 @@ enum leat_status leat_epochs_create(struct leat_pipeline *p, struct leat_epochs 
 	pthread_mutex_init(&e->lock, NULL);
 	leat_condition_init(&e->changed);
 	status = leat_store_open(folder, p->description->name, &e->store, err);
-	if (status == LEAT_OK)
+	if (status == LEAT_OK) {
+		leat_store_limit_changelog(e->store, p->options.changelog_bytes);
 		set_disk_low(e);
+	}
 	if (status == LEAT_OK)
 		status = leat_fault_error("store-open-after", err);
 	if (status == LEAT_OK)
