@@ -110,6 +110,7 @@ struct merge {
 	bool is_over;
 	struct leat_changes changes;
 	size_t shard, i; /* the next change: of which of their shards, and which */
+	size_t end;      /* behind the last of the shards */
 	const struct leat_change *prefix; /* erased last, or NULL */
 	uint32_t prefix_shard;
 	struct leat_buffer blobs;
@@ -124,11 +125,11 @@ static void next_below(struct merge *m)
 
 static const struct leat_change *next_change(struct merge *m, uint32_t *shard)
 {
-	while (m->shard < m->changes.n && m->i == m->changes.of[m->shard].n) {
+	while (m->shard < m->end && m->i == m->changes.of[m->shard].n) {
 		m->shard++;
 		m->i = 0;
 	}
-	if (m->shard == m->changes.n)
+	if (m->shard == m->end)
 		return NULL;
 	*shard = m->changes.of[m->shard].shard;
 	return &m->changes.of[m->shard].change[m->i];
@@ -206,10 +207,11 @@ static enum leat_status begin_merge(struct merge *m, const struct leat_store *st
 		add_shard(&prefix, *shard);
 	m->files = open_cursor(store, m->read, prefix);
 	status = leat_store_gather(store, m->read, UINT64_MAX, number, &m->blobs, &m->changes, err);
+	m->end = m->changes.n;
 	if (shard != NULL) {
-		while (m->shard < m->changes.n && m->changes.of[m->shard].shard != *shard)
+		while (m->shard < m->end && m->changes.of[m->shard].shard != *shard)
 			m->shard++;
-		m->changes.n = m->shard < m->changes.n ? m->shard + 1 : m->changes.n;
+		m->end = m->shard < m->end ? m->shard + 1 : m->end;
 	}
 	next_below(m);
 	return status;
