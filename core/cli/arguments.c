@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/check.h"
 #include "base/memory.h"
 #include "base/report.h"
 #include "plugin/options.h"
@@ -115,15 +116,16 @@ bool leat_argument_duration(const struct leat_verb *verb, const char *option, co
 	return false;
 }
 
-bool leat_argument_size(const struct leat_verb *verb, const char *option, const char *text, size_t *bytes)
+bool leat_argument_size(const struct leat_verb *verb, const char *option, const char *text, const char *least, size_t *bytes)
 {
-	int64_t n;
+	int64_t n, from = 0;
 
-	if (leat_parse_size(text, &n) && n >= 1 << 20) {
+	leat_check(leat_parse_size(least, &from));
+	if (leat_parse_size(text, &n) && n >= from) {
 		*bytes = (size_t)n;
 		return true;
 	}
-	(void)leat_usage_error(verb, "option \"--%s\" is \"%s\", expected a size of 1MiB or more, such as 64MiB", option, text);
+	(void)leat_usage_error(verb, "option \"--%s\" is \"%s\", expected a size of %s or more, such as 64MiB", option, text, least);
 	return false;
 }
 

@@ -26,7 +26,7 @@ void leat_verb_complain(const struct leat_verb *verb, const char *format, ...) _
 
 /* An option's value; false: a usage error was printed. */
 bool leat_argument_duration(const struct leat_verb *verb, const char *option, const char *text, int64_t *us);
-bool leat_argument_size(const struct leat_verb *verb, const char *option, const char *text, size_t *bytes);
+bool leat_argument_size(const struct leat_verb *verb, const char *option, const char *text, const char *least, size_t *bytes);
 bool leat_argument_number(const struct leat_verb *verb, const char *option, const char *text, uint32_t maximum, uint32_t *n);
 /* Of --format, where there are these two. */
 enum { LEAT_FORMAT_TEXT, LEAT_FORMAT_JSON };

@@ -25,11 +25,11 @@ bool leat_host_option(struct leat_host *host, int option)
 	case HOST_WORKERS:
 		return leat_argument_number(host->verb, "workers", optarg, 1024, &host->run.workers);
 	case HOST_IN_FLIGHT:
-		return leat_argument_size(host->verb, "in-flight", optarg, &host->run.in_flight_bytes);
+		return leat_argument_size(host->verb, "in-flight", optarg, "1MiB", &host->run.in_flight_bytes);
 	case HOST_STATE_MEMORY:
-		return leat_argument_size(host->verb, "state-memory", optarg, &host->run.state_bytes);
+		return leat_argument_size(host->verb, "state-memory", optarg, "1MiB", &host->run.state_bytes);
 	case HOST_CHANGELOG:
-		return leat_argument_size(host->verb, "changelog", optarg, &host->run.changelog_bytes);
+		return leat_argument_size(host->verb, "changelog", optarg, "4KiB", &host->run.changelog_bytes);
 	case 'q':
 		host->is_quiet = true;
 		return true;

@@ -108,6 +108,17 @@ enum leat_status leat_store_gather(const struct leat_store *store, const rocksdb
 	return status;
 }
 
+bool leat_store_has_its_rows(const struct leat_store *store)
+{
+	enum leat_status status = LEAT_OK;
+	struct leat_error err;
+	char *text = leat_store_text(store, "in-rows", &status, &err);
+	uint64_t cleared = text == NULL ? 0 : strtoull(text, NULL, 10), in_rows = 0;
+
+	free(text);
+	return status != LEAT_OK || read_in_rows(store, store->read, &in_rows, &err) != LEAT_OK || cleared <= in_rows;
+}
+
 enum leat_status leat_store_read_changelog(struct leat_store *store, struct leat_error *err)
 {
 	struct store_changelog *log = &store->changelog;
@@ -354,6 +365,7 @@ static void clear_blobs(struct leat_store *store)
 	leat_store_big64(from, 0);
 	leat_store_big64(until, in_rows + 1);
 	rocksdb_writebatch_delete_range_cf(store->batch, store->family[STORE_CHANGES], from, sizeof from, until, sizeof until);
+	leat_store_put_text(store, "in-rows", "%" PRIu64, in_rows);
 	log->cleared = in_rows;
 }
 

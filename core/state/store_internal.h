@@ -6,7 +6,7 @@
  * What the store's files share. Five column families:
  *
  *   default  texts by name, for people and few: format, pipeline, incarnation, epoch, table/N, sink/N, head/N, delivered/N,
- *            moved/N, position/SOURCE/PARTITION, watermark/NODE/SHARD, what/source/NAME, what/operator/NAME, what/sink/N, letters, letters/NODE
+ *            moved/N, in-rows, position/SOURCE/PARTITION, watermark/NODE/SHARD, what/source/NAME, what/operator/NAME, what/sink/N, letters, letters/NODE
  *   rows     u32 table, u32 shard (both big-endian), the row's own key -> its value; and under ROWS_UNTIL the number of the last blob of
  *            changes that they hold (store_changelog.c)
  *   changes  u64 number (big-endian), from 1 -> a blob (changelog.h)
@@ -137,6 +137,9 @@ void leat_names_add(struct leat_names *names, const char *node, const char *tabl
 
 /* store_changelog.c */
 void leat_store_begin_changelog(struct leat_store *store);
+/* Whether the files are there that hold what is gone from the changes: not so when a store was opened for reading while its owner was
+ * between the two. Also when that cannot be read. */
+bool leat_store_has_its_rows(const struct leat_store *store);
 /* What the folder holds: nothing is in files yet that it does not say. */
 enum leat_status leat_store_read_changelog(struct leat_store *store, struct leat_error *err);
 /* Into the batch, with what is done for good; part of every commit. LEAT_FATAL: rows could not be written. */

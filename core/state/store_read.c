@@ -4,7 +4,8 @@
  * logs, which the owner may delete between the two, having written them to tables: then what was in them would be missing,
  * and nobody would be told. So the logs that were there before have to be there still when it is open, or it is opened again.
  * Logs go in the order they came in, so when the one that was written to is there, so are all behind it. Table files are all
- * opened at once, and may be deleted afterwards.
+ * opened at once, and may be deleted afterwards. A file of rows that it takes between the two is missing as well, and the changes in
+ * it may be deleted by what the logs say: so the rows have to be there, too.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -74,7 +75,7 @@ static bool try_to_open(struct leat_store *store, const char *path, char **said)
 	is_whole = are_there(path, log, n);
 	if (*said != NULL)
 		store->db = NULL;
-	else if (!is_whole)
+	else if (!is_whole || !leat_store_has_its_rows(store))
 		close_again(store);
 	return store->db != NULL;
 }

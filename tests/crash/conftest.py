@@ -131,6 +131,7 @@ def trial(seed, systems, odd_share, kafka, topic, table, redis_client, redis_pre
         run = pipeline(describe(name, source, sink, steps, postings, redis_prefix, systems, odd, windows))
         for file, text in SCRIPTS.items():
             (run.folder / file).write_text(text)
+        run.options = ["--changelog", "4KiB"]  # so that rows get into files many times in so short a run
         return run
 
     found = Found(kafka, where["POSTGRES_URL"], redis_client, sink, steps, postings, redis_prefix)

@@ -38,6 +38,7 @@ class Pipeline:
         self.log_file = folder / "leat.log"
         self.output_file = folder / "leat.out"
         self.process, self.log_start = None, 0
+        self.options = []  # of every start
         self.rewrite(description)
 
     def rewrite(self, description):
@@ -47,7 +48,7 @@ class Pipeline:
     def start(self, *options):
         """A second start appends to the log; wait_log looks only at what this start has logged."""
         assert self.process is None, "the pipeline runs already"
-        command = command_line(self.leat, self.file, self.folder / "state", self.plugins) + list(options)
+        command = command_line(self.leat, self.file, self.folder / "state", self.plugins) + self.options + list(options)
         with open(self.log_file, "ab") as log, open(self.output_file, "ab") as output:
             self.log_start = log.tell()
             self.process = subprocess.Popen(

@@ -1071,16 +1071,23 @@ static void own_restlessly(const int *wait)
 	open_store();
 	(void)use_table("n", "t");
 	(void)leat_store_use_sink(store, "a");
-	for (int i = 0; i < 40; i++) {
-		change(1, 0, LEAT_DELTA_PUT, "k", "v");
+	for (int i = 0; i < 400; i++) {
+		char epoch[24];
+
+		leat_store_limit_changelog(store, 1);
+		(void)snprintf(epoch, sizeof epoch, "%u", (unsigned)leat_store_epoch(store) + 1);
+		change(1, 0, LEAT_DELTA_PUT, "k", epoch);
 		put_effects(1, "effects");
-		if (i % 2 == 1)
+		if (i % 20 == 1)
 			reopen();
 	}
 	leat_store_close(store);
 }
 
-/* An owner that is opened again and again writes its logs to tables, and deletes them: what others see is whole all the same. */
+/*
+ * An owner that is opened again and again writes its logs to tables, and deletes them, and while it is open it writes rows into
+ * files, and deletes the changes: what others see is whole all the same.
+ */
 START_TEST(readers_see_whole_epochs_beside_a_restless_owner)
 {
 	uint64_t last = 0;
@@ -1101,6 +1108,7 @@ START_TEST(readers_see_whole_epochs_beside_a_restless_owner)
 	(void)close(wait[1]);
 	while (waitpid(owner, &result, WNOHANG) == 0) {
 		struct leat_store_audit audit;
+		char row[32];
 
 		expect_ok(leat_store_open_read_only(folder, "p", &store, &err));
 		n_read++;
@@ -1110,12 +1118,30 @@ START_TEST(readers_see_whole_epochs_beside_a_restless_owner)
 			expect_ok(leat_store_audit(store, 1, NULL, &audit, &err));
 			ck_assert_uint_eq(audit.n_epochs, last);
 			ck_assert_uint_eq(audit.head.epoch, last);
+			(void)snprintf(row, sizeof row, "k=%u ", (unsigned)last);
+			expect_rows(1, 0, row);
 		}
 		leat_store_close(store);
 		store = NULL;
 	}
 	ck_assert(WIFEXITED(result) && WEXITSTATUS(result) == 0);
 	ck_assert_int_gt(n_read, 1);
+	end();
+}
+END_TEST
+
+START_TEST(a_reader_waits_for_the_rows_of_changes_that_are_gone)
+{
+	begin();
+	(void)use_table("n", "t");
+	change(1, 0, LEAT_DELTA_PUT, "k", "v");
+	commit();
+	raw_put(META, "in-rows", 7, "1", 1);
+	expect_refused(leat_store_open_read_only(folder, "p", &store, &err), "changes too fast");
+	open_store();
+	leat_store_close(store);
+	expect_ok(leat_store_open_read_only(folder, "p", &store, &err));
+	expect_rows(1, 0, "k=v ");
 	end();
 }
 END_TEST
@@ -1257,7 +1283,7 @@ int main(void)
 	                                                  a_chain_that_is_broken_is_told,
 	                                                  a_sink_is_taken_as_it_is,
 	                                                  a_reader_sees_the_epoch_that_it_was_opened_at,
-	                                                  readers_see_whole_epochs_beside_a_restless_owner,
+	                                                  readers_see_whole_epochs_beside_a_restless_owner, a_reader_waits_for_the_rows_of_changes_that_are_gone,
 	                                                  a_copy_holds_everything_and_overwrites_nothing,
 	                                                  rows_of_every_kind_are_shown,
 	                                                  NULL });
