@@ -45,6 +45,11 @@ def kill_soon(trial):
     trial.run.kill()
 
 
+def has_read(run):
+    is_source = re.compile(r'leat_records_out_total\{.*role="source"')
+    return any(n for series, n in run.metrics().items() if is_source.match(series))
+
+
 def end_after_error(trial, point):
     """An error of the store or of a sync ends the process. All others are got over, and it dies of something else."""
     if POINTS[point] == "FATAL":
@@ -61,6 +66,8 @@ def live(trial, case):
     trial.run.environment["LEAT_FAULT"] = fault
     trial.run.start()
     if case.point in AT_THE_END:
+        # What the last life left is delivered at once; without anything new there is nothing to be written at the end.
+        trial.run.wait_until(lambda: has_read(trial.run), "an event that was read")
         trial.wait_for_more(n=1)
         trial.run.process.send_signal(signal.SIGTERM)
     if case.action == "kill":
