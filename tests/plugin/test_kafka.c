@@ -660,7 +660,7 @@ START_TEST(a_broker_that_is_away_is_named)
 	ck_assert_int_eq(sink_claim(h), LEAT_RETRY);
 	ck_assert_str_eq(h->err.text, "could not reach kafka at 127.0.0.1:9: connection refused");
 	host_destroy(h);
-	ck_assert(now_s() - begin < 10);
+	ck_assert(now_s() - begin < 30);
 }
 END_TEST
 
