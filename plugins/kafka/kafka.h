@@ -152,14 +152,15 @@ struct kafka_source {
 	int64_t start_ms; /* KAFKA_TIME: since 1970 in UTC */
 	rd_kafka_conf_t *conf;
 
-	pthread_mutex_t lock; /* of the client's making, of the list of readers, and of: */
+	pthread_mutex_t lock; /* of the clients' making, of the list of readers, and of: */
 	struct kafka_client client;
 	struct leat_reader *readers;
 	int32_t n_first; /* partitions when we first looked; those beyond are new and read from their beginning */
 	bool has_looked;
 	bool has_positions; /* the host remembers positions: a partition without one is new */
 
-	pthread_mutex_t commit_lock; /* of: */
+	pthread_mutex_t commit_lock; /* of the notebook's use, and of: */
+	struct kafka_client notebook; /* for the group's offsets */
 	rd_kafka_topic_partition_list_t *pending;
 	rd_kafka_queue_t *commits; /* results */
 	size_t n_committing;

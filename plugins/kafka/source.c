@@ -14,6 +14,9 @@ enum {
 	ENDS_WAIT_MS = 500,
 };
 
+/* Of requests about the group. Longer than brokers take by themselves (offsets.commit.timeout.ms, five seconds). */
+#define NOTEBOOK_TIMEOUT_MS "6000"
+
 static const struct leat_option options[] = {
 	KAFKA_OPTIONS(struct kafka_source),
 	LEAT_OPTION(TEXT, struct kafka_source, group_option, "group",
@@ -49,7 +52,6 @@ static enum leat_status configure(struct kafka_source *s, struct leat_error *err
 		{ "fetch.wait.max.ms", wait },
 		{ "fetch.max.bytes", max },
 		{ "receive.message.max.bytes", message },
-		{ "group.id", s->group },
 		{ "client.id", s->group },
 		{ NULL, NULL },
 	};
@@ -84,6 +86,23 @@ static enum leat_status create(void *self, struct leat_context *ctx, struct leat
 	return configure(s, err);
 }
 
+/*
+ * The group has a client of its own, for the sake of another patience than large answers need. When a broker that has just
+ * started says that it is not the group's coordinator, librdkafka (2.0) may send its question who is on that very connection,
+ * which it has cut; the question and every commit then wait for socket.timeout.ms, a minute by itself.
+ */
+static enum leat_status open_notebook(struct kafka_source *s, struct leat_error *err)
+{
+	rd_kafka_conf_t *conf = rd_kafka_conf_dup(s->conf);
+	enum leat_status status;
+
+	(void)rd_kafka_conf_set(conf, "group.id", s->group, NULL, 0);
+	(void)rd_kafka_conf_set(conf, "socket.timeout.ms", NOTEBOOK_TIMEOUT_MS, NULL, 0);
+	status = kafka_client_open(&s->notebook, RD_KAFKA_CONSUMER, &s->common, conf, err);
+	rd_kafka_conf_destroy(conf);
+	return status;
+}
+
 static enum leat_status connect_client(struct kafka_source *s, struct leat_error *err)
 {
 	enum leat_status status = LEAT_OK;
@@ -91,8 +110,10 @@ static enum leat_status connect_client(struct kafka_source *s, struct leat_error
 	(void)pthread_mutex_lock(&s->lock);
 	if (s->client.rk == NULL)
 		status = kafka_client_open(&s->client, RD_KAFKA_CONSUMER, &s->common, s->conf, err);
+	if (status == LEAT_OK && s->notebook.rk == NULL)
+		status = open_notebook(s, err);
 	if (status == LEAT_OK && s->commits == NULL) {
-		s->commits = rd_kafka_queue_new(s->client.rk);
+		s->commits = rd_kafka_queue_new(s->notebook.rk);
 		s->pending = rd_kafka_topic_partition_list_new(8);
 	}
 	(void)pthread_mutex_unlock(&s->lock);
@@ -161,6 +182,7 @@ static void hear_commits(struct kafka_source *s, int wait_ms)
 {
 	int64_t until_ms = kafka_now_ms() + wait_ms;
 
+	(void)rd_kafka_poll(s->notebook.rk, 0); /* its news are told by the other client, and only taken */
 	while (s->n_committing > 0) {
 		int64_t left_ms = until_ms - kafka_now_ms();
 
@@ -176,7 +198,7 @@ static void flush_commits(struct kafka_source *s, int wait_ms)
 	if (s->pending->cnt == 0 || s->n_committing > 0)
 		return;
 	s->committed_ms = kafka_now_ms();
-	s->commit_code = rd_kafka_commit_queue(s->client.rk, s->pending, s->commits, on_commit, s);
+	s->commit_code = rd_kafka_commit_queue(s->notebook.rk, s->pending, s->commits, on_commit, s);
 	if (s->commit_code != RD_KAFKA_RESP_ERR_NO_ERROR)
 		return;
 	s->n_committing++;
@@ -375,6 +397,7 @@ static void destroy(void *self)
 		rd_kafka_topic_partition_list_destroy(s->pending);
 		rd_kafka_queue_destroy(s->commits);
 	}
+	kafka_client_close(&s->notebook);
 	kafka_client_close(&s->client);
 	if (s->conf != NULL)
 		rd_kafka_conf_destroy(s->conf);

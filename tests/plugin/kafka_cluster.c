@@ -236,7 +236,7 @@ static void expect_no_open_transaction(const char *name, int32_t partition)
 	int64_t all = end_of(name, partition, "read_uncommitted"), stable = -1;
 
 	/* A commit has been answered before its marker stands in every partition. */
-	for (double until = now_s() + 3; stable != all && now_s() < until; all = end_of(name, partition, "read_uncommitted"))
+	for (double until = now_s() + 20; stable != all && now_s() < until; all = end_of(name, partition, "read_uncommitted"))
 		stable = end_of(name, partition, "read_committed");
 	ck_assert_msg(stable == all, "partition %d of %s can be read up to %" PRId64 " of %" PRId64, (int)partition, name, stable, all);
 }

@@ -487,7 +487,7 @@ START_TEST(a_commit_without_an_answer_is_in_doubt)
 	begin = now_s();
 	(void)rd_kafka_mock_broker_push_request_error_rtts(m.cluster, 1, END_TXN, 1, RD_KAFKA_RESP_ERR_NO_ERROR, 60000);
 	ck_assert_int_eq(deliver(m.h, 1, 1), LEAT_UNKNOWN);
-	ck_assert(now_s() - begin < 10);
+	ck_assert(now_s() - begin < 40);
 	mock_close(&m);
 }
 END_TEST
@@ -525,7 +525,7 @@ START_TEST(a_claim_names_what_is_not_there)
 
 	ck_assert_int_eq(sink_claim_fenced(h, "p", 1, &found), LEAT_RETRY);
 	ck_assert_str_eq(h->err.text, "could not reach kafka at 127.0.0.1:9: connection refused");
-	ck_assert(now_s() - begin < 5);
+	ck_assert(now_s() - begin < 30);
 	host_destroy(h);
 	h = sink_of("leat-no-such-topic");
 	ck_assert_int_eq(sink_claim_fenced(h, "p", 1, &found), LEAT_FATAL);

@@ -927,7 +927,7 @@ END_TEST
 START_TEST(timers_come_back)
 {
 	static const char ticking[] = "pipeline: p\nsources: {in: {type: numbers, count: 300, endless: true}}\n"
-	                              "operators: {hop: {type: relay, input: in, key: k, shards: 2, delay: 1500ms}}\n"
+	                              "operators: {hop: {type: relay, input: in, key: k, shards: 2, delay: 3s}}\n"
 	                              "sinks: {out: {type: ledger, input: hop}}\n";
 	const struct leat_run_options options = options_of(1);
 	struct run_kit kit;
@@ -941,7 +941,7 @@ START_TEST(timers_come_back)
 	run_kit_finish(&kit);
 	ck_assert_uint_eq(ledger.n_fired, 0);
 	run_kit_restart(&kit, ticking, &options);
-	for (int i = 0; i < 1000 && ledger.n_fired < 300; i++)
+	for (int i = 0; i < 3000 && ledger.n_fired < 300; i++)
 		rest_ms(10);
 	ck_assert_uint_eq(ledger.n_fired, 300);
 	leat_pipeline_drain(kit.pipeline);
@@ -1221,7 +1221,7 @@ START_TEST(timers_that_are_due_at_once_make_many_epochs)
 {
 	static const char storm[] = "pipeline: p\n"
 	                            "sources: {in: {type: numbers, count: 5000, endless: true}}\n"
-	                            "operators: {hop: {type: relay, input: in, key: k, shards: 2, delay: 1500ms}}\n"
+	                            "operators: {hop: {type: relay, input: in, key: k, shards: 2, delay: 4s}}\n"
 	                            "sinks: {out: {type: ledger, input: hop}}\n";
 	struct leat_run_options options = options_of(1);
 	uint64_t n_before;
@@ -1231,16 +1231,16 @@ START_TEST(timers_that_are_due_at_once_make_many_epochs)
 	options.in_flight_bytes = 64 << 20;
 	options.epoch_records = 500;
 	run_kit_start(&kit, storm, &options);
-	for (int i = 0; i < 1000 && effects() < 5000; i++)
+	for (int i = 0; i < 4000 && effects() < 5000; i++)
 		rest_ms(1);
 	ck_assert_uint_eq(ledger.n_fired, 0);
 	leat_pipeline_drain(kit.pipeline);
 	run_kit_expect_done(&kit);
 	run_kit_finish(&kit);
-	rest_ms(1500);
+	rest_ms(4000);
 	run_kit_restart(&kit, storm, &options);
 	n_before = epochs_of(&kit);
-	for (int i = 0; i < 1000 && ledger.n_fired < 5000; i++)
+	for (int i = 0; i < 20000 && ledger.n_fired < 5000; i++)
 		rest_ms(1);
 	leat_pipeline_drain(kit.pipeline);
 	run_kit_expect_done(&kit);
@@ -1256,7 +1256,7 @@ START_TEST(a_disk_that_is_nearly_full_stops_reading_and_timers)
 {
 	static const char late[] = "pipeline: p\n"
 	                           "sources: {in: {type: numbers, count: 300, endless: true}}\n"
-	                           "operators: {hop: {type: relay, input: in, key: k, shards: 2, delay: 1s}}\n"
+	                           "operators: {hop: {type: relay, input: in, key: k, shards: 2, delay: 3s}}\n"
 	                           "sinks: {out: {type: ledger, input: hop}}\n";
 	struct leat_run_options options = options_of(1);
 	char from[128], to[128];
@@ -1278,7 +1278,7 @@ START_TEST(a_disk_that_is_nearly_full_stops_reading_and_timers)
 	(void)snprintf(from, sizeof from, "%s/p.state", folder);
 	(void)snprintf(to, sizeof to, "%s/elsewhere", folder);
 	ck_assert_int_eq(rename(from, to), 0);
-	rest_ms(1200);
+	rest_ms(3200);
 	busy = clock();
 	rest_ms(500);
 	ck_assert_int_lt((clock() - busy) * 1000 / CLOCKS_PER_SEC, 200);
@@ -1289,7 +1289,7 @@ START_TEST(a_disk_that_is_nearly_full_stops_reading_and_timers)
 	run_kit_finish(&kit);
 	options.disk_low = 0;
 	run_kit_restart(&kit, late, &options);
-	for (int i = 0; i < 1000 && ledger.n_fired < 300; i++)
+	for (int i = 0; i < 20000 && ledger.n_fired < 300; i++)
 		rest_ms(1);
 	ck_assert_uint_eq(ledger.n_fired, 300);
 	leat_pipeline_abort(kit.pipeline);
