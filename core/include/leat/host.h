@@ -151,7 +151,9 @@ static inline int64_t leat_now(struct leat_context *ctx)
 	return ctx->api->now(ctx);
 }
 
-/* A random number that a replay sees again. */
+/* A random number. Each start begins with the same ones, others for each node and shard; how many a shard has drawn is not kept, so
+ * that an event that is worked out again may get others, and a number is no name for something. Exactly-once does not rest on it:
+ * of an epoch that is worked out again nothing has left. */
 static inline uint64_t leat_random(struct leat_context *ctx)
 {
 	return ctx->api->random(ctx);
