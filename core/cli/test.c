@@ -20,7 +20,8 @@ static const char help[] =
 	"\n"
 	"DESCRIPTION\n"
 	"    Runs the tests in the section \"tests\" of each pipeline file, and those in NAME.test.yaml beside NAME.yaml;\n"
-	"    of a folder (the current one, if nothing is named), of all its pipelines. A test hands events to the\n"
+	"    of a folder (the current one, if nothing is named), of all its pipelines. What is named twice runs once,\n"
+	"    as do the tests beside a pipeline that is named with them. A test hands events to the\n"
 	"    sources and says what has to come out of nodes and to sinks. Sources and sinks do not run and nothing\n"
 	"    is connected to; operators and Lua rules do, with their state, in the shards that the file asks for, in\n"
 	"    one thread, and with a clock that moves as the test says.\n"
@@ -189,6 +190,46 @@ static void run_file(struct run *r, const char *file)
 		run_pipeline(r, pipeline, tests);
 }
 
+/* The folder's own path, whatever way led there, and the name in it: beside a link may stand other tests than beside what it leads
+ * to. To be freed. */
+static char *place_of(const char *file)
+{
+	const char *slash = strrchr(file, '/'), *name = slash == NULL ? file : slash + 1;
+	char *folder = slash == NULL ? leat_copy_text(".") : leat_copy_bytes_as_text(file, (size_t)(name - file));
+	char *whole = realpath(folder, NULL), *place = leat_format_text("%s/%s", whole == NULL ? folder : whole, name);
+
+	free(folder);
+	free(whole);
+	return place;
+}
+
+/* That the tests of `place[at]` run with another: it was named before, or the pipeline that it stands beside is named as well. */
+static bool is_with_another(char *const *place, size_t n, size_t at)
+{
+	char *pipeline = ends_with(place[at], ".test.yaml") ? file_beside(place[at], true) : NULL;
+	bool is_with = false;
+
+	for (size_t i = 0; i < n && !is_with; i++)
+		is_with = (i < at && strcmp(place[i], place[at]) == 0) || (pipeline != NULL && strcmp(place[i], pipeline) == 0);
+	free(pipeline);
+	return is_with;
+}
+
+/* Each test once, however often it is named. */
+static void run_each(struct run *r, const struct leat_files *files)
+{
+	char **place = leat_allocate_zeroed(files->n, sizeof *place);
+
+	for (size_t i = 0; i < files->n; i++)
+		place[i] = place_of(files->path[i]);
+	for (size_t i = 0; i < files->n; i++)
+		if (!is_with_another(place, files->n, i))
+			run_file(r, files->path[i]);
+	for (size_t i = 0; i < files->n; i++)
+		free(place[i]);
+	free(place);
+}
+
 static enum leat_exit conclude(struct run *r, bool is_readable)
 {
 	enum leat_exit status = r->n_failed > 0 ? LEAT_EXIT_FAILED : LEAT_EXIT_OK;
@@ -213,8 +254,7 @@ static enum leat_exit run_files(struct run *r, const struct leat_files *files, c
 	r->report = leat_report_create();
 	r->arena = leat_arena_create();
 	leat_log_set_level(LEAT_ERROR); /* the test says which dead letters there are */
-	for (size_t i = 0; i < files->n; i++)
-		run_file(r, files->path[i]);
+	run_each(r, files);
 	leat_log_set_level(LEAT_INFO);
 	status = conclude(r, is_readable);
 	if (junit != NULL && leat_junit_write(&r->junit, junit, &err) != LEAT_OK) {

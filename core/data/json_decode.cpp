@@ -400,7 +400,7 @@ bool find_tokens(leat_json *json, const char *bytes, size_t n) noexcept
 			capacity *= 2;
 		json->stage1.reset();
 		if (get_active_implementation()->create_dom_parser_implementation(capacity, LEAT_JSON_DEPTH, json->stage1) != SUCCESS)
-			abort(); /* out of memory */
+			leat_run_out();
 	}
 	return json->stage1->stage1(reinterpret_cast<const uint8_t *>(bytes), n, stage1_mode::regular) == SUCCESS;
 }
@@ -448,7 +448,7 @@ extern "C" struct leat_json *leat_json_create(const struct leat_symbols *symbols
 	size_t i;
 
 	if (json == nullptr)
-		abort();
+		leat_run_out();
 	json->symbols = symbols;
 	for (i = 0; i < SHAPE; i++)
 		json->shape[i].n = UINT32_MAX; /* no name is that long */

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#define _GNU_SOURCE 1 /* memmem(), mallinfo2() */
 #include "kit/conform.h"
 
 #include <malloc.h>
@@ -267,19 +268,57 @@ static void try_leaks(struct attempt *a)
 #endif
 }
 
-/* True: it went on, or ended the process as leat_buffer_reserve() does; not by touching memory that is not there. */
-static bool survives(const struct attempt *a, size_t nth)
+/* Reads until nobody has the other end any more. */
+static void read_all(int from, struct leat_buffer *text)
 {
-	pid_t child = fork();
-	int status = 0;
+	ssize_t n;
 
+	while ((n = read(from, leat_buffer_reserve(text, 4096), 4096)) > 0)
+		text->n += (size_t)n;
+}
+
+/* Runs it in a process whose n-th allocation fails; returns how that ended, with what it wrote. -1: could not start one. */
+static int starve(struct attempt *a, size_t nth, struct leat_buffer *wrote)
+{
+	int ends[2], status = -1;
+	pid_t child;
+
+	if (pipe(ends) != 0)
+		return -1;
+	child = fork();
 	if (child == 0) {
+		(void)dup2(ends[1], STDERR_FILENO);
 		leat_starve_fail(nth);
 		play_for_nothing(a);
 		_exit(0);
 	}
-	(void)waitpid(child, &status, 0);
-	return child < 0 || (WIFEXITED(status) && WEXITSTATUS(status) == 0) || (WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
+	(void)close(ends[1]);
+	read_all(ends[0], wrote);
+	(void)close(ends[0]);
+	if (child > 0)
+		(void)waitpid(child, &status, 0);
+	return status;
+}
+
+/* It may go on, or end the process as the host does, with its message (leat/buffer.h): an abort() that is silent or says something
+ * else is an assertion, or a heap in pieces. */
+static void judge_starved(struct attempt *a, int status, const struct leat_buffer *wrote, size_t nth, size_t n)
+{
+	static const char message[] = "leat: out of memory\n";
+	bool is_said = wrote->n > 0 && memmem(wrote->data, wrote->n, message, sizeof message - 1) != NULL;
+
+	if ((WIFEXITED(status) && WEXITSTATUS(status) == 0) || (WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT && is_said))
+		return;
+	a->kind = LEAT_FAILED;
+	if (status == -1)
+		leat_buffer_text(&a->text, "could not start a process");
+	else if (!WIFSIGNALED(status))
+		leat_plain_put(&a->text, "it ended the process with status %d when its allocation number %zu of %zu failed", WEXITSTATUS(status), nth, n);
+	else if (WTERMSIG(status) == SIGABRT)
+		leat_plain_put(&a->text, "it aborted without saying \"leat: out of memory\" when its allocation number %zu of %zu failed", nth, n);
+	else
+		leat_plain_put(&a->text, "it crashed when its allocation number %zu of %zu failed: signal %d, %s", nth, n, WTERMSIG(status),
+		               strsignal(WTERMSIG(status)));
 }
 
 static void try_starved(struct attempt *a)
@@ -295,10 +334,11 @@ static void try_starved(struct attempt *a)
 	if (n == 0)
 		skip(a, "it allocates nothing by itself here");
 	for (size_t i = 1; i <= n && i <= STARVED && a->kind == LEAT_PASSED; i++) {
-		if (survives(a, i))
-			continue;
-		a->kind = LEAT_FAILED;
-		leat_plain_put(&a->text, "it crashed when its allocation number %zu of %zu failed", i, n);
+		struct leat_buffer wrote = { .n = 0 };
+		int status = starve(a, i, &wrote);
+
+		judge_starved(a, status, &wrote, i, n);
+		leat_buffer_finish(&wrote);
 	}
 }
 
@@ -344,10 +384,8 @@ static enum leat_verdict_kind hear(int from, pid_t child, struct leat_buffer *te
 	enum leat_verdict_kind kind = LEAT_FAILED;
 	bool has_kind = false;
 	int status;
-	ssize_t n;
 
-	while ((n = read(from, leat_buffer_reserve(text, 4096), 4096)) > 0)
-		text->n += (size_t)n;
+	read_all(from, text);
 	if (text->n > 0) {
 		has_kind = true;
 		kind = (enum leat_verdict_kind)text->data[0];

@@ -212,6 +212,14 @@ static int set_event_timer(lua_State *L)
 	return set(L, ctx, LEAT_EVENT_TIME, luaL_checkinteger(L, 1));
 }
 
+/* set_endless_timer(time in microseconds, tag) */
+static int set_endless_timer(lua_State *L)
+{
+	struct leat_context *ctx = leat_lua_context(L, "set_endless_timer");
+
+	return set(L, ctx, LEAT_ENDLESS_TIME, luaL_checkinteger(L, 1));
+}
+
 void leat_lua_calls_open(lua_State *L)
 {
 	static const luaL_Reg calls[] = {{"emit", emit},
@@ -222,6 +230,7 @@ void leat_lua_calls_open(lua_State *L)
 	                                 {"offset", offset},
 	                                 {"print", write_log},
 	                                 {"reject", reject},
+	                                 {"set_endless_timer", set_endless_timer},
 	                                 {"set_event_timer", set_event_timer},
 	                                 {"set_timer", set_timer},
 	                                 {"watermark", watermark},

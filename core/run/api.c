@@ -301,7 +301,7 @@ static enum leat_status timer_set(struct leat_context *ctx, const struct leat_ti
 		breach(instance, "it sets a timer, but has no timer()");
 		return leat_error_set(err, LEAT_FATAL, 0, "cannot set a timer without timer()");
 	}
-	if (timer->clock != LEAT_PROCESSING_TIME && timer->clock != LEAT_EVENT_TIME)
+	if (timer->clock != LEAT_PROCESSING_TIME && timer->clock != LEAT_EVENT_TIME && timer->clock != LEAT_ENDLESS_TIME)
 		return leat_error_set(err, LEAT_FATAL, 0, "cannot set a timer of clock %d", (int)timer->clock);
 	(void)leat_instance_timers(instance);
 	if (!instance->has_timers_open) {

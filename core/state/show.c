@@ -121,7 +121,7 @@ static bool read_timer(const struct leat_delta_op *row, struct leat_arena *arena
 {
 	enum { KEY_AT = 1 + 2 * LEAT_ROW_NUMBER };
 
-	if (row->key_n < KEY_AT || (unsigned char)row->key[0] > LEAT_PROCESSING_TIME)
+	if (row->key_n < KEY_AT || (unsigned char)row->key[0] > LEAT_ENDLESS_TIME)
 		return false;
 	out->is_timer = true;
 	out->timer.clock = (enum leat_clock)row->key[0];
@@ -189,6 +189,10 @@ static void put_time(struct leat_buffer *out, const char *name, int64_t time_us)
 	put_number(out, name, time_us);
 }
 
+static const char *const clocks[] = {
+	[LEAT_EVENT_TIME] = "event", [LEAT_PROCESSING_TIME] = "processing", [LEAT_ENDLESS_TIME] = "endless",
+};
+
 void leat_row_print_json(const char *node, const char *table, uint32_t shard, const struct leat_shown_row *row, struct leat_buffer *out)
 {
 	leat_buffer_text(out, "{\"node\":");
@@ -198,7 +202,9 @@ void leat_row_print_json(const char *node, const char *table, uint32_t shard, co
 	put_number(out, "shard", shard);
 	put_value(out, "key", &row->key);
 	if (row->is_timer) {
-		leat_buffer_text(out, row->timer.clock == LEAT_EVENT_TIME ? ",\"clock\":\"event\"" : ",\"clock\":\"processing\"");
+		leat_buffer_text(out, ",\"clock\":\"");
+		leat_buffer_text(out, clocks[row->timer.clock]);
+		leat_buffer_byte(out, '"');
 		put_time(out, "due", row->timer.due_us);
 		put_number(out, "tag", row->timer.tag);
 	}

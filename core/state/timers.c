@@ -19,7 +19,7 @@
 #include "state/pool.h"
 #include "state/rows.h"
 
-enum { CLOCKS = 2 };
+enum { CLOCKS = 3 };
 
 enum state { FREE = 0, LIVE, CANCELLED, POPPED };
 
@@ -340,7 +340,7 @@ void leat_timers_set(struct leat_timers *timers, const struct leat_timer *timer)
 	uint32_t hash = hash_timer(timer);
 	uint32_t number;
 
-	leat_check(timers->is_open && (timer->clock == LEAT_EVENT_TIME || timer->clock == LEAT_PROCESSING_TIME));
+	leat_check(timers->is_open && (unsigned)timer->clock < CLOCKS);
 	if (find(timers, timer, hash) != 0)
 		return;
 	number = make(timers, timer, hash, timers->sequence++);
@@ -367,29 +367,38 @@ int64_t leat_timers_next(const struct leat_timers *timers, enum leat_clock clock
 	return heap->n > 0 ? heap->node[0].due_us : INT64_MAX;
 }
 
+/* The heap with the earliest one of those that are due. NULL: none is. */
+static const struct heap *find_due(const struct leat_timers *timers, enum leat_clock clock, int64_t now_us)
+{
+	const struct heap *heap = &timers->heap[clock], *endless = &timers->heap[LEAT_ENDLESS_TIME];
+
+	if (clock == LEAT_EVENT_TIME && now_us != INT64_MAX && endless->n > 0 &&
+	    (heap->n == 0 || is_before(&endless->node[0], &heap->node[0])))
+		heap = endless;
+	return heap->n > 0 && heap->node[0].due_us <= now_us ? heap : NULL;
+}
+
 bool leat_timers_is_due(const struct leat_timers *timers, enum leat_clock clock, int64_t now_us)
 {
-	const struct heap *heap = &timers->heap[clock];
-
-	return heap->n > 0 && heap->node[0].due_us <= now_us;
+	return find_due(timers, clock, now_us) != NULL;
 }
 
 bool leat_timers_pop(struct leat_timers *timers, enum leat_clock clock, int64_t now_us, struct leat_timer *out)
 {
-	const struct heap *heap = &timers->heap[clock];
+	const struct heap *heap = find_due(timers, clock, now_us);
 	const struct item *item;
 
 	if (timers->popped != 0)
 		give_back(timers, timers->popped);
 	timers->popped = 0;
-	if (heap->n == 0 || heap->node[0].due_us > now_us)
+	if (heap == NULL)
 		return false;
 	timers->popped = heap->node[0].number;
 	take_out(timers, timers->popped, POPPED);
 	if (!LEAT_BUG("timer-fired-twice"))
 		note_gone(timers, timers->popped);
 	item = item_of(timers, timers->popped);
-	*out = (struct leat_timer){ .clock = clock, .due_us = item->due_us, .tag = item->tag, .key = item->key.value };
+	*out = (struct leat_timer){ .clock = (enum leat_clock)item->clock, .due_us = item->due_us, .tag = item->tag, .key = item->key.value };
 	return true;
 }
 

@@ -10,6 +10,7 @@
 /*
  * The timers of one instance: sorted by (due, sequence of setting); the same (clock, due, key, tag) twice is one. Keys are
  * deep copies. Under the same undo as the tables: what was set or cancelled since begin is taken back by abort.
+ * Asked for timers of LEAT_EVENT_TIME, those of LEAT_ENDLESS_TIME are among them, unless it has come to its end, INT64_MAX.
  */
 
 struct leat_timers;
@@ -21,7 +22,7 @@ void leat_timers_commit(struct leat_timers *timers);
 void leat_timers_abort(struct leat_timers *timers);
 void leat_timers_set(struct leat_timers *timers, const struct leat_timer *timer);
 void leat_timers_cancel(struct leat_timers *timers, const struct leat_timer *timer);
-/* The due time of the earliest timer of that clock, INT64_MAX when there is none. */
+/* The due time of the earliest timer of that clock alone, INT64_MAX when there is none. */
 int64_t leat_timers_next(const struct leat_timers *timers, enum leat_clock clock);
 /* Whether there is one to take out. */
 bool leat_timers_is_due(const struct leat_timers *timers, enum leat_clock clock, int64_t now_us);

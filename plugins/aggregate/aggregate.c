@@ -5,6 +5,7 @@
  * There are two ways to keep them. Figures of one number have a row of fixed size that is changed in place; aggregates of any
  * kind are folded (plugins/shared/fold.h) and stored anew with each event, which takes about twice as long.
  */
+#include "../shared/clash.h"
 #include "../shared/fold.h"
 #include "figures.h"
 
@@ -102,18 +103,42 @@ static enum leat_status choose_figures(struct aggregate *self, struct leat_conte
 	return status;
 }
 
+/* What is added may not take the place of the key. */
+static enum leat_status check_key(const struct aggregate *self, struct leat_context *ctx, struct leat_error *err)
+{
+	const struct leat_path *field;
+
+	for (size_t k = 0; (field = leat_key_field(ctx, k)) != NULL; k++) {
+		if (field->n > 1)
+			continue;
+		for (size_t i = 0; i < self->n; i++)
+			if (self->member[i].symbol == field->symbol[0])
+				return clash(err, "key", field->text);
+		for (size_t i = 0; i < self->aggregates.n; i++)
+			if (self->aggregates.item[i].name == field->symbol[0])
+				return clash(err, "key", field->text);
+	}
+	return LEAT_OK;
+}
+
 static enum leat_status create(void *self_, struct leat_context *ctx, struct leat_error *err)
 {
 	struct aggregate *self = self_;
+	enum leat_status status;
 
 	for (uint32_t table = FIGURES; table <= EVENTS; table++)
 		leat_table_ttl(ctx, table, self->forget);
-	if (self->aggregates.item == NULL)
-		return choose_figures(self, ctx, err);
+	if (self->aggregates.item == NULL) {
+		status = choose_figures(self, ctx, err);
+		return status == LEAT_OK ? check_key(self, ctx, err) : status;
+	}
 	if (self->field != NULL || self->figures.n > 0 || self->prefix[0] != '\0') {
 		leat_error_set(err, LEAT_FATAL, 0, "aggregates say themselves what they are of, and go without field, figures and prefix");
 		return leat_error_at(err, "aggregate");
 	}
+	status = check_key(self, ctx, err);
+	if (status != LEAT_OK)
+		return status;
 	return fold_open(&self->fold, &self->aggregates, ctx, err) == LEAT_OK ? LEAT_OK : leat_error_at(err, "aggregate");
 }
 

@@ -4,6 +4,8 @@
 
 #include <stdlib.h>
 
+#include "../shared/clash.h"
+
 static const struct detector *const detectors[] = { &zscore, &ewma, &mad, &cusum, &seasonal, &forest };
 static const char *const method_names[] = { "zscore", "ewma", "mad", "cusum", "seasonal", "forest", NULL };
 static const char *const learn_names[] = { "damped", "all", "none", NULL };
@@ -92,6 +94,21 @@ static void add_reasons(struct anomaly *self, struct leat_context *ctx)
 		self->reason[i].symbol = leat_intern(ctx, reason_names[i]);
 }
 
+/* An alert has `why` besides the figures, and none of them may take the place of the key. */
+static enum leat_status check_names(const struct anomaly *self, struct leat_context *ctx, struct leat_error *err)
+{
+	const struct leat_path *field;
+
+	for (size_t i = 0; i < self->n_added; i++)
+		if (self->added[i].symbol == self->why.symbol)
+			return clash(err, "figures", self->figures.item[i].name);
+	for (size_t k = 0; (field = leat_key_field(ctx, k)) != NULL; k++)
+		for (size_t i = 0; i < self->n_added && field->n == 1; i++)
+			if (self->added[i].symbol == field->symbol[0])
+				return clash(err, "key", field->text);
+	return LEAT_OK;
+}
+
 static enum leat_status check_options(const struct anomaly *self, struct leat_error *err)
 {
 	if (self->fields.n > self->detector->most_fields) {
@@ -127,7 +144,8 @@ static enum leat_status create(void *self_, struct leat_context *ctx, struct lea
 	for (uint32_t i = 0; i < N_TABLES; i++) /* what other options have left in the others goes the same way */
 		leat_table_ttl(ctx, i, self->forget_us);
 	add_reasons(self, ctx);
-	return add_figures(self, ctx, err);
+	status = add_figures(self, ctx, err);
+	return status == LEAT_OK ? check_names(self, ctx, err) : status;
 }
 
 static void destroy(void *self_)

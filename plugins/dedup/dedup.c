@@ -78,7 +78,7 @@ static int judge_by_arrival(const struct leat_value *kind, struct leat_context *
 static enum leat_status judge_by_time(const struct dedup *self, const struct leat_record *record, const struct leat_value *kind, int *port,
                                       struct leat_context *ctx, struct leat_error *err)
 {
-	struct leat_timer timer = { .clock = LEAT_EVENT_TIME, .key = *kind };
+	struct leat_timer timer = { .clock = LEAT_ENDLESS_TIME, .key = *kind };
 	const struct leat_ordered_entry *near;
 	struct leat_ordered_entry entry = { 0 };
 	enum leat_status status = when_of(record, self->within + self->allow, &entry.order, err);

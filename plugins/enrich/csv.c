@@ -15,7 +15,7 @@ void *csv_allocate(size_t n)
 	void *memory = calloc(1, n + 1);
 
 	if (memory == NULL)
-		abort();
+		leat_run_out();
 	return memory;
 }
 
@@ -142,7 +142,7 @@ static void keep_row(struct csv *csv, const struct csv_cell *cell, size_t line, 
 		csv->cell = (struct csv_cell *)realloc(csv->cell, *capacity * csv->n_columns * sizeof *cell);
 		csv->line = (size_t *)realloc(csv->line, *capacity * sizeof *csv->line);
 		if (csv->cell == NULL || csv->line == NULL)
-			abort();
+			leat_run_out();
 	}
 	memcpy(&csv->cell[n * csv->n_columns], cell, csv->n_columns * sizeof *cell);
 	csv->line[n] = line;

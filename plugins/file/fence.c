@@ -27,7 +27,7 @@ char *file_beside(const char *path, const char *suffix)
 	char *name = malloc(n);
 
 	if (name == NULL)
-		abort();
+		leat_run_out();
 	(void)snprintf(name, n, "%s%s", path, suffix);
 	return name;
 }

@@ -69,7 +69,7 @@ static void open_folder(struct neighbours *all, const char *path)
 	char *folder = strdup(slash == NULL ? "./" : path);
 
 	if (folder == NULL)
-		abort();
+		leat_run_out();
 	all->path = path;
 	all->folder_n = slash == NULL ? 0 : (size_t)(slash - path) + 1;
 	if (slash != NULL)
@@ -91,7 +91,7 @@ static char *next_file(struct neighbours *all, struct stat *is)
 			continue;
 		name = malloc(all->folder_n + strlen(entry->d_name) + 1);
 		if (name == NULL)
-			abort();
+			leat_run_out();
 		memcpy(name, all->path, all->folder_n);
 		memcpy(name + all->folder_n, entry->d_name, strlen(entry->d_name) + 1);
 		if (lstat(name, is) == 0 && S_ISREG(is->st_mode))

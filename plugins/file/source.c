@@ -146,7 +146,7 @@ static enum leat_status add_path(struct file_source *self, const char *path, str
 	self->found = realloc(self->found, (self->n + 1) * sizeof *self->found);
 	new.path = strdup(path);
 	if (self->found == NULL || new.path == NULL)
-		abort();
+		leat_run_out();
 	self->found[self->n++] = new;
 	return LEAT_OK;
 }

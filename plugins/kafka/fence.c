@@ -165,7 +165,7 @@ rd_kafka_error_t *kafka_fence_put(const struct kafka_sink *s, struct kafka_produ
 	stored->offset = 0;
 	stored->metadata = strdup(text); /* the list's from now on */
 	if (stored->metadata == NULL)
-		abort();
+		leat_run_out();
 	stored->metadata_size = strlen(text);
 	error = rd_kafka_send_offsets_to_transaction(p->client.rk, list, group, KAFKA_PATIENCE_MS);
 	rd_kafka_topic_partition_list_destroy(list);

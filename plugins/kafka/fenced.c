@@ -482,7 +482,7 @@ static enum leat_status deliver_others(struct kafka_sink *s, struct kafka_produc
 	int64_t limit;
 
 	if (verdict == NULL)
-		abort();
+		leat_run_out();
 	if (kafka_client_limit(&p->client, &limit) && limit < atomic_load(&s->limit))
 		atomic_store(&s->limit, limit); /* the most likely reason */
 	status = find_refused(s, d, verdict, err);

@@ -47,7 +47,7 @@ static void reserve_results(struct kafka_producer *p, size_t n)
 		return;
 	p->result = (rd_kafka_resp_err_t *)realloc(p->result, n * sizeof *p->result);
 	if (p->result == NULL)
-		abort();
+		leat_run_out();
 	p->result_capacity = n;
 }
 

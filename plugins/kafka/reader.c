@@ -49,7 +49,7 @@ enum leat_status kafka_reader_open(struct kafka_source *source, int32_t partitio
 	enum leat_status status;
 
 	if (r == NULL)
-		abort();
+		leat_run_out();
 	r->source = source;
 	r->partition = partition;
 	r->api = ctx->api;
@@ -117,7 +117,7 @@ static void push(rd_kafka_message_t *m, struct leat_context *ctx)
 	}
 	n = rd_kafka_header_cnt(theirs);
 	if (n > HEADERS && (item = (struct leat_header *)malloc(n * sizeof *item)) == NULL)
-		abort();
+		leat_run_out();
 	headers.item = item;
 	while (headers.n < n && rd_kafka_header_get_all(theirs, headers.n, &item[headers.n].name, &value, &item[headers.n].n) ==
 	                                RD_KAFKA_RESP_ERR_NO_ERROR)

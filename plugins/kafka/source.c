@@ -149,7 +149,7 @@ static void set_pending(struct kafka_source *s, int32_t partition, int64_t offse
 	p->offset = offset;
 	p->metadata = strndup(note, note_n);
 	if (p->metadata == NULL)
-		abort();
+		leat_run_out();
 	p->metadata_size = note_n;
 }
 

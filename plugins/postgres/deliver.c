@@ -43,7 +43,7 @@ static void *allocate(size_t n, size_t size)
 	void *p = calloc(n > 0 ? n : 1, size);
 
 	if (p == NULL)
-		abort();
+		leat_run_out();
 	return p;
 }
 

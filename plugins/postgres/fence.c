@@ -274,7 +274,7 @@ static void take_names(struct sink *sink, const struct leat_claim *claim)
 	sink->fence_pipeline = strdup(claim->pipeline);
 	sink->fence_sink = strdup(claim->sink);
 	if (sink->fence_pipeline == NULL || sink->fence_sink == NULL)
-		abort();
+		leat_run_out();
 }
 
 enum leat_status fence_claim(struct sink *sink, const struct leat_claim *claim, struct leat_fence *found, struct leat_error *err)
@@ -402,7 +402,7 @@ static enum leat_status read_refused(const struct sink *sink, const PGresult *re
 
 	bytes = PQunescapeBytea((const unsigned char *)PQgetvalue(result, 0, 3), &n);
 	if (bytes == NULL)
-		abort();
+		leat_run_out();
 	leat_buffer_append(&text, bytes, n);
 	leat_buffer_byte(&text, '\0');
 	PQfreemem(bytes);

@@ -127,7 +127,7 @@ static bool note_columns(struct lookup *l, const PGresult *description)
 	bool is_new = n != l->n_columns;
 
 	if (column == NULL)
-		abort();
+		leat_run_out();
 	for (i = 0; i < n; i++) {
 		(void)snprintf(column[i].name, sizeof column[i].name, "%s", PQfname(description, (int)i));
 		column[i].type = PQftype(description, (int)i);
@@ -274,7 +274,7 @@ static void note_question(struct lookup *l, size_t at)
 		l->question_capacity = l->question_capacity == 0 ? 64 : l->question_capacity * 2;
 		l->question = (size_t *)realloc(l->question, l->question_capacity * sizeof *l->question);
 		if (l->question == NULL)
-			abort();
+			leat_run_out();
 	}
 	l->question[l->n_questions++] = at;
 	l->question[l->n_questions] = l->keys.n;
@@ -382,7 +382,7 @@ static enum leat_status create(void *self, struct leat_context *ctx, struct leat
 	l->pg.is_read_only = true;
 	l->symbol = (leat_symbol *)calloc(l->columns.n + 1, sizeof *l->symbol);
 	if (l->symbol == NULL)
-		abort();
+		leat_run_out();
 	for (i = 0; i < l->columns.n; i++)
 		l->symbol[i] = leat_intern(ctx, l->columns.item[i]);
 	return LEAT_OK;

@@ -13,7 +13,7 @@ void refusal_add(struct refusals *list, size_t effect, const struct leat_error *
 		list->capacity = list->capacity == 0 ? 8 : list->capacity * 2;
 		list->item = (struct refusal *)realloc(list->item, list->capacity * sizeof *list->item);
 		if (list->item == NULL)
-			abort();
+			leat_run_out();
 	}
 	list->item[list->n++] = (struct refusal){ .effect = effect, .error = *err };
 }

@@ -154,7 +154,7 @@ static void take_shape(const struct sink *sink, struct shape *shape, const struc
 	if (shape->is_present == NULL)
 		shape->is_present = (bool *)malloc(sink->n_targets * sizeof *shape->is_present);
 	if (shape->is_present == NULL)
-		abort();
+		leat_run_out();
 	for (i = 0; i < sink->n_targets; i++)
 		shape->is_present[i] = row[i].state != CELL_ABSENT;
 	write_sql(sink, shape);

@@ -99,7 +99,7 @@ static void make_room(struct sink *sink, size_t n)
 	sink->argument = (struct leat_buffer *)calloc(n, sizeof *sink->argument);
 	sink->value = (const char **)calloc(n, sizeof *sink->value);
 	if (sink->target == NULL || sink->argument == NULL || sink->value == NULL)
-		abort();
+		leat_run_out();
 }
 
 static enum leat_status use_columns(struct sink *sink, const PGresult *columns, struct leat_error *err)
@@ -150,7 +150,7 @@ static enum leat_status prove_statement(struct sink *sink, struct leat_error *er
 	size_t i;
 
 	if (row == NULL)
-		abort();
+		leat_run_out();
 	for (i = 0; i < sink->n_targets; i++)
 		row[i].state = CELL_NULL;
 	status = sink->n_targets > 0 ? statement_find(sink, row, &shape, err)

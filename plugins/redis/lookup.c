@@ -69,7 +69,7 @@ static void note_question(struct lookup *l, size_t at)
 		l->question_capacity = l->question_capacity == 0 ? 64 : l->question_capacity * 2;
 		l->question = (size_t *)realloc(l->question, l->question_capacity * sizeof *l->question);
 		if (l->question == NULL)
-			abort();
+			leat_run_out();
 	}
 	l->question[l->n_questions++] = at;
 	l->question[l->n_questions] = l->keys.n;

@@ -60,7 +60,7 @@ static void add_refusal(struct sink *sink, size_t effect, const struct leat_erro
 		sink->refusal_capacity = sink->refusal_capacity == 0 ? 8 : sink->refusal_capacity * 2;
 		sink->refusal = (struct refusal *)realloc(sink->refusal, sink->refusal_capacity * sizeof *sink->refusal);
 		if (sink->refusal == NULL)
-			abort();
+			leat_run_out();
 	}
 	sink->refusal[sink->n_refusals++] = (struct refusal){ .effect = effect, .error = *err };
 }

@@ -112,7 +112,7 @@ static void grow(struct cache *cache)
 	struct cache_entry *entry;
 
 	if (bucket == NULL)
-		abort();
+		leat_run_out();
 	for (entry = cache->oldest; entry != NULL; entry = entry->newer) {
 		entry->next = bucket[entry->hash & (n_buckets - 1)];
 		bucket[entry->hash & (n_buckets - 1)] = entry;
@@ -134,7 +134,7 @@ void cache_put(struct cache *cache, const char *key, size_t key_n, enum cache_an
 		grow(cache);
 	entry = (struct cache_entry *)malloc(sizeof *entry + key_n + n);
 	if (entry == NULL)
-		abort();
+		leat_run_out();
 	*entry = (struct cache_entry){ .hash = hash, .expires_us = now_us + cache->ttl_us, .answer = answer,
 	                               .key_n = (uint32_t)key_n, .n = (uint32_t)n };
 	memcpy(entry->bytes, key, key_n);

@@ -59,7 +59,7 @@ enum leat_status fold_open(struct fold *fold, const struct leat_aggregates *aggr
 		return leat_error_set(err, LEAT_FATAL, 0, "there are %zu aggregates, expected 1 to %d", aggregates->n, (int)MOST);
 	made.item = calloc(aggregates->n, sizeof *made.item);
 	if (made.item == NULL)
-		abort();
+		leat_run_out();
 	for (size_t i = 0; i < made.n; i++) {
 		struct fold_item *item = &made.item[i];
 

@@ -53,7 +53,7 @@ static enum leat_status set_timer(const struct throttle *self, const struct leat
                                   struct leat_context *ctx, struct leat_error *err)
 {
 	const struct leat_timer timer = {
-		.clock = self->clock == EVENT ? LEAT_EVENT_TIME : LEAT_PROCESSING_TIME, .due_us = due_us, .tag = tag, .key = *key,
+		.clock = self->clock == EVENT ? LEAT_ENDLESS_TIME : LEAT_PROCESSING_TIME, .due_us = due_us, .tag = tag, .key = *key,
 	};
 
 	return leat_timer_set(ctx, &timer, err);

@@ -83,6 +83,34 @@ static bool is_aggregate(const struct window *self, leat_symbol name)
 	return false;
 }
 
+/* That rows have a field of that name besides key and aggregates. */
+static bool is_own(const struct window *self, leat_symbol name)
+{
+	if (name == self->start || name == self->end)
+		return self->kind != SLIDING;
+	if (name == self->is_gone)
+		return self->is_counted && self->kind == SESSIONS;
+	return self->is_counted && (name == self->revision || name == self->is_final);
+}
+
+static enum leat_status name_fields(struct window *self, struct leat_context *ctx, struct leat_error *err)
+{
+	const struct {
+		leat_symbol *symbol;
+		const char *name;
+	} fields[] = {
+		{ &self->start, "window_start" }, { &self->end, "window_end" },   { &self->revision, "revision" },
+		{ &self->is_final, "is_final" },  { &self->is_gone, "is_gone" },
+	};
+
+	for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++)
+		*fields[i].symbol = leat_intern(ctx, fields[i].name);
+	for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++)
+		if (is_own(self, *fields[i].symbol) && is_aggregate(self, *fields[i].symbol))
+			return clash(err, "aggregate", fields[i].name);
+	return LEAT_OK;
+}
+
 static enum leat_status name_key(struct window *self, struct leat_context *ctx, struct leat_error *err)
 {
 	const struct leat_path *field;
@@ -99,27 +127,9 @@ static enum leat_status name_key(struct window *self, struct leat_context *ctx, 
 				return clash(err, "key", field->text);
 		if (self->kind != SLIDING && is_aggregate(self, name))
 			return clash(err, "aggregate", field->text);
+		if (is_own(self, name) && (self->kind != SLIDING || field->n == 1)) /* in an event it is the whole path that counts */
+			return clash(err, "key", field->text);
 		self->key[self->n_keys++] = name;
-	}
-	return LEAT_OK;
-}
-
-static enum leat_status name_fields(struct window *self, struct leat_context *ctx, struct leat_error *err)
-{
-	const struct {
-		leat_symbol *symbol;
-		const char *name;
-		bool is_used;
-	} fields[] = {
-		{ &self->start, "window_start", self->kind != SLIDING }, { &self->end, "window_end", self->kind != SLIDING },
-		{ &self->revision, "revision", self->is_counted },       { &self->is_final, "is_final", self->is_counted },
-		{ &self->is_gone, "is_gone", self->is_counted && self->kind == SESSIONS },
-	};
-
-	for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++) {
-		*fields[i].symbol = leat_intern(ctx, fields[i].name);
-		if (fields[i].is_used && is_aggregate(self, *fields[i].symbol))
-			return clash(err, "aggregate", fields[i].name);
 	}
 	return LEAT_OK;
 }

@@ -2,9 +2,9 @@
 /* Counts the events of each key, with one fault at a time, each of which `leat test-plugin` has to find. */
 #include <leat/plugin.h>
 
-enum fault { NONE, SELF, GLOBAL, FIELD, BATCH, REJECT, KEYS, LEAK, HUNGRY, CRASH, DUE };
+enum fault { NONE, SELF, GLOBAL, FIELD, BATCH, REJECT, KEYS, LEAK, HUNGRY, ASSERTING, GIVING_UP, CRASH, DUE };
 static const char *const faults[] = { "none",   "self", "global", "field", "batch", "reject",
-	                              "keys", "leak", "hungry", "crash", "due",   NULL };
+	                              "keys", "leak", "hungry", "asserting", "giving_up", "crash", "due", NULL };
 
 struct faulty {
 	int fault;
@@ -41,9 +41,17 @@ static enum leat_status create(void *opaque, struct leat_context *ctx, struct le
 	self->what = leat_intern(ctx, "what");
 	if (self->fault == LEAK)
 		leaked = malloc(100);
-	if (self->fault == HUNGRY) {
+	if (self->fault == HUNGRY || self->fault == ASSERTING) {
 		self->taken = malloc(100);
+		if (self->taken == NULL && self->fault == ASSERTING)
+			abort();
 		memset(self->taken, 1, 100);
+	}
+	if (self->fault == GIVING_UP) { /* which is none: it ends as the host would */
+		struct leat_buffer buffer = { .n = 0 };
+
+		leat_buffer_text(&buffer, "text");
+		leat_buffer_finish(&buffer);
 	}
 	leaked = NULL;
 	return LEAT_OK;
@@ -85,6 +93,8 @@ static int64_t count_faultily(struct faulty *self, const struct leat_record *rec
 	case NONE:
 	case LEAK:
 	case HUNGRY:
+	case ASSERTING:
+	case GIVING_UP:
 	case DUE:
 		break;
 	}

@@ -238,6 +238,8 @@ START_TEST(options_that_cannot_be_are_refused)
 	expect_refused("key: k\nfield: v\nfigures: {a: median}", "there is no figure \"median\", expected count, sum, min, max, mean or deviation");
 	expect_refused("key: k\nfigures: {a: mean}", "mean needs a field to be the mean of");
 	expect_refused("key: k\nfield: v\nevery: 0", "every");
+	expect_refused("key: count", "two fields of a row would have the name \"count\"");
+	expect_refused("key: [a, b]\naggregate: {b: sum(v)}", "two fields of a row would have the name \"b\"");
 	expect_refused("key: k\nfield: v\naggregate: {a: sum(v)}", "aggregates say themselves what they are of");
 	expect_refused("key: k\naggregate: {}", "there are 0 aggregates, expected 1 to 100");
 	expect_refused("key: k\naggregate: {a: sum(v), b: med(v)}", "option \"aggregate\": there is no aggregate \"med\"");

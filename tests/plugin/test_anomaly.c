@@ -661,6 +661,8 @@ START_TEST(options_that_cannot_be_are_refused)
 {
 	expect_refused("key: k", "field");
 	expect_refused("key: k\nfield: v\nmethod: magic", "magic");
+	expect_refused("key: k\nfield: v\nfigures: {why: score}", "two fields of a row would have the name \"why\"");
+	expect_refused("key: score\nfield: v", "two fields of a row would have the name \"score\"");
 	expect_refused("key: k\nfield: [a, b]", "zscore takes 1 field, found 2");
 	expect_refused("key: k\nfield: [a, b, c, d, e, f, g, h, i]\nmethod: forest", "forest takes 8 fields at most, found 9");
 	expect_refused("key: k\nfield: v\nmemory: 1", "a memory of 1 value has no deviation");

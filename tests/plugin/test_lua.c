@@ -123,9 +123,32 @@ START_TEST(timers_of_event_time_fire_when_the_watermark_says_so)
 }
 END_TEST
 
+START_TEST(timers_that_only_forget_fire_among_the_others_but_not_at_the_end)
+{
+	char *path = write_script("function process(e, s) s.n = (s.n or 0) + 1 set_endless_timer(e.due, 1) set_event_timer(e.due, 2) end\n"
+	                          "function timer(key, s, tag) emit{user=key, n=s.n, tag=tag} if tag == 1 then s.n = nil end end\n");
+	char *options = leat_format_text("script: %s\nkey: user", path);
+	struct leat_harness *h = leat_harness_create("lua", options);
+
+	ck_assert_int_eq(leat_harness_push_at(h, 5, "{\"user\": \"ann\", \"due\": 20}"), LEAT_OK);
+	ck_assert_int_eq(leat_harness_push_at(h, 5, "{\"user\": \"bob\", \"due\": 30}"), LEAT_OK);
+	leat_harness_set_watermark(h, 20);
+	ck_assert_str_eq(leat_harness_pull(h, "out"), "{\"n\":1,\"tag\":1,\"user\":\"ann\"}");
+	ck_assert_str_eq(leat_harness_pull(h, "out"), "{\"tag\":2,\"user\":\"ann\"}");
+	ck_assert_int_eq(leat_harness_end(h), LEAT_OK);
+	ck_assert_str_eq(leat_harness_pull(h, "out"), "{\"n\":1,\"tag\":2,\"user\":\"bob\"}");
+	ck_assert_ptr_null(leat_harness_pull(h, "out"));
+	ck_assert_uint_eq(leat_harness_state_entries(h), 1);
+	leat_harness_destroy(h);
+	free(options);
+	remove_script(path);
+}
+END_TEST
+
 int main(void)
 {
 	return leat_test_main("lua", (const TTest *[]){a_rule_runs_in_a_pipeline, timers_of_a_rule_fire,
 	                                               timers_of_event_time_fire_when_the_watermark_says_so,
+	                                               timers_that_only_forget_fire_among_the_others_but_not_at_the_end,
 	                                               a_mistake_in_a_rule_is_named_with_its_line, NULL});
 }

@@ -454,6 +454,10 @@ START_TEST(windows_that_make_no_sense_are_refused)
 	expect_refused("key: k\nsize: 1m\naggregate: {k: count()}", "two fields of a row would have the name \"k\"");
 	expect_refused("key: k\nsize: 1m\naggregate: {window_end: count()}", "two fields of a row would have the name \"window_end\"");
 	expect_refused("key: [a.id, b.id]\nsize: 1m\naggregate: {n: count()}", "two fields of a row would have the name \"b.id\"");
+	expect_refused("key: window_start\nsize: 1m" TOTALS, "two fields of a row would have the name \"window_start\"");
+	expect_refused("key: [k, a.window_end]\nsession: 1m" TOTALS, "two fields of a row would have the name \"a.window_end\"");
+	expect_refused("key: revision\nsliding: 1m\nemit: updates" TOTALS, "two fields of a row would have the name \"revision\"");
+	expect_refused("key: is_gone\nsession: 1m\nemit: updates" TOTALS, "two fields of a row would have the name \"is_gone\"");
 }
 END_TEST
 

@@ -154,3 +154,35 @@ def test_event_time_reaches_every_shard_and_no_further_than_it_is(pipeline):
     append(run.folder / "in.jsonl", [{"user": "u2", "ts": FIRST + 5 * PANE}])
     run.wait_until(lambda: len(run.lines("out.jsonl")) == 10, "the pane that went on")
     assert run.lines("out.jsonl")[-1]["n"] == 4
+
+
+GROWING = """
+pipeline: growing
+sources:
+  in: {type: file, path: in.jsonl, time: {field: ts, unit: us}}
+operators:
+  unique: {type: dedup, input: in, key: user, by: id, within: 1m, clock: event}
+  few: {type: throttle, input: unique, key: user, limit: 2, per: 1m, clock: event}
+  panes: {type: window, input: few, key: user, size: 1m, aggregate: {n: count()}}
+sinks:
+  unique_out: {type: file, input: unique, path: unique.jsonl}
+  few_out: {type: file, input: few, path: few.jsonl}
+  panes_out: {type: file, input: panes, path: panes.jsonl}
+"""
+
+
+def run_to_its_end(run):
+    assert run.start().wait_exit() == 0
+
+
+def test_what_only_forgets_outlives_the_end_of_the_sources(pipeline):
+    """The end closes windows; what dedup and throttle know is still there when the file has grown."""
+    run = pipeline(GROWING)
+    append(run.folder / "in.jsonl", [{"user": "ann", "id": i, "ts": FIRST} for i in (1, 2)])
+    run_to_its_end(run)
+    assert [row["n"] for row in run.lines("panes.jsonl")] == [2]
+    append(run.folder / "in.jsonl", [{"user": "ann", "id": i, "ts": FIRST + 1} for i in (1, 3)])
+    append(run.folder / "in.jsonl", [{"user": "ann", "id": 1, "ts": FIRST + 8 * PANE}])
+    run_to_its_end(run)
+    assert [row["id"] for row in run.lines("unique.jsonl")] == [1, 2, 3, 1]
+    assert [row["ts"] - FIRST for row in run.lines("few.jsonl")] == [0, 0, 8 * PANE]

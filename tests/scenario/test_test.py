@@ -114,6 +114,20 @@ def test_tests_lie_in_the_file_beside_too(folder):
     assert folder.run("check", "--offline", ".").returncode == 0
 
 
+@pytest.mark.parametrize("words", ["a.yaml a.test.yaml", "a.test.yaml a.yaml", "a.yaml ./a.yaml", ". a.test.yaml", "a.test.yaml a.test.yaml"])
+def test_what_is_named_twice_runs_once(folder, words):
+    folder.write("payments.yaml", PIPELINE).write("payments.test.yaml", "tests:\n" + textwrap.indent(GOOD, "  "))
+    shown = folder.run("test", *words.replace("a.", "payments.").split())
+    assert shown.returncode == 0 and "1 passed, 0 failed" in shown.stdout, shown
+
+
+def test_beside_a_link_stand_tests_of_its_own(folder):
+    folder.tests(GOOD).write("same.test.yaml", "tests:\n" + textwrap.indent(GOOD, "  "))
+    (folder.path / "same.yaml").symlink_to("payments.yaml")
+    shown = folder.run("test", "payments.yaml", "same.test.yaml")
+    assert shown.returncode == 0 and "2 passed, 0 failed" in shown.stdout, shown
+
+
 def test_no_test_is_a_failure(folder):
     assert folder.write("payments.yaml", PIPELINE).run("test").returncode == 1
     shown = folder.tests(GOOD).run("test", "--filter", "twice")

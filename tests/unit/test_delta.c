@@ -497,7 +497,7 @@ END_TEST
 START_TEST(rows_that_we_would_not_write_are_refused)
 {
 	static const char long_integer[] = "\xcc\1", fields[8 + 8 + 1 + 5 + 8 + 4] = { 0 };
-	static const char timer[1 + 8 + 8 + 2] = "\0\x80\0\0\0\0\0\0\1\x80\0\0\0\0\0\0\0\xcc\1", clock[1 + 8 + 8 + 1] = "\2";
+	static const char timer[1 + 8 + 8 + 2] = "\0\x80\0\0\0\0\0\0\1\x80\0\0\0\0\0\0\0\xcc\1", clock[1 + 8 + 8 + 1] = "\3";
 	struct leat_delta_op put = { .table = FIXED, .key = long_integer, .key_n = 2, .value = fields, .value_n = sizeof fields };
 	char odd[sizeof fields] = { 0 };
 

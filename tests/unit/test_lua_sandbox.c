@@ -96,7 +96,7 @@ START_TEST(only_the_listed_globals_are_there)
 		"local n = {} for k in pairs(_ENV) do n[#n + 1] = k end table.sort(n) emit{ok = table.concat(n, ' ') == "
 		"'assert emit error event_time getmetatable helper ipairs key list log math next now offset pairs "
 			"pcall print process rawequal "
-		"rawget rawlen reject select set_event_timer set_timer setmetatable settings string table tonumber tostring type "
+		"rawget rawlen reject select set_endless_timer set_event_timer set_timer setmetatable settings string table tonumber tostring type "
 		"utf8 watermark'}",
 	};
 

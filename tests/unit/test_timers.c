@@ -41,6 +41,34 @@ START_TEST(timers_come_by_due_time_and_then_in_the_order_they_were_set)
 }
 END_TEST
 
+START_TEST(endless_timers_fire_among_those_of_event_time_but_not_at_its_end)
+{
+	struct leat_timers *timers = leat_timers_create();
+	struct leat_timer out, endless = { .clock = LEAT_ENDLESS_TIME, .due_us = 10, .tag = 7, .key = leat_borrow("a", 1) };
+
+	leat_timers_begin(timers);
+	set(timers, 5, "a", 1);
+	leat_timers_set(timers, &endless);
+	set(timers, 10, "a", 2);
+	endless.due_us = 20;
+	leat_timers_set(timers, &endless);
+	set(timers, 30, "a", 3);
+	leat_timers_commit(timers);
+	ck_assert(leat_timers_pop(timers, LEAT_EVENT_TIME, 15, &out) && out.tag == 1);
+	ck_assert(leat_timers_is_due(timers, LEAT_EVENT_TIME, 15));
+	ck_assert(leat_timers_pop(timers, LEAT_EVENT_TIME, 15, &out) && out.tag == 7 && out.clock == LEAT_ENDLESS_TIME);
+	ck_assert(leat_timers_pop(timers, LEAT_EVENT_TIME, 15, &out) && out.tag == 2 && out.clock == LEAT_EVENT_TIME);
+	ck_assert(!leat_timers_pop(timers, LEAT_EVENT_TIME, 15, &out));
+	ck_assert(leat_timers_pop(timers, LEAT_EVENT_TIME, INT64_MAX, &out) && out.tag == 3);
+	ck_assert(!leat_timers_is_due(timers, LEAT_EVENT_TIME, INT64_MAX));
+	ck_assert(!leat_timers_pop(timers, LEAT_EVENT_TIME, INT64_MAX, &out));
+	ck_assert(!leat_timers_pop(timers, LEAT_PROCESSING_TIME, INT64_MAX, &out));
+	ck_assert_uint_eq(leat_timers_count(timers), 1);
+	ck_assert(leat_timers_pop(timers, LEAT_EVENT_TIME, 20, &out) && out.due_us == 20);
+	leat_timers_destroy(timers);
+}
+END_TEST
+
 START_TEST(the_same_timer_set_twice_is_one)
 {
 	struct leat_timers *timers = leat_timers_create();
@@ -213,6 +241,7 @@ int main(void)
 {
 	return leat_test_main("timers", (const TTest *[]){
 		timers_come_by_due_time_and_then_in_the_order_they_were_set,
+		endless_timers_fire_among_those_of_event_time_but_not_at_its_end,
 		the_same_timer_set_twice_is_one,
 		a_key_that_was_popped_is_good_while_the_event_sets_timers,
 		random_events_leave_the_timers_as_a_model_says,

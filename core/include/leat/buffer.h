@@ -4,17 +4,25 @@
 
 /*
  * A growing run of bytes. The one who made it frees it; a plugin that is handed one only appends. Running out of memory
- * ends the process, as everywhere in the host: there is nothing that a record's owner could do about it.
+ * ends the process with a message, as everywhere in the host: there is nothing that a record's owner could do about it.
  */
 
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #ifdef __cplusplus
 extern "C" {
 #endif
+
+/* For a plugin, too, that cannot allocate and has no error to return. Does not return. */
+static inline void leat_run_out(void)
+{
+	(void)fputs("leat: out of memory\n", stderr); /* which has no buffer, and so needs no memory itself */
+	abort();
+}
 
 struct leat_buffer {
 	char *data; /* not terminated */
@@ -33,7 +41,7 @@ static inline char *leat_buffer_reserve(struct leat_buffer *b, size_t n)
 			capacity *= 2;
 		data = (char *)realloc(b->data, capacity);
 		if (data == NULL)
-			abort();
+			leat_run_out();
 		b->data = data;
 		b->capacity = capacity;
 	}

@@ -35,7 +35,9 @@ extern "C" {
 #endif
 
 enum leat_level { LEAT_DEBUG = 0, LEAT_INFO = 1, LEAT_WARNING = 2, LEAT_ERROR = 3 };
-enum leat_clock { LEAT_EVENT_TIME = 0, LEAT_PROCESSING_TIME = 1 };
+/* LEAT_ENDLESS_TIME is event time for timers that only forget. It goes as LEAT_EVENT_TIME does, in one order with it, but does not
+ * come to INT64_MAX when all sources have ended: there may be more to read at the next start, and what was known then still is. */
+enum leat_clock { LEAT_EVENT_TIME = 0, LEAT_PROCESSING_TIME = 1, LEAT_ENDLESS_TIME = 2 };
 
 #define LEAT_NO_PORT UINT32_MAX
 
@@ -149,7 +151,9 @@ static inline int64_t leat_now(struct leat_context *ctx)
 	return ctx->api->now(ctx);
 }
 
-/* A random number that a replay sees again. */
+/* A random number. Each start begins with the same ones, others for each node and shard; how many a shard has drawn is not kept, so
+ * that an event that is worked out again may get others, and a number is no name for something. Exactly-once does not rest on it:
+ * of an epoch that is worked out again nothing has left. */
 static inline uint64_t leat_random(struct leat_context *ctx)
 {
 	return ctx->api->random(ctx);

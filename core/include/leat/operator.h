@@ -37,7 +37,8 @@ struct leat_operator_ops {
 	/* One record. Required. LEAT_REJECT undoes what the call did to state, timers and emissions: a dead letter. */
 	enum leat_status (*process)(void *self, const struct leat_record *record, struct leat_context *ctx, struct leat_error *err);
 	/* A timer is due. LEAT_RETRY: later, with the same timer. Timers of processing time end when the sources do: one that is due
-	 * while the pipeline drains does not fire. Those of event time all fire when all sources have ended for good, before end(). */
+	 * while the pipeline drains does not fire. Those of event time all fire when all sources have ended for good,
+	 * before end(); those of endless time do not. */
 	enum leat_status (*timer)(void *self, const struct leat_timer *timer, struct leat_context *ctx, struct leat_error *err);
 	/* All inputs have ended for good: emit what is held back. LEAT_RETRY: later. */
 	enum leat_status (*end)(void *self, struct leat_context *ctx, struct leat_error *err);
