@@ -249,7 +249,7 @@ static void set_timer(struct run *r, struct set_timer one)
 
 static void step_timers(struct run *r)
 {
-	struct set_timer one = { .timer = { .clock = (enum leat_clock)random_below(&r->w.seed, 2),
+	struct set_timer one = { .timer = { .clock = (enum leat_clock)random_below(&r->w.seed, 3),
 		                            .due_us = r->w.now_us + (int64_t)random_below(&r->w.seed, 40),
 		                            .tag = (int64_t)random_below(&r->w.seed, 3) - 1 },
 		                 .k = random_below(&r->w.seed, TIMER_KEYS) };
@@ -264,13 +264,18 @@ static void step_timers(struct run *r)
 		set_timer(r, one);
 }
 
+static bool goes_by(const struct leat_timer *timer, enum leat_clock clock)
+{
+	return timer->clock == clock || (timer->clock == LEAT_ENDLESS_TIME && clock == LEAT_EVENT_TIME);
+}
+
 /* The earliest of that clock, of equal due times the one that was set first; or n. */
 static size_t next_set(const struct timer_model *set, enum leat_clock clock)
 {
 	size_t next = set->n;
 
 	for (size_t i = 0; i < set->n; i++)
-		if (set->item[i].timer.clock == clock && (next == set->n || set->item[i].timer.due_us < set->item[next].timer.due_us))
+		if (goes_by(&set->item[i].timer, clock) && (next == set->n || set->item[i].timer.due_us < set->item[next].timer.due_us))
 			next = i;
 	return next;
 }
@@ -289,6 +294,7 @@ static bool pop(struct leat_timers *timers, struct timer_model *set, enum leat_c
 	*out = set->item[next];
 	remove_set(set, next);
 	key = world_key(out->k);
+	ck_assert_int_eq(timer.clock, out->timer.clock);
 	ck_assert_int_eq(timer.due_us, out->timer.due_us);
 	ck_assert_int_eq(timer.tag, out->timer.tag);
 	ck_assert(leat_value_equals(&timer.key, &key));
@@ -398,7 +404,7 @@ static void check_timers(struct run *r)
 
 	ck_assert_uint_eq(leat_timers_count(timers), set.n);
 	for (int clock = 0; clock < 2; clock++)
-		while (pop(timers, &set, (enum leat_clock)clock, INT64_MAX, &popped))
+		while (pop(timers, &set, (enum leat_clock)clock, INT64_MAX - 1, &popped)) /* not the end, when the endless ones stay */
 			;
 	leat_timers_destroy(timers);
 }
