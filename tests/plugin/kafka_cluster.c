@@ -18,6 +18,14 @@ const char *brokers(void)
 	return set == NULL ? "127.0.0.1:19092" : set;
 }
 
+/* What could not be written is told here only: a flush that has given up its messages works. */
+static void expect_delivered(rd_kafka_t *rk, const rd_kafka_message_t *m, void *opaque)
+{
+	(void)rk;
+	(void)opaque;
+	ck_assert_msg(m->err == RD_KAFKA_RESP_ERR_NO_ERROR, "%s", rd_kafka_err2str(m->err));
+}
+
 static rd_kafka_t *client(rd_kafka_type_t type, const char *name, const char *value)
 {
 	rd_kafka_conf_t *conf = rd_kafka_conf_new();
@@ -29,6 +37,8 @@ static rd_kafka_t *client(rd_kafka_type_t type, const char *name, const char *va
 	(void)rd_kafka_conf_set(conf, "log_level", "0", NULL, 0);
 	if (name != NULL)
 		(void)rd_kafka_conf_set(conf, name, value, NULL, 0);
+	if (type == RD_KAFKA_PRODUCER)
+		rd_kafka_conf_set_dr_msg_cb(conf, expect_delivered);
 	rk = rd_kafka_new(type, conf, said, sizeof said);
 	if (rk == NULL) { /* also called outside of any test, where Check takes no assertion */
 		fprintf(stderr, "%s\n", said);
@@ -136,6 +146,23 @@ void topic_alter(const char *name, const char *config, const char *value)
 	finish(rk, queue);
 }
 
+static int partitions_of(const char *name)
+{
+	rd_kafka_t *rk = client(RD_KAFKA_PRODUCER, NULL, NULL);
+	rd_kafka_topic_t *topic = rd_kafka_topic_new(rk, name, NULL);
+	const struct rd_kafka_metadata *metadata;
+	int n = 0;
+
+	if (rd_kafka_metadata(rk, 0, topic, &metadata, WAIT_MS) == RD_KAFKA_RESP_ERR_NO_ERROR) {
+		n = metadata->topic_cnt == 1 ? metadata->topics[0].partition_cnt : 0;
+		rd_kafka_metadata_destroy(metadata);
+	}
+	rd_kafka_topic_destroy(topic);
+	rd_kafka_destroy(rk);
+	return n;
+}
+
+/* The controller has made them, the broker knows of them a moment later: what is written to them until then is refused. */
 void topic_grow(const char *name, int partitions)
 {
 	rd_kafka_t *rk = client(RD_KAFKA_PRODUCER, NULL, NULL);
@@ -147,6 +174,8 @@ void topic_grow(const char *name, int partitions)
 	rd_kafka_NewPartitions_destroy(more);
 	rd_kafka_AdminOptions_destroy(options);
 	finish(rk, queue);
+	for (double until = now_s() + 20; partitions_of(name) < partitions && now_s() < until;)
+		(void)usleep(50000);
 }
 
 void topic_delete(const char *name)
