@@ -94,9 +94,12 @@ def chains(seed):
 
 
 def commit():
-    """What was tested, with a + when something in it was changed."""
+    """What is tested, with a + when something in it was changed."""
     words = ["git", "-C", SOURCE, "describe", "--always", "--abbrev=10", "--exclude=*", "--dirty=+"]
     return subprocess.run(words, capture_output=True, text=True).stdout.strip() or "unknown"
+
+
+COMMIT = commit()  # now: a long run may see others
 
 
 class Results:
@@ -121,6 +124,6 @@ class Results:
     def append(self, lines):
         """In one write: the processes of `pytest -n` have the same file."""
         if self.file:
-            text = "".join(json.dumps({**line, "commit": commit()}) + "\n" for line in lines)
+            text = "".join(json.dumps({**line, "commit": COMMIT}) + "\n" for line in lines)
             with open(self.file, "ab", buffering=0) as file:
                 file.write(text.encode())
