@@ -33,6 +33,7 @@ where, services, kafka, topic = scenario.where, scenario.services, scenario.kafk
 postgres, table = scenario.postgres, scenario.table
 redis_client, redis_prefix = scenario.redis_client, scenario.redis_prefix
 leat, pipeline = scenario.leat, scenario.pipeline
+pytest_configure, pytest_collection_modifyitems = scenario.pytest_configure, scenario.pytest_collection_modifyitems
 
 from checker import Expected, Found, Watcher, check  # noqa: E402
 from matrix import FULL, Results  # noqa: E402
@@ -41,6 +42,7 @@ from workload import ODD, PARTITIONS, POSTINGS, SCRIPTS, STEPS, SYSTEMS, WINDOWS
 
 RUNS = int(os.environ.get("LEAT_CRASH_RUNS", "1"))
 SEED = int(os.environ.get("LEAT_CRASH_SEED") or (FULL and Results().seed()) or random.randrange(1, 1_000_000))
+os.environ["LEAT_CRASH_SEED"] = str(SEED)  # the processes of `pytest -n` have the same tests then
 
 
 def pytest_generate_tests(metafunc):

@@ -12,6 +12,7 @@ import os
 import pathlib
 import random
 import re
+import subprocess
 
 from services import SOURCE
 
@@ -92,6 +93,15 @@ def chains(seed):
     return [cases[i : i + CHAIN] for i in range(0, len(cases), CHAIN)]
 
 
+def commit():
+    """What is tested, with a + when something in it was changed."""
+    words = ["git", "-C", SOURCE, "describe", "--always", "--abbrev=10", "--exclude=*", "--dirty=+"]
+    return subprocess.run(words, capture_output=True, text=True).stdout.strip() or "unknown"
+
+
+COMMIT = commit()  # now: a long run may see others
+
+
 class Results:
     """Of a long run, a line of JSON for each case; a run with the same file goes on where the last one was."""
 
@@ -109,9 +119,11 @@ class Results:
 
     def done(self, seed):
         """Numbers of the chains that need not be run again."""
-        return {one["chain"] for one in self.read() if one["seed"] == seed}
+        return {one["chain"] for one in self.read() if one["seed"] == seed and "chain" in one}
 
     def append(self, lines):
+        """In one write: the processes of `pytest -n` have the same file."""
         if self.file:
-            with open(self.file, "a") as file:
-                file.writelines(json.dumps(line) + "\n" for line in lines)
+            text = "".join(json.dumps({**line, "commit": COMMIT}) + "\n" for line in lines)
+            with open(self.file, "ab", buffering=0) as file:
+                file.write(text.encode())

@@ -49,4 +49,17 @@ def test_the_table_has_a_line_for_each_point():
     line = {"seed": 7, "chain": 0, "violation": "", "point": "claim-after", "pause_s": 0.5}
     lines = table([line, {**line, "chain": 1, "violation": "lost", "pause_s": 1.25}, {**line, "point": "claim-before"}])
     assert lines[2:4] == ["| claim-after | 2 | 1 | 1.2 s |", "| claim-before | 1 | 0 | 0.5 s |"]
-    assert lines[-1].strip() == "3 faults in 2 trials, 1 trials with a violation."
+    assert lines[-2] == "3 faults in 2 trials, 1 trials with a violation."
+
+
+def test_the_table_adds_up_what_was_done_in_several_runs():
+    kills = {"fault": "kill -9", "seed": 7, "part": 0, "runs": 40, "violations": 0, "commit": "abc"}
+    fault = {"fault": "a full disk", "seed": 7, "violations": 2, "longest_pause_s": 3.25, "commit": "def"}
+    lines = table([kills, {**kills, "part": 1, "runs": 10}, fault, {**fault, "longest_pause_s": None}])
+    assert lines[2:4] == ["| kill -9 | 50 | 0 |  |", "| a full disk | 2 | 4 | 3.2 s |"]
+    assert lines[-1] == "Lines of each commit: abc 2, def 2."
+
+
+def test_results_say_which_commit_was_tried(tmp_path):
+    Results(tmp_path / "results").append([{"seed": 7}])
+    assert Results(tmp_path / "results").read() == [{"seed": 7, "commit": matrix.COMMIT}] and matrix.COMMIT

@@ -3,11 +3,10 @@
 
 LEAT_FAULTS_RUNS     how often each test is run, each time with a seed of its own (1)
 LEAT_FAULTS_SEED     the first of the seeds; chosen at random when it is not set, and part of the test's name
-LEAT_FAULTS_RESULTS  a file to which the outcome of each test is appended, for table.py
+LEAT_FAULTS_RESULTS  a file to which the outcome of each test is appended, for tests/crash/table.py
 """
 
 import importlib.util
-import json
 import os
 import pathlib
 import random
@@ -23,11 +22,14 @@ crash = sys.modules["crash_fixtures"] = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(crash)
 # Its fixtures under their own names, but for the trial, which is another one here.
 globals().update({("crash_" if name == "trial" else "") + name: one for name, one in vars(crash).items() if isinstance(one, type(crash.trial))})
+pytest_configure, pytest_collection_modifyitems = crash.pytest_configure, crash.pytest_collection_modifyitems
 
+from matrix import Results  # noqa: E402
 from pauses import Pauses  # noqa: E402
 
 RUNS = int(os.environ.get("LEAT_FAULTS_RUNS", "1"))
 SEED = int(os.environ.get("LEAT_FAULTS_SEED") or random.randrange(1, 1_000_000))
+os.environ["LEAT_FAULTS_SEED"] = str(SEED)  # the processes of `pytest -n` have the same tests then
 RESULTS = os.environ.get("LEAT_FAULTS_RESULTS")
 
 has_failed = pytest.StashKey[bool]()
@@ -71,8 +73,7 @@ def outcome(request, seed):
         "violations": max(len(outcome.violations), int(failed)),
         "longest_pause_s": outcome.longest_pause_s,
     }
-    with open(RESULTS, "a") as file:
-        file.write(json.dumps(line) + "\n")
+    Results(RESULTS).append([line])
 
 
 @pytest.fixture

@@ -5,6 +5,8 @@ import os
 import signal
 import time
 
+import pytest
+
 STORM_S = 6
 CUTS = 5
 
@@ -94,6 +96,7 @@ def cut_what_waits_for_a_standby(trial, postgres):
     return False
 
 
+@pytest.mark.alone
 def test_a_connection_ended_behind_its_commit_changes_nothing(trial, postgres):
     trial.run.start()
     trial.wait_for_more()

@@ -10,9 +10,12 @@ import random
 import time
 
 import psycopg
+import pytest
 import yaml
 from looks import is_read, memory, open_transactions
 from pipeline import PATIENCE
+
+pytestmark = pytest.mark.alone
 
 MIB = 1 << 20
 

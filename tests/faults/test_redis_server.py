@@ -3,6 +3,10 @@
 
 import time
 
+import pytest
+
+pytestmark = pytest.mark.alone
+
 STORM_S = 5
 FULL_S = 3
 

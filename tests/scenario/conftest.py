@@ -23,6 +23,17 @@ def unavailable(message):
     pytest.skip(message)
 
 
+def pytest_configure(config):
+    config.addinivalue_line("markers", "alone: changes what other tests need, or measures what they disturb")
+
+
+def pytest_collection_modifyitems(items):
+    """Who may stop a service is alone: `pytest -n 3 -m "not alone"`, and then `pytest -m alone`."""
+    for item in items:
+        if "services" in item.fixturenames:
+            item.add_marker("alone")
+
+
 def unique(name):
     return f"{name}_{uuid.uuid4().hex[:8]}"
 

@@ -182,6 +182,7 @@ def test_promtool_accepts_the_page(measured, kafka):
     assert (checked.returncode, checked.stdout, checked.stderr) == (0, "", "")
 
 
+@pytest.mark.alone
 def test_reading_the_page_costs_little(measured):
     """A scraper that asks much too often must not slow anything down."""
     measured.wait_log("started from")
