@@ -15,7 +15,7 @@
 #include "unit/random.h"
 #include "unit/unit.h"
 
-enum { FIXED, ORDERED, TABLES, SHARDS = 2, KEYS = 6, ITEMS = 5, EPOCHS = 400, OPS = 24 };
+enum { FIXED, ORDERED, TABLES, SHARDS = 2, KEYS = 6, ITEMS = 5, EPOCHS = 120, OPS = 24 };
 
 /* By place: of FIXED 0 alone; of ORDERED 0 is the head, the others are items. A value is one letter, 0: there is no such row. */
 struct model {
