@@ -157,6 +157,7 @@ def is_state(run, folder):
     return subprocess.run([run.leat, "state", "list", folder], env=run.environment, capture_output=True, timeout=60).returncode == 0
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("systems", [("postgres",)], ids=["postgres"])
 def test_a_backup_that_is_broken_off_is_none_and_holds_nobody_up(trial, tmp_path):
     trial.run.start()
@@ -164,8 +165,8 @@ def test_a_backup_that_is_broken_off_is_none_and_holds_nobody_up(trial, tmp_path
     for point in BACKUP:
         for action in actions(point):
             to = tmp_path / f"{point}-{action}"
-            status = backup(trial.run, to, f"{point}:{action}").returncode
-            assert status == (-signal.SIGKILL if action == "kill" else 1), point
+            done = backup(trial.run, to, f"{point}:{action}")
+            assert done.returncode == (-signal.SIGKILL if action == "kill" else 1), f"{point}\n{done.stderr}"
             # Once it has its name it is whole.
             assert to.exists() == (point == "backup-rename-after") and to.exists() == is_state(trial.run, to), point
     to = tmp_path / "whole"

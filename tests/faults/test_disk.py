@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The disk of the state folder: full, broken, and with nothing on it but what was synced."""
 
+import errno
 import os
 import re
 import signal
@@ -106,9 +107,15 @@ class SmallDisk:
         return disk.f_bavail * disk.f_frsize
 
     def fill(self, left):
-        """Up to so many bytes."""
+        """Up to so many bytes. Leat may have taken some of what was left just before, so none of it is to be had then."""
+        deadline = time.monotonic() + 10
         with open(self.ballast, "ab") as file:
-            os.posix_fallocate(file.fileno(), 0, max(1, file.tell() + self.left() - left))
+            while True:
+                try:
+                    return os.posix_fallocate(file.fileno(), 0, max(1, file.tell() + self.left() - left))
+                except OSError as error:
+                    if error.errno != errno.ENOSPC or time.monotonic() > deadline:
+                        raise
 
     def make_room(self):
         self.ballast.unlink()
