@@ -14,12 +14,16 @@
 #include <unistd.h>
 
 #include "base/bug.h"
+#include "base/clock.h"
 #include "base/condition.h"
 #include "base/fault.h"
 #include "base/memory.h"
 #include "state/store_internal.h"
 
 enum { CHANGELOG_LIMIT = 16 << 20, WAIT_AT = 4, BLOB_MOST = 256 << 20, BLOB_KEY = 8 };
+/* What is in files is deleted that seldom, or when there is so much of it: each time, who opens the store for reading just then has to
+ * do so again (leat_store_has_its_rows()). */
+enum { CLEAR_EVERY_US = 2000000, CLEAR_AT = 2 * CHANGELOG_LIMIT };
 
 /* No table has this number. */
 static const char ROWS_UNTIL[STORE_ROW_PREFIX] = { 0 };
@@ -350,18 +354,23 @@ static void put_blob(struct leat_store *store)
 	leat_store_big64(key, log->next++);
 	rocksdb_writebatch_put_cf(store->batch, store->family[STORE_CHANGES], key, sizeof key, log->blob.data, log->blob.n);
 	log->bytes += log->blob.n;
+	log->kept += log->blob.n;
 	log->blob.n = 0;
 }
 
-/* Blobs that are in files, or the thread's next ones. */
+/* Blobs that are in files. */
 static void clear_blobs(struct leat_store *store)
 {
 	struct store_changelog *log = &store->changelog;
-	uint64_t in_rows = LEAT_BUG("changes-deleted-early") ? log->next : leat_store_in_rows(store);
+	bool is_early = LEAT_BUG("changes-deleted-early");
+	uint64_t in_rows = is_early ? log->next : leat_store_in_rows(store);
+	int64_t now_us = leat_clock_monotonic_us();
 	char from[BLOB_KEY], until[BLOB_KEY];
 
-	if (in_rows == log->cleared)
+	if (in_rows == log->cleared || (!is_early && log->kept < CLEAR_AT && now_us - log->cleared_us < CLEAR_EVERY_US))
 		return;
+	log->cleared_us = now_us;
+	log->kept = 0;
 	leat_store_big64(from, 0);
 	leat_store_big64(until, in_rows + 1);
 	rocksdb_writebatch_delete_range_cf(store->batch, store->family[STORE_CHANGES], from, sizeof from, until, sizeof until);

@@ -63,8 +63,10 @@ struct store_letters {
 /* The thread that writes rows into files, and how far it has come; numbers are those of blobs. */
 struct store_changelog {
 	struct leat_buffer blob;  /* of the epoch in hand */
-	uint64_t next;            /* number of the next one; this and the next three are the committing thread's */
+	uint64_t next;            /* number of the next one; this and those up to `limit` are the committing thread's */
 	uint64_t cleared;         /* those up to this are gone from the store */
+	int64_t cleared_us;       /* since then, */
+	size_t kept;              /* and bytes of blobs since */
 	uint64_t asked;           /* up to here rows were asked for last */
 	size_t bytes, limit;      /* since then, and when they are asked for again */
 	_Atomic uint64_t written; /* up to here they are durable */
