@@ -208,6 +208,16 @@ void leat_shard_note_work(struct leat_shard *shard)
 		leat_epochs_note(shard->pipeline->epochs);
 }
 
+static void count_state(struct leat_instance *instance)
+{
+	if (instance->tables == NULL)
+		return;
+	leat_counter_set(&instance->counters.state_entries, leat_tables_entries(instance->tables));
+	leat_counter_set(&instance->counters.state_bytes, leat_tables_bytes(instance->tables));
+	leat_counter_set(&instance->counters.state_fetched, leat_tables_fetched(instance->tables));
+	leat_counter_set(&instance->counters.state_evicted, leat_tables_evicted(instance->tables));
+}
+
 static void close_batch(struct leat_shard *shard)
 {
 	uint32_t i;
@@ -217,12 +227,7 @@ static void close_batch(struct leat_shard *shard)
 
 		instance->arena = NULL;
 		instance->now_us = 0;
-		if (instance->tables != NULL) {
-			leat_counter_set(&instance->counters.state_entries, leat_tables_entries(instance->tables));
-			leat_counter_set(&instance->counters.state_bytes, leat_tables_bytes(instance->tables));
-			leat_counter_set(&instance->counters.state_fetched, leat_tables_fetched(instance->tables));
-			leat_counter_set(&instance->counters.state_evicted, leat_tables_evicted(instance->tables));
-		}
+		count_state(instance);
 	}
 	leat_flow_settle(shard->ticket, shard->arena);
 	leat_arena_unref(shard->arena);
@@ -832,6 +837,17 @@ static int64_t run_turn(struct leat_shard *shard)
 	return earlier(again_us, timer_us);
 }
 
+/* Between batches. False: all is loaded that is to be. */
+static bool load_state(struct leat_shard *shard)
+{
+	if (shard->restore == NULL || shard->arena != NULL || shard->is_loaded)
+		return false;
+	shard->is_loaded = !leat_restore_step(shard->restore);
+	for (uint32_t i = 0; i < shard->stage->n_nodes; i++)
+		count_state(shard->instance[i]);
+	return !shard->is_loaded;
+}
+
 int64_t leat_shard_run(struct leat_shard *shard)
 {
 	bool has_more_state;
@@ -839,7 +855,7 @@ int64_t leat_shard_run(struct leat_shard *shard)
 
 	if (atomic_load(&shard->pipeline->is_stopping))
 		return INT64_MAX;
-	has_more_state = shard->restore != NULL && shard->arena == NULL && leat_restore_step(shard->restore);
+	has_more_state = load_state(shard);
 	again_us = earlier(run_turn(shard), leat_advance_send(shard));
 	return has_more_state ? 0 : again_us;
 }

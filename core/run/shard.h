@@ -108,6 +108,7 @@ struct leat_shard {
 
 	/* epochs */
 	struct leat_restore *restore; /* NULL: no epochs */
+	bool is_loaded; /* and nothing is left to be restored */
 	uint64_t round;           /* barriers passed */
 	size_t n_at_barrier;      /* inputs */
 	struct leat_delta *delta; /* by position: what changed until the last barrier; the coordinator empties it */
