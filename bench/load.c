@@ -23,6 +23,7 @@ enum { TICK_US = 1000, BURST = 1000, LATE_US = 5000, FLUSH_MS = 60000 };
 struct load {
 	const char *brokers, *topic, *linger_ms;
 	uint64_t rate, count, keys; /* rate 0: as fast as possible */
+	uint64_t from;              /* number of the first id */
 	uint64_t n, n_late;
 	int64_t began_us, latest_us, clock_offset_us;
 	rd_kafka_t *producer;
@@ -39,7 +40,7 @@ static void put(struct load *l)
 	                 EVENT_BEGIN "%" PRId64 ",\"ts\":%" PRId64 ",\"id\":\"e%012" PRIu64 "\",\"user\":\"%s\",\"amount\":%" PRIu64
 	                             ".%02" PRIu64 ",\"currency\":\"EUR\",\"country\":\"%s\",\"merchant\":\"groceries\","
 	                             "\"device\":\"d-%06" PRIu64 "\",\"channel\":\"card\"}",
-	                 EVENT_CLOCK_BASE + now_us, now_us + l->clock_offset_us, l->n, user, 10 + l->n * 7919 % 990, l->n % 100,
+	                 EVENT_CLOCK_BASE + now_us, now_us + l->clock_offset_us, l->from + l->n, user, 10 + l->n * 7919 % 990, l->n % 100,
 	                 l->n % 3 == 0 ? "DE" : "FR", key % 1000000);
 
 	producer_put(l->producer, l->opened, user, (size_t)n_user, text, (size_t)n);
@@ -106,8 +107,9 @@ static void report(const struct load *l, int64_t took_us)
 
 static void usage(FILE *to)
 {
-	(void)fputs("bench/load [--brokers LIST] [--rate N] [--seconds N | --count N] [--keys N] [--linger MILLISECONDS] TOPIC\n"
-	            "--rate 0 writes as fast as possible.\n", to);
+	(void)fputs("bench/load [--brokers LIST] [--rate N] [--seconds N | --count N] [--keys N] [--linger MILLISECONDS]"
+	            " [--from N] TOPIC\n"
+	            "--rate 0 writes as fast as possible; ids count from --from, 0 by itself.\n", to);
 }
 
 static void parse(struct load *l, int argc, char **argv)
@@ -116,7 +118,8 @@ static void parse(struct load *l, int argc, char **argv)
 		{ "brokers", required_argument, NULL, 'b' }, { "rate", required_argument, NULL, 'r' },
 		{ "seconds", required_argument, NULL, 's' }, { "count", required_argument, NULL, 'c' },
 		{ "keys", required_argument, NULL, 'k' },    { "linger", required_argument, NULL, 'l' },
-		{ "help", no_argument, NULL, 'h' },          { NULL, 0, NULL, 0 },
+		{ "from", required_argument, NULL, 'f' },    { "help", no_argument, NULL, 'h' },
+		{ NULL, 0, NULL, 0 },
 	};
 	double seconds = 10;
 	int c;
@@ -128,6 +131,7 @@ static void parse(struct load *l, int argc, char **argv)
 		case 's': seconds = strtod(optarg, NULL); break;
 		case 'c': l->count = strtoull(optarg, NULL, 10); break;
 		case 'k': l->keys = strtoull(optarg, NULL, 10); break;
+		case 'f': l->from = strtoull(optarg, NULL, 10); break;
 		case 'l': l->linger_ms = optarg; break;
 		default: usage(c == 'h' ? stdout : stderr); exit(c == 'h' ? 0 : 2);
 		}
