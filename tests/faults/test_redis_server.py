@@ -4,16 +4,12 @@
 import time
 
 import pytest
+from services import sync_always
 
 pytestmark = pytest.mark.alone
 
 STORM_S = 5
 FULL_S = 3
-
-
-def sync_always(redis_client):
-    """Until its next start. What it has answered, it has on its disk."""
-    redis_client.config_set("appendfsync", "always")
 
 
 def shorten_log(redis_client):

@@ -62,6 +62,11 @@ class Services:
         assert done.returncode == 0, done.stderr
 
 
+def sync_always(redis_client):
+    """Until its next start. What it has answered, it has on its disk: with everysec, it may not even have written it."""
+    redis_client.config_set("appendfsync", "always")
+
+
 # Clients would print every attempt to reach a broker that a test has stopped.
 SILENT = {"log_level": 2}
 

@@ -14,6 +14,7 @@ import time
 import psycopg
 import pytest
 import redis
+from services import sync_always
 
 USERS = 50
 SERVICES = ["kafka", "postgres", "redis"]
@@ -173,7 +174,6 @@ class Everything:
         assert self.run.lines("rejected.jsonl") == []
         self.wait_calm()
 
-
     def assert_order(self, copies):
         """New events of a user come in their order, whatever came twice, and the last one is the last."""
         highest, last = {}, {}
@@ -205,12 +205,14 @@ def test_a_service_that_is_away_at_the_start_is_waited_for(kafka, everything, se
 
 
 @pytest.mark.parametrize("service", SERVICES)
-def test_a_service_that_stops_and_crashes_in_the_middle_is_waited_for(everything, feed, services, service):
+def test_a_service_that_stops_and_crashes_in_the_middle_is_waited_for(everything, feed, services, redis_client, service):
     feeder = feed(everything.source)
     run = everything.run.start()
     everything.wait_for_rows(500)
     for end in (services.stop, services.crash):
         since = len(run.log)
+        if service == "redis":
+            sync_always(redis_client)
         end(service)
         everything.wait_away(service, since)
         time.sleep(3)
