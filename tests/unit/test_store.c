@@ -1146,6 +1146,27 @@ START_TEST(a_reader_waits_for_the_rows_of_changes_that_are_gone)
 }
 END_TEST
 
+START_TEST(an_open_that_fails_hands_nothing_out)
+{
+	char rows[sizeof folder + 16];
+
+	begin();
+	(void)use_table("n", "t");
+	change(1, 0, LEAT_DELTA_PUT, "k", "v");
+	commit();
+	leat_store_close(store);
+	store = NULL;
+	(void)snprintf(rows, sizeof rows, "%s/rows.sst", folder);
+	ck_assert_int_eq(mkdir(rows, 0700), 0);
+	expect_refused(leat_store_open(folder, "p", &store, &err), "rows.sst");
+	ck_assert_ptr_null(store);
+	ck_assert_int_eq(rmdir(rows), 0);
+	open_store();
+	expect_rows(1, 0, "k=v ");
+	end();
+}
+END_TEST
+
 START_TEST(a_copy_holds_everything_and_overwrites_nothing)
 {
 	struct leat_store *owner;
@@ -1284,7 +1305,7 @@ int main(void)
 	                                                  a_sink_is_taken_as_it_is,
 	                                                  a_reader_sees_the_epoch_that_it_was_opened_at,
 	                                                  readers_see_whole_epochs_beside_a_restless_owner, a_reader_waits_for_the_rows_of_changes_that_are_gone,
-	                                                  a_copy_holds_everything_and_overwrites_nothing,
+	                                                  an_open_that_fails_hands_nothing_out, a_copy_holds_everything_and_overwrites_nothing,
 	                                                  rows_of_every_kind_are_shown,
 	                                                  NULL });
 }
