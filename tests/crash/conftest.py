@@ -119,7 +119,13 @@ def odd_share():
 
 
 @pytest.fixture
-def trial(seed, systems, odd_share, kafka, topic, table, redis_client, redis_prefix, pipeline, where):
+def rate():
+    """Events a second."""
+    return 1500
+
+
+@pytest.fixture
+def trial(seed, systems, odd_share, rate, kafka, topic, table, redis_client, redis_prefix, pipeline, where):
     """Fed from now on."""
     name = scenario.unique("crash")
     source, sink = topic("events", partitions=PARTITIONS), topic("messages", partitions=PARTITIONS)
@@ -139,7 +145,7 @@ def trial(seed, systems, odd_share, kafka, topic, table, redis_client, redis_pre
     found = Found(kafka, where["POSTGRES_URL"], redis_client, sink, steps, postings, redis_prefix)
     found.odd_table, found.windows_table = odd, windows
     watcher = Watcher(where["POSTGRES_URL"], where["REDIS_URL"], postings, redis_prefix, seed)
-    trial = Trial(name, seed, systems, make_run, Feeder(kafka, source, seed, odd_share), found, watcher)
+    trial = Trial(name, seed, systems, make_run, Feeder(kafka, source, seed, odd_share, rate), found, watcher)
     yield trial
     trial.close()
     fences = list(redis_client.scan_iter(f"leat:fence:{name}:*"))

@@ -35,7 +35,13 @@ def systems():
 
 @pytest.fixture
 def odd_share():
-    return 0.02
+    return 0.05
+
+
+@pytest.fixture
+def rate():
+    """Enough for each point to be passed often; what is more takes the time of other cases."""
+    return 500
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -69,7 +69,7 @@ SYSTEMS = ("postgres", "redis", "kafka")
 ALL_SYSTEMS = (*SYSTEMS, "file")
 
 # Of the sink `file`, in the pipeline's folder; it begins another one about every second.
-LINES, LINES_BYTES = "lines.jsonl", 256 << 10
+LINES, LINES_BYTES = "lines.jsonl", 64 << 10
 
 
 # In ms. An event is one behind the one before, which comes every 2/3 ms.
@@ -171,7 +171,7 @@ class Feeder:
 
     EVERY_S = 0.01
 
-    def __init__(self, kafka, topic, seed, odd_share=0.0, rate=1500):
+    def __init__(self, kafka, topic, seed, odd_share, rate):
         self.kafka = kafka
         self.producer = kafka.producer(**{"enable.idempotence": True, "partitioner": "murmur2_random"})
         self.topic, self.events, self.rate, self.refused = topic, generate(seed, odd_share), rate, []
