@@ -16,7 +16,7 @@ from pipeline import PATIENCE
 from workload import ALL_SYSTEMS
 
 # How often leat is told to end for a point that it passes only if there is something left to be written.
-LIVES = 5
+LIVES = 20
 
 # In a full run: until all sinks have had something, after the second death.
 PAUSE_S = 60
