@@ -166,6 +166,10 @@ def generate_events(seed, odd_share):
             yield giver, {"kind": "transfer", "id": transfer, "from": giver, "to": taker, "amount": chance.randrange(1, 1000)}
 
 
+# Messages that wait for the broker, less than the 100,000 that the client has room for.
+WAITING = 50000
+
+
 class Feeder:
     """Writes events at a steady pace, also while the broker is away, until stop(). While it is paused it writes none."""
 
@@ -186,6 +190,8 @@ class Feeder:
     def write(self, n):
         for _ in range(n):
             key, event = next(self.events)
+            while len(self.producer) >= WAITING:
+                self.producer.poll(0.1)
             self.producer.produce(self.topic, json.dumps(event), key, on_delivery=self.delivered)
         self.producer.poll(0)
 
