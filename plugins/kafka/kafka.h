@@ -4,7 +4,7 @@
 
 /*
  * What the files of this plugin share. errors.c and settings.c stand on nothing, client.c on both, and source.c, reader.c,
- * start.c and sink.c, fenced.c, fence.c, producer.c on the client.
+ * start.c, notebook.c and sink.c, fenced.c, fence.c, producer.c on the client.
  */
 
 #include <pthread.h>
@@ -117,6 +117,34 @@ bool kafka_is_away(rd_kafka_resp_err_t code);
 /* What librdkafka says about a connection, in a few words: "connection refused". */
 void kafka_shorten(const char *said, char *out, size_t out_n);
 
+/* ---- notebook.c: the group's offsets ----------------------------------------------------------------------------------- */
+
+struct kafka_notebook {
+	struct kafka_client client;
+	pthread_mutex_t lock; /* of: */
+	rd_kafka_topic_partition_list_t *pending;
+	rd_kafka_queue_t *commits; /* results */
+	size_t n_committing;
+	int64_t committed_ms;
+	_Atomic bool owes_commit; /* something is pending, and a reader has been woken for it */
+	rd_kafka_resp_err_t commit_code; /* of one that was refused, until it is told */
+};
+
+void kafka_notebook_init(struct kafka_notebook *notebook);
+/* Makes the client, from a copy of `conf`. Nothing else may be called before, but finish. */
+enum leat_status kafka_notebook_open(struct kafka_notebook *notebook, const char *group, const struct kafka_options *options,
+                                     const rd_kafka_conf_t *conf, struct leat_error *err);
+/* Commits a position, perhaps later, and asks what became of earlier ones; *code is that of one that did not work. True: a
+ * reader is to be woken, to call pay. */
+bool kafka_notebook_put(struct kafka_notebook *notebook, int32_t partition, const struct leat_position *position,
+                        rd_kafka_resp_err_t *code);
+/* From a reader's poll while owes_commit is set: writes what put() left, or has the reader come again. */
+void kafka_notebook_pay(struct kafka_notebook *notebook, struct leat_context *ctx);
+/* Writes what is pending without waiting for it. */
+void kafka_notebook_flush(struct kafka_notebook *notebook);
+/* Writes what is pending and waits for it, for a while. */
+void kafka_notebook_finish(struct kafka_notebook *notebook);
+
 /* ---- source.c, reader.c, start.c ----------------------------------------------------------------------------------- */
 
 enum kafka_start { KAFKA_STORED, KAFKA_EARLIEST, KAFKA_LATEST, KAFKA_TIME };
@@ -152,21 +180,14 @@ struct kafka_source {
 	int64_t start_ms; /* KAFKA_TIME: since 1970 in UTC */
 	rd_kafka_conf_t *conf;
 
-	pthread_mutex_t lock; /* of the clients' making, of the list of readers, and of: */
+	pthread_mutex_t lock; /* of both clients' making, of the list of readers, and of: */
 	struct kafka_client client;
 	struct leat_reader *readers;
 	int32_t n_first; /* partitions when we first looked; those beyond are new and read from their beginning */
 	bool has_looked;
 	bool has_positions; /* the host remembers positions: a partition without one is new */
 
-	pthread_mutex_t commit_lock; /* of the notebook's use, and of: */
-	struct kafka_client notebook; /* for the group's offsets */
-	rd_kafka_topic_partition_list_t *pending;
-	rd_kafka_queue_t *commits; /* results */
-	size_t n_committing;
-	int64_t committed_ms;
-	_Atomic bool owes_commit; /* something is pending, and a reader has been woken for it */
-	rd_kafka_resp_err_t commit_code; /* of one that was refused, until it is told */
+	struct kafka_notebook notebook;
 };
 
 struct leat_reader {

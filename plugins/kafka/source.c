@@ -1,21 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * The source: its options, its client, its partitions and the group's offsets. The group is only a notebook: partitions
- * are assigned by the host, and what is committed is there for tools that show lag and for `start: stored`.
+ * The source: its options, its client and its partitions, which are assigned by the host. The group's offsets are in
+ * notebook.c.
  */
 
 #include "kafka.h"
 
 enum {
-	COMMIT_EVERY_MS = 500, /* positions move with every epoch, the group's notebook need not */
 	LOOK_EVERY_US = 1000000,
-	COMMIT_WAIT_MS = 2000, /* for the last one */
 	ENDS_WAIT_MS = 500,
 };
-
-/* Of requests about the group. Longer than brokers take by themselves (offsets.commit.timeout.ms, five seconds). */
-#define NOTEBOOK_TIMEOUT_MS "6000"
 
 static const struct leat_option options[] = {
 	KAFKA_OPTIONS(struct kafka_source),
@@ -71,7 +66,7 @@ static enum leat_status create(void *self, struct leat_context *ctx, struct leat
 	const char *node = leat_name(ctx, &pipeline);
 
 	(void)pthread_mutex_init(&s->lock, NULL);
-	(void)pthread_mutex_init(&s->commit_lock, NULL);
+	kafka_notebook_init(&s->notebook);
 	if (!kafka_start_parse(s->start_option, &s->start, &s->start_ms)) {
 		(void)leat_error_set(err, LEAT_FATAL, 0,
 		                     "cannot start at \"%s\": expected stored, earliest, latest, a time such as 2026-01-31T09:30:00Z, or "
@@ -86,23 +81,6 @@ static enum leat_status create(void *self, struct leat_context *ctx, struct leat
 	return configure(s, err);
 }
 
-/*
- * The group has a client of its own, for the sake of another patience than large answers need. When a broker that has just
- * started says that it is not the group's coordinator, librdkafka (2.0) may send its question who is on that very connection,
- * which it has cut; the question and every commit then wait for socket.timeout.ms, a minute by itself.
- */
-static enum leat_status open_notebook(struct kafka_source *s, struct leat_error *err)
-{
-	rd_kafka_conf_t *conf = rd_kafka_conf_dup(s->conf);
-	enum leat_status status;
-
-	(void)rd_kafka_conf_set(conf, "group.id", s->group, NULL, 0);
-	(void)rd_kafka_conf_set(conf, "socket.timeout.ms", NOTEBOOK_TIMEOUT_MS, NULL, 0);
-	status = kafka_client_open(&s->notebook, RD_KAFKA_CONSUMER, &s->common, conf, err);
-	rd_kafka_conf_destroy(conf);
-	return status;
-}
-
 static enum leat_status connect_client(struct kafka_source *s, struct leat_error *err)
 {
 	enum leat_status status = LEAT_OK;
@@ -110,12 +88,8 @@ static enum leat_status connect_client(struct kafka_source *s, struct leat_error
 	(void)pthread_mutex_lock(&s->lock);
 	if (s->client.rk == NULL)
 		status = kafka_client_open(&s->client, RD_KAFKA_CONSUMER, &s->common, s->conf, err);
-	if (status == LEAT_OK && s->notebook.rk == NULL)
-		status = open_notebook(s, err);
-	if (status == LEAT_OK && s->commits == NULL) {
-		s->commits = rd_kafka_queue_new(s->notebook.rk);
-		s->pending = rd_kafka_topic_partition_list_new(8);
-	}
+	if (status == LEAT_OK && s->notebook.client.rk == NULL)
+		status = kafka_notebook_open(&s->notebook, s->group, &s->common, s->conf, err);
 	(void)pthread_mutex_unlock(&s->lock);
 	return status;
 }
@@ -134,79 +108,6 @@ static enum leat_status check(void *self, struct leat_context *ctx, struct leat_
 	return kafka_probe(&s->client, 0, RD_KAFKA_OFFSET_BEGINNING, &found, err);
 }
 
-/* ---- the group's notebook -------------------------------------------------------------------------------------------- */
-
-/* Into the notebook with the next commit, unless something newer is there. */
-static void set_pending(struct kafka_source *s, int32_t partition, int64_t offset, const char *note, size_t note_n, bool is_newer)
-{
-	rd_kafka_topic_partition_t *p = rd_kafka_topic_partition_list_find(s->pending, s->common.topic, partition);
-
-	if (p != NULL && !is_newer)
-		return;
-	if (p == NULL)
-		p = rd_kafka_topic_partition_list_add(s->pending, s->common.topic, partition);
-	free(p->metadata);
-	p->offset = offset;
-	p->metadata = strndup(note, note_n);
-	if (p->metadata == NULL)
-		leat_run_out();
-	p->metadata_size = note_n;
-}
-
-/* A commit that did not work is to be made again, also when no more records come: a clean stop would else leave records to be
- * read twice. */
-static void take_back(struct kafka_source *s, const rd_kafka_topic_partition_list_t *list)
-{
-	for (int i = 0; i < list->cnt; i++) {
-		const rd_kafka_topic_partition_t *p = &list->elems[i];
-
-		set_pending(s, p->partition, p->offset, p->metadata != NULL ? (const char *)p->metadata : "", p->metadata_size, false);
-	}
-}
-
-static void on_commit(rd_kafka_t *rk, rd_kafka_resp_err_t code, rd_kafka_topic_partition_list_t *list, void *opaque)
-{
-	struct kafka_source *s = (struct kafka_source *)opaque;
-
-	(void)rk;
-	s->n_committing--;
-	for (int i = 0; code == RD_KAFKA_RESP_ERR_NO_ERROR && list != NULL && i < list->cnt; i++)
-		code = list->elems[i].err;
-	s->commit_code = code;
-	if (code != RD_KAFKA_RESP_ERR_NO_ERROR && list != NULL)
-		take_back(s, list);
-}
-
-/* What became of earlier ones. */
-static void hear_commits(struct kafka_source *s, int wait_ms)
-{
-	int64_t until_ms = kafka_now_ms() + wait_ms;
-
-	(void)rd_kafka_poll(s->notebook.rk, 0); /* its news are told by the other client, and only taken */
-	while (s->n_committing > 0) {
-		int64_t left_ms = until_ms - kafka_now_ms();
-
-		if (rd_kafka_queue_poll_callback(s->commits, left_ms > 0 ? (int)left_ms : 0) == 0 && left_ms <= 0)
-			return;
-	}
-}
-
-/* Writes what is pending, one request at a time, so that none pile up while the brokers are away. With commit_lock held. */
-static void flush_commits(struct kafka_source *s, int wait_ms)
-{
-	hear_commits(s, wait_ms);
-	if (s->pending->cnt == 0 || s->n_committing > 0)
-		return;
-	s->committed_ms = kafka_now_ms();
-	s->commit_code = rd_kafka_commit_queue(s->notebook.rk, s->pending, s->commits, on_commit, s);
-	if (s->commit_code != RD_KAFKA_RESP_ERR_NO_ERROR)
-		return;
-	s->n_committing++;
-	rd_kafka_topic_partition_list_destroy(s->pending);
-	s->pending = rd_kafka_topic_partition_list_new(8);
-	hear_commits(s, wait_ms);
-}
-
 static enum leat_status commit(void *self, struct leat_reader *reader, struct leat_position *position, struct leat_context *ctx,
                                struct leat_error *err)
 {
@@ -215,15 +116,8 @@ static enum leat_status commit(void *self, struct leat_reader *reader, struct le
 
 	(void)ctx;
 	kafka_reader_mark(reader, position);
-	(void)pthread_mutex_lock(&s->commit_lock);
-	set_pending(s, reader->partition, position->offset, position->note, strlen(position->note), true);
-	if (kafka_now_ms() - s->committed_ms >= COMMIT_EVERY_MS)
-		flush_commits(s, 0);
-	if (s->pending->cnt > 0 && !atomic_exchange(&s->owes_commit, true))
+	if (kafka_notebook_put(&s->notebook, reader->partition, position, &code))
 		leat_wake(reader->api, reader->waker);
-	code = s->commit_code;
-	s->commit_code = RD_KAFKA_RESP_ERR_NO_ERROR;
-	(void)pthread_mutex_unlock(&s->commit_lock);
 	if (code != RD_KAFKA_RESP_ERR_NO_ERROR)
 		return leat_error_set(err, LEAT_RETRY, code, "could not commit offsets of group \"%s\" at %s: %s", s->group, s->common.brokers,
 		                      rd_kafka_err2str(code));
@@ -286,9 +180,7 @@ static enum leat_status partitions(void *self, struct leat_context *ctx, struct 
 	(void)pthread_mutex_unlock(&s->lock);
 	for (int32_t i = 0; status == LEAT_OK && i < n; i++)
 		leat_partition(ctx, i);
-	(void)pthread_mutex_lock(&s->commit_lock);
-	flush_commits(s, 0);
-	(void)pthread_mutex_unlock(&s->commit_lock);
+	kafka_notebook_flush(&s->notebook);
 	return status;
 }
 
@@ -329,22 +221,6 @@ static enum leat_status open_partition(void *self, int32_t partition, const stru
 	return LEAT_OK;
 }
 
-/* What commit() could not write at once, as another partition had just been written. */
-static void pay_commits(struct kafka_source *s, struct leat_context *ctx)
-{
-	int64_t left_ms;
-
-	(void)pthread_mutex_lock(&s->commit_lock);
-	left_ms = s->committed_ms + COMMIT_EVERY_MS - kafka_now_ms();
-	if (left_ms <= 0)
-		flush_commits(s, 0);
-	if (s->pending->cnt == 0)
-		atomic_store(&s->owes_commit, false);
-	else
-		leat_wait(ctx, 1000 * (left_ms > 0 ? left_ms : COMMIT_EVERY_MS));
-	(void)pthread_mutex_unlock(&s->commit_lock);
-}
-
 static enum leat_status poll_reader(void *self, struct leat_reader *reader, size_t max_bytes, struct leat_context *ctx,
                                     struct leat_error *err)
 {
@@ -353,8 +229,8 @@ static enum leat_status poll_reader(void *self, struct leat_reader *reader, size
 	/* A look once a second even if nobody wakes us: a wake-up that got lost would otherwise hold back a quiet partition's
 	 * last records until its next one. */
 	leat_wait(ctx, LOOK_EVERY_US);
-	if (atomic_load(&s->owes_commit))
-		pay_commits(s, ctx);
+	if (atomic_load(&s->notebook.owes_commit))
+		kafka_notebook_pay(&s->notebook, ctx);
 	return kafka_reader_poll(reader, max_bytes, ctx, err);
 }
 
@@ -383,26 +259,18 @@ static void close_reader(void *self, struct leat_reader *reader)
 		*link = reader->sibling;
 	(void)pthread_mutex_unlock(&s->lock);
 	kafka_reader_close(reader);
-	(void)pthread_mutex_lock(&s->commit_lock);
-	flush_commits(s, 0);
-	(void)pthread_mutex_unlock(&s->commit_lock);
+	kafka_notebook_flush(&s->notebook);
 }
 
 static void destroy(void *self)
 {
 	struct kafka_source *s = (struct kafka_source *)self;
 
-	if (s->commits != NULL) {
-		flush_commits(s, COMMIT_WAIT_MS);
-		rd_kafka_topic_partition_list_destroy(s->pending);
-		rd_kafka_queue_destroy(s->commits);
-	}
-	kafka_client_close(&s->notebook);
+	kafka_notebook_finish(&s->notebook);
 	kafka_client_close(&s->client);
 	if (s->conf != NULL)
 		rd_kafka_conf_destroy(s->conf);
 	(void)pthread_mutex_destroy(&s->lock);
-	(void)pthread_mutex_destroy(&s->commit_lock);
 }
 
 /* `start: latest` is another offset every time. */

@@ -111,7 +111,7 @@ static enum leat_status find_stored(struct kafka_source *source, int32_t partiti
                                     struct leat_error *err)
 {
 	rd_kafka_topic_partition_list_t *list = list_one(source, partition, RD_KAFKA_OFFSET_INVALID);
-	rd_kafka_resp_err_t code = rd_kafka_committed(source->notebook.rk, list, KAFKA_PATIENCE_MS);
+	rd_kafka_resp_err_t code = rd_kafka_committed(source->notebook.client.rk, list, KAFKA_PATIENCE_MS);
 	const rd_kafka_topic_partition_t *stored = &list->elems[0];
 	char note[sizeof((struct leat_position *)0)->note] = "";
 
