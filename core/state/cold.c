@@ -7,6 +7,9 @@
  * C2  Rows are looked for in files only, which they get into long after they were durable: so entries leave, and graves are let
  *     go, when theirs are settled there.
  * C3  While rows are loaded as they were before the first event, nothing leaves: what is in memory, or in a grave, is newer.
+ * C4  So a row that is looked at between two events, of a key that is neither in memory nor in a grave, is that key's newest. If it
+ *     has expired it may be erased unseen, without a grave: who reads it until the erase is settled finds what has expired, which
+ *     is as good as nothing, and the rows of a new entry stand among the changes behind the erase.
  *
  * Who leaves is found by a clock: a hand goes round the numbers, and what was used since it came by last stays once more.
  */
@@ -156,6 +159,11 @@ static void evict_some(struct leat_tables *t, struct leat_table *tab)
 			t->cold->n_evicted++;
 		}
 	}
+}
+
+bool leat_tables_is_cold(const struct leat_tables *t, uint32_t table)
+{
+	return t->table[table].is_cold;
 }
 
 void leat_cold_evict(struct leat_tables *t)

@@ -143,18 +143,37 @@ void leat_entry_drop(struct leat_tables *t, struct leat_table *tab, uint32_t num
 	free_entry(t, tab, number);
 }
 
+/* False: it has not expired. */
+static bool drop_expired(struct leat_tables *t, struct leat_table *tab, uint32_t number)
+{
+	struct leat_entry *e = leat_table_entry(tab, number);
+
+	if (!e->is_live || !leat_entry_is_expired(t, tab, e))
+		return false;
+	leat_track_dead(t, (uint32_t)(tab - t->table), e);
+	leat_cold_bury(t, tab, e);
+	leat_entry_drop(t, tab, number);
+	return true;
+}
+
 static void sweep(struct leat_tables *t, struct leat_table *tab)
 {
-	for (size_t looks = leat_table_looks(t, tab); looks > 0 && tab->index.n > 0; looks--) {
-		uint32_t number = leat_table_next(tab, &tab->cursor);
-		struct leat_entry *e = leat_table_entry(tab, number);
+	for (size_t looks = leat_table_looks(t, tab); looks > 0 && tab->index.n > 0; looks--)
+		(void)drop_expired(t, tab, leat_table_next(tab, &tab->cursor));
+}
 
-		if (e->is_live && leat_entry_is_expired(t, tab, e)) {
-			leat_track_dead(t, (uint32_t)(tab - t->table), e);
-			leat_cold_bury(t, tab, e);
-			leat_entry_drop(t, tab, number);
-		}
-	}
+bool leat_tables_expire(struct leat_tables *t, uint32_t table, int64_t now_us, uint32_t *number, size_t looks, size_t *n_gone)
+{
+	struct leat_table *tab = &t->table[table];
+
+	leat_check(!t->is_open && table < t->n);
+	leat_tables_tell_time(t, now_us);
+	t->event++; /* the last one may be settled, and with it what is buried in it */
+	for (*number = *number == 0 ? 1 : *number; looks > 0 && *number < tab->pool.n_used; looks--)
+		*n_gone += drop_expired(t, tab, (*number)++);
+	if (t->is_changed)
+		leat_tables_publish(t);
+	return *number < tab->pool.n_used;
 }
 
 void leat_entries_clear(struct leat_tables *t)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Entries from rows: one by one as they are given, when somebody asks for one that is not in memory, or ahead of that. */
+#include "base/bug.h"
 #include "base/check.h"
 #include "data/pack.h"
 #include "state/fields.h"
@@ -178,6 +179,37 @@ uint32_t leat_cold_fetch(struct leat_tables *t, uint32_t table, const struct lea
 	t->n_created += number != 0;
 	t->cold->n_fetched += number != 0;
 	return number;
+}
+
+/* Items expire with their head, and say nothing of it. */
+static bool is_expired_row(const struct leat_tables *t, const struct leat_table *tab, const struct leat_delta_op *put)
+{
+	size_t key_n = tab->kind == LEAT_TABLE_ORDERED ? leat_packed_size(put->key, put->key_n) : put->key_n;
+	bool is_item = key_n < put->key_n && put->key[key_n] == LEAT_ROW_ITEM;
+
+	return !is_item && put->value_n >= LEAT_ROW_NUMBER && leat_time_is_expired(t, tab, (int64_t)leat_row_read_number(put->value));
+}
+
+bool leat_tables_expire_row(struct leat_tables *t, const struct leat_symbols *symbols, const struct leat_delta_op *put, int64_t now_us,
+                            size_t *n_gone)
+{
+	struct leat_table *tab = &t->table[put->table];
+	struct reading r = { .symbols = symbols, .put = put };
+	bool is_good;
+
+	leat_check(!t->is_open && put->table < t->n && t->cold != NULL && !t->cold->is_loading);
+	leat_tables_tell_time(t, now_us);
+	if (!is_expired_row(t, tab, put))
+		return true;
+	is_good = begin_reading(t, &r);
+	/* C4 */
+	if (is_good && (LEAT_BUG("expired-though-changed") || leat_table_find(tab, &r.key, r.tag) == 0) &&
+	    !leat_graves_hold(&tab->graves, &r.key, r.tag)) {
+		leat_track_gone(t, put->table, put->key, r.key_n);
+		(*n_gone)++;
+	}
+	end_reading(t, &r);
+	return is_good;
 }
 
 /* Items come with their head: asked for one by one they would come twice. */

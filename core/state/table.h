@@ -169,9 +169,14 @@ static inline uint32_t leat_table_find(const struct leat_table *table, const str
 	return 0;
 }
 
+static inline bool leat_time_is_expired(const struct leat_tables *t, const struct leat_table *table, int64_t changed_us)
+{
+	return table->ttl_us > 0 && changed_us < t->now_us - table->ttl_us;
+}
+
 static inline bool leat_entry_is_expired(const struct leat_tables *t, const struct leat_table *table, const struct leat_entry *e)
 {
-	return table->ttl_us > 0 && e->changed_us < t->now_us - table->ttl_us;
+	return leat_time_is_expired(t, table, e->changed_us);
 }
 
 /* Entries looked at per begin, by who goes through a table little by little: with twice as many as were created, what is expired
@@ -192,7 +197,9 @@ static inline uint32_t leat_table_next(const struct leat_table *table, uint32_t 
 	return (*cursor)++;
 }
 
-void leat_tables_publish(struct leat_tables *t); /* tables.c */
+void leat_tables_publish(struct leat_tables *t); /* tables.c, with: */
+/* What has expired must not come back to life when the clock is set back. */
+void leat_tables_tell_time(struct leat_tables *t, int64_t now_us);
 
 /* ---- entries.c: all of it within an event and under undo, unless it says otherwise ---------------------------------- */
 
@@ -282,6 +289,8 @@ void leat_cold_finish(struct leat_tables *t); /* also without */
 void leat_track_dirty(struct leat_table *table, struct leat_entry *e, uint32_t number);
 /* The entry is gone for good: committed or swept. */
 void leat_track_dead(struct leat_tables *t, uint32_t table, const struct leat_entry *e);
+/* The same of one that only the store has; its packed key. */
+void leat_track_gone(struct leat_tables *t, uint32_t table, const char *key, size_t key_n);
 /* For each entry of the log of an event that is committed, in order, while what the log holds on to is there. */
 void leat_track_settled(struct leat_tables *t, const struct leat_undo *undo, const struct leat_piece *piece);
 

@@ -80,14 +80,18 @@ void leat_tables_destroy(struct leat_tables *t)
 
 /* ---- events --------------------------------------------------------------------------------------------------------- */
 
+void leat_tables_tell_time(struct leat_tables *t, int64_t now_us)
+{
+	if (now_us > t->now_us)
+		t->now_us = now_us;
+}
+
 void leat_tables_begin(struct leat_tables *t, int64_t now_us)
 {
 	leat_check(!t->is_open);
 	t->is_open = true;
 	t->event++;
-	/* What has expired must not come back to life when the clock is set back. */
-	if (now_us > t->now_us)
-		t->now_us = now_us;
+	leat_tables_tell_time(t, now_us);
 	if (t->n_released + t->n_rubbish > 0 || t->has_ttl || (t->cold != NULL && t->cold->is_over))
 		leat_entries_clear(t);
 }

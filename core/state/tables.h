@@ -88,6 +88,19 @@ void leat_tables_loaded(struct leat_tables *tables, bool is_all);
  * leat_store_in_rows()). */
 void leat_tables_durable(struct leat_tables *tables, uint64_t written, uint64_t in_rows);
 
+/*
+ * What has expired goes with the events, a few entries at a time. Who waits for none, or has let them leave for the store, has it
+ * looked for between events with these.
+ */
+/* Entries in memory, `looks` of them from *number on, 0 at first, which goes on; those that went are added to *n_gone. False: that
+ * was the last. */
+bool leat_tables_expire(struct leat_tables *tables, uint32_t table, int64_t now_us, uint32_t *number, size_t looks, size_t *n_gone);
+/* A row as it is below now, when all is loaded. False: it is damaged. */
+bool leat_tables_expire_row(struct leat_tables *tables, const struct leat_symbols *symbols, const struct leat_delta_op *row, int64_t now_us,
+                            size_t *n_gone);
+/* There may be entries below that are not in memory. */
+bool leat_tables_is_cold(const struct leat_tables *tables, uint32_t table);
+
 /* Hint that these keys are about to be used with get() on table 0; does nothing while that is small. */
 void leat_tables_prefetch(struct leat_tables *tables, const struct leat_record *record, size_t n);
 

@@ -67,14 +67,27 @@ void leat_track_dirty(struct leat_table *tab, struct leat_entry *e, uint32_t num
 	e->is_dirty = 1;
 }
 
-void leat_track_dead(struct leat_tables *t, uint32_t table, const struct leat_entry *e)
+/* All of the key in t->row. */
+static void erase_rows(struct leat_tables *t, uint32_t table)
 {
 	bool is_ordered = t->table[table].kind == LEAT_TABLE_ORDERED;
 
+	add_op(t, &t->changes, is_ordered ? LEAT_DELTA_ERASE_PREFIX : LEAT_DELTA_ERASE, false, table, t->row.n);
+}
+
+void leat_track_dead(struct leat_tables *t, uint32_t table, const struct leat_entry *e)
+{
 	if (!t->is_tracked || !e->is_stored)
 		return;
 	begin_row(t, e);
-	add_op(t, &t->changes, is_ordered ? LEAT_DELTA_ERASE_PREFIX : LEAT_DELTA_ERASE, false, table, t->row.n);
+	erase_rows(t, table);
+}
+
+void leat_track_gone(struct leat_tables *t, uint32_t table, const char *key, size_t key_n)
+{
+	t->row.n = 0;
+	leat_buffer_append(&t->row, key, key_n);
+	erase_rows(t, table);
 }
 
 /* As it is now: if it was changed again in this event, that stands later in the log, and says the same or erases it. */

@@ -4,8 +4,8 @@
  * and applied to rows in an array, the store. Now and then all that is not in the store is lost, as in a crash, and tables and
  * timers are made again from its rows: they have to be what the model was at the last take. The run goes on with them.
  *
- * In half of the runs the tables are put over the store, with more or less memory: entries come and go, and rows are loaded
- * between events as they were at the crash.
+ * In half of the runs the tables are put over the store, with more or less memory: entries come and go, rows are loaded
+ * between events as they were at the crash, and what has expired is looked for in files, which have an older state than the store.
  */
 #include <string.h>
 
@@ -25,6 +25,7 @@ struct row {
 	char *value;
 	size_t value_n;
 	uint64_t written; /* the take it came with */
+	uint64_t gone;    /* and that with which it went, 0: it is there */
 };
 
 struct set_timer {
@@ -44,6 +45,10 @@ struct run {
 	struct timer_model set, set_before;
 	struct row row[ROWS];
 	size_t n_rows;
+	struct row stale[ROWS]; /* gone, but perhaps not from files */
+	size_t n_stale;
+	uint32_t number[TABLES]; /* where the search in memory is */
+	size_t n_expired;
 	bool is_over_store;
 	struct leat_memory memory;
 	uint64_t n_taken, in_rows; /* as the store counts them */
@@ -71,13 +76,31 @@ static void drop_rows(struct run *r, const struct leat_delta_op *op)
 		struct row *row = &r->row[i];
 
 		if (has_prefix(row, op) && (op->kind == LEAT_DELTA_ERASE_PREFIX || row->key_n == op->key_n)) {
-			free(row->key);
-			free(row->value);
+			ck_assert_uint_lt(r->n_stale, ROWS);
+			r->stale[r->n_stale] = *row;
+			r->stale[r->n_stale++].gone = r->n_taken;
 		} else {
 			r->row[kept++] = *row;
 		}
 	}
 	r->n_rows = kept;
+}
+
+static void clear_stale(struct run *r)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < r->n_stale; i++) {
+		struct row *row = &r->stale[i];
+
+		if (r->is_over_store && row->gone > r->in_rows) {
+			r->stale[kept++] = *row;
+			continue;
+		}
+		free(row->key);
+		free(row->value);
+	}
+	r->n_stale = kept;
 }
 
 static struct leat_delta_op put_of(const struct row *row)
@@ -138,6 +161,7 @@ static void take(struct run *r)
 		r->in_rows += random_below(&r->w.seed, r->n_taken - r->in_rows + 1);
 		r->n_taken++;
 	}
+	clear_stale(r);
 	leat_tables_take(r->w.tables, &delta);
 	leat_timers_take(r->timers, &delta);
 	apply(r, &delta);
@@ -156,22 +180,59 @@ static void take(struct run *r)
 
 /* ---- tables over the store ------------------------------------------------------------------------------------------ */
 
+static bool is_in_files(const struct run *r, const struct row *row)
+{
+	return row->written <= r->in_rows && (row->gone == 0 || row->gone > r->in_rows);
+}
+
+static void fetch_row(struct run *r, const struct row *row, const struct leat_delta_op *wanted)
+{
+	struct leat_delta_op put = put_of(row);
+
+	if (!has_prefix(row, wanted) || (wanted->table != 2 && put.key_n != wanted->key_n))
+		return;
+	ck_assert(leat_tables_restore(r->w.tables, NULL, &put));
+	r->n_fetched++;
+}
+
+/* As L1 and C1 have it, what is read was written last, but for what has expired (C4). */
 static void fetch(void *opaque, uint32_t table, const char *key, size_t key_n)
 {
 	struct run *r = opaque;
-	char *wanted = copy_of(key, key_n);
-	const struct leat_delta_op prefix = { .table = (uint16_t)table, .key = wanted, .key_n = key_n };
+	char *copy = copy_of(key, key_n);
+	const struct leat_delta_op wanted = { .table = (uint16_t)table, .key = copy, .key_n = key_n };
 
 	for (size_t i = 0; i < r->n_rows; i++) {
-		struct leat_delta_op put = put_of(&r->row[i]);
-
-		if (!has_prefix(&r->row[i], &prefix) || (table != 2 && put.key_n != key_n))
-			continue;
-		ck_assert_uint_le(r->row[i].written, r->in_rows);
-		ck_assert(leat_tables_restore(r->w.tables, NULL, &put));
-		r->n_fetched++;
+		ck_assert(!has_prefix(&r->row[i], &wanted) || is_in_files(r, &r->row[i]));
+		fetch_row(r, &r->row[i], &wanted);
 	}
-	free(wanted);
+	for (size_t i = 0; i < r->n_stale; i++)
+		if (is_in_files(r, &r->stale[i]))
+			fetch_row(r, &r->stale[i], &wanted);
+	free(copy);
+}
+
+static void expire_row(struct run *r, const struct row *row)
+{
+	struct leat_delta_op put = put_of(row);
+
+	if (put.table != LEAT_DELTA_TIMERS && is_in_files(r, row))
+		ck_assert(leat_tables_expire_row(r->w.tables, NULL, &put, r->w.now_us, &r->n_expired));
+}
+
+/* One in `seldom` of the rows in files, and of the entries in memory so many. */
+static void expire_some(struct run *r, size_t seldom, size_t looks)
+{
+	for (uint32_t table = 0; table < TABLES; table++) {
+		if (!leat_tables_expire(r->w.tables, table, r->w.now_us, &r->number[table], looks, &r->n_expired))
+			r->number[table] = 0;
+	}
+	for (size_t i = 0; i < r->n_rows; i++)
+		if (random_below(&r->w.seed, seldom) == 0)
+			expire_row(r, &r->row[i]);
+	for (size_t i = 0; i < r->n_stale; i++)
+		if (random_below(&r->w.seed, seldom) == 0)
+			expire_row(r, &r->stale[i]);
 }
 
 static void forget_loading(struct run *r)
@@ -188,6 +249,7 @@ static void begin_loading(struct run *r)
 {
 	forget_loading(r);
 	r->in_rows = r->n_taken;
+	clear_stale(r);
 	for (size_t i = 0; i < r->n_rows; i++) {
 		struct row row = r->row[i];
 
@@ -439,12 +501,34 @@ static void step(struct run *r)
 		fire(r);
 	if (r->is_loading)
 		load_some(r);
+	else if (r->is_over_store && random_below(&r->w.seed, 4) == 0)
+		expire_some(r, 16, random_below(&r->w.seed, 20));
 	if (random_below(&r->w.seed, 50) == 0)
 		r->memory.limit = random_below(&r->w.seed, 2) == 0 ? 1 : 1 << 20;
 	if (random_below(&r->w.seed, 8) == 0)
 		take(r);
 	if (random_below(&r->w.seed, 40) == 0)
 		crash(r);
+}
+
+/* Nobody asks for any of it. */
+static void expire_all(struct run *r)
+{
+	size_t n_fetched;
+
+	while (r->is_loading)
+		load_some(r);
+	take(r);
+	r->in_rows = r->n_taken;
+	clear_stale(r);
+	n_fetched = r->n_fetched;
+	r->w.now_us += 2 * r->w.ttl_us;
+	memset(r->number, 0, sizeof r->number);
+	expire_some(r, 1, SIZE_MAX);
+	take(r);
+	ck_assert_uint_eq(r->n_rows, r->set.n);
+	ck_assert_uint_eq(r->n_fetched, n_fetched);
+	ck_assert_uint_gt(r->n_expired, EVENTS / 100);
 }
 
 static void run_model(uint64_t seed, int64_t ttl_us, bool is_over_store)
@@ -462,12 +546,16 @@ static void run_model(uint64_t seed, int64_t ttl_us, bool is_over_store)
 		step(r);
 	take(r);
 	crash(r);
+	if (is_over_store && ttl_us > 0)
+		expire_all(r);
 	leat_tables_destroy(r->w.tables);
 	leat_timers_destroy(r->timers);
 	drop_rows(r, &(struct leat_delta_op){ .kind = LEAT_DELTA_ERASE_PREFIX, .table = LEAT_DELTA_TIMERS, .key = "" });
 	for (uint16_t table = 0; table < TABLES; table++)
 		drop_rows(r, &(struct leat_delta_op){ .kind = LEAT_DELTA_ERASE_PREFIX, .table = table, .key = "" });
 	ck_assert_uint_eq(r->n_rows, 0);
+	r->is_over_store = false;
+	clear_stale(r);
 	ck_assert_int_eq(r->n_fetched > EVENTS / 100, is_over_store);
 	ck_assert_uint_eq(atomic_load(&r->memory.used), 0);
 	forget_loading(r);
@@ -492,8 +580,14 @@ START_TEST(what_does_not_fit_into_memory_is_in_the_store)
 {
 	run_model(5, 0, true);
 	run_model(6, 0, true);
+}
+END_TEST
+
+START_TEST(what_has_expired_leaves_the_store_unasked_and_what_lives_stays)
+{
 	run_model(7, TTL_US, true);
 	run_model(8, 20, true);
+	run_model(9, 4 * TTL_US, true);
 }
 END_TEST
 
@@ -503,6 +597,7 @@ int main(void)
 		what_was_taken_comes_back_after_a_crash,
 		what_was_taken_and_has_not_expired_comes_back_after_a_crash,
 		what_does_not_fit_into_memory_is_in_the_store,
+		what_has_expired_leaves_the_store_unasked_and_what_lives_stays,
 		NULL,
 	});
 }
