@@ -39,7 +39,10 @@ const char *const leat_store_families[STORE_FAMILIES] = { "default", "rows", "ch
 
 enum leat_status leat_store_error(const struct leat_store *store, const char *what, char *said, struct leat_error *err)
 {
-	(void)leat_error_set(err, LEAT_FATAL, 0, "could not %s state in \"%s\": %s", what, store->folder, said);
+	bool is_full = strstr(said, strerror(ENOSPC)) != NULL;
+
+	(void)leat_error_set(err, LEAT_FATAL, is_full ? ENOSPC : 0, "could not %s state in \"%s\": %s%s", what, store->folder,
+	                     is_full ? "make room on its disk and start again: " : "", said);
 	rocksdb_free(said);
 	return LEAT_FATAL;
 }
