@@ -22,6 +22,7 @@
 #include "run/restore.h"
 #include "run/shard.h"
 #include "run/supervisor.h"
+#include "run/sweep.h"
 
 enum { TROUBLE_AGAIN_US = 30000000 };
 
@@ -263,6 +264,8 @@ static void create_shard(void *opaque)
 	if (made->status == LEAT_OK && made->pipeline->epochs != NULL &&
 	    (made->status = leat_restore_begin(made->pipeline->epochs, made->shard, &made->shard->restore, made->err)) != LEAT_OK)
 		leat_shard_destroy(made->shard);
+	else if (made->status == LEAT_OK && made->pipeline->epochs != NULL)
+		made->shard->sweep = leat_sweep_create(made->pipeline->epochs, made->shard);
 }
 
 static enum leat_status add_shard(struct leat_pipeline *p, uint32_t stage, uint32_t index, struct leat_reader_state *reader,

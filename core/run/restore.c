@@ -153,7 +153,7 @@ static enum leat_status load_some(struct leat_restore *r, const struct floor *f,
 		enum leat_status status = LEAT_OK;
 
 		if (r->cursor == NULL)
-			r->cursor = leat_store_cursor_open(r->store, f->tables->number[r->table], r->shard);
+			r->cursor = leat_store_cursor_open(r->store, f->tables->number[r->table], r->shard, "", 0);
 		for (; *rows > 0 && status == LEAT_OK; (*rows)--)
 			status = load_row(r, f, err);
 		if (status != LEAT_AGAIN)

@@ -13,6 +13,7 @@
 #include "run/epoch.h"
 #include "run/replay.h"
 #include "run/restore.h"
+#include "run/sweep.h"
 
 /* What is done in one turn before other shards have theirs. */
 enum { PACKETS_PER_TURN = 8, TIMERS_PER_TURN = LEAT_TIMERS_PER_TURN, REPLAYS_PER_TURN = 64 };
@@ -166,6 +167,7 @@ void leat_shard_destroy(struct leat_shard *shard)
 			leat_instance_destroy(shard->instance[i]);
 	}
 	leat_restore_destroy(shard->restore);
+	leat_sweep_destroy(shard->sweep);
 	leat_reader_destroy(shard->reader);
 	free(shard->instance);
 	free(shard->route);
@@ -848,6 +850,20 @@ static bool load_state(struct leat_shard *shard)
 	return !shard->is_loaded;
 }
 
+/* Between batches. What nobody hears of is no reason to go on in a drain, and waits for the disk and the epoch as events do. */
+static int64_t sweep_state(struct leat_shard *shard)
+{
+	if (shard->sweep == NULL || !shard->is_loaded || shard->arena != NULL || atomic_load(&shard->pipeline->is_draining) ||
+	    !epoch_is_open(shard))
+		return INT64_MAX;
+	if (leat_clock_monotonic_us() < shard->sweep_us)
+		return shard->sweep_us;
+	shard->sweep_us = leat_sweep_step(shard->sweep);
+	for (uint32_t i = 0; i < shard->stage->n_nodes; i++)
+		count_state(shard->instance[i]);
+	return shard->sweep_us;
+}
+
 int64_t leat_shard_run(struct leat_shard *shard)
 {
 	bool has_more_state;
@@ -857,5 +873,6 @@ int64_t leat_shard_run(struct leat_shard *shard)
 		return INT64_MAX;
 	has_more_state = load_state(shard);
 	again_us = earlier(run_turn(shard), leat_advance_send(shard));
+	again_us = earlier(again_us, sweep_state(shard));
 	return has_more_state ? 0 : again_us;
 }

@@ -48,6 +48,7 @@ struct leat_reader_state {
 };
 
 struct leat_restore;
+struct leat_sweep;
 struct leat_store;
 struct leat_replay;
 
@@ -109,6 +110,8 @@ struct leat_shard {
 	/* epochs */
 	struct leat_restore *restore; /* NULL: no epochs */
 	bool is_loaded; /* and nothing is left to be restored */
+	struct leat_sweep *sweep; /* NULL: nothing expires, or no epochs */
+	int64_t sweep_us;         /* its next step */
 	uint64_t round;           /* barriers passed */
 	size_t n_at_barrier;      /* inputs */
 	struct leat_delta *delta; /* by position: what changed until the last barrier; the coordinator empties it */

@@ -139,6 +139,9 @@ uint64_t leat_store_in_rows(const struct leat_store *store);
 void leat_store_limit_changelog(struct leat_store *store, size_t bytes);
 /* Everything that is committed is in files. LEAT_FATAL: it could not be written, and the process has to end. */
 enum leat_status leat_store_materialize(struct leat_store *store, struct leat_error *err);
+/* Commits up to this number, which are durable, are wanted in files soon. `table`: many of its rows have gone with them, so that its
+ * files are worth to be written anew; 0: none. Any thread, and nobody waits. */
+void leat_store_want_rows(struct leat_store *store, uint64_t number, uint32_t table);
 uint64_t leat_store_batch_bytes(const struct leat_store *store); /* of what was put since the last commit */
 
 /* ---- reading back ---------------------------------------------------------------------------------------------------- */
@@ -154,9 +157,10 @@ enum leat_status leat_store_rows(const struct leat_store *store, uint32_t number
  * ordered one all rows whose keys begin with it. Only in files. */
 enum leat_status leat_store_fetch(const struct leat_store *store, uint32_t number, uint32_t shard, const char *key, size_t key_n,
                                   bool (*take)(void *opaque, const struct leat_delta_op *op), void *opaque, struct leat_error *err);
-/* Rows of a table and shard as they are in files now, one after another. Any thread, one at a time. */
+/* Rows of a table and shard as they are in files now, one after another, from a key on: "" is before all. Any thread, one at a time. */
 struct leat_store_cursor;
-struct leat_store_cursor *leat_store_cursor_open(const struct leat_store *store, uint32_t number, uint32_t shard);
+struct leat_store_cursor *leat_store_cursor_open(const struct leat_store *store, uint32_t number, uint32_t shard, const char *key,
+                                                 size_t key_n);
 /* False: that was the last one, or it cannot be read. Key and value are good until the next call. */
 bool leat_store_cursor_next(struct leat_store_cursor *cursor, struct leat_delta_op *row);
 /* LEAT_FATAL: they could not be read. Accepts NULL. */

@@ -20,7 +20,7 @@
 #include "base/memory.h"
 #include "state/store_internal.h"
 
-enum { CHANGELOG_LIMIT = 16 << 20, WAIT_AT = 4, BLOB_MOST = 256 << 20, BLOB_KEY = 8 };
+enum { CHANGELOG_LIMIT = 16 << 20, WAIT_AT = 4, BLOB_MOST = 256 << 20, BLOB_KEY = 8, ANEW_AT_ONCE = 64 << 20 };
 /* What is in files is deleted that seldom, or when there is so much of it: each time, who opens the store for reading just then has to
  * do so again (leat_store_has_its_rows()). */
 enum { CLEAR_EVERY_US = 2000000, CLEAR_AT = 2 * CHANGELOG_LIMIT };
@@ -253,9 +253,40 @@ static enum leat_status write_rows(struct leat_store *store, uint64_t until, str
 
 /* ---- the thread ----------------------------------------------------------------------------------------------------- */
 
+/* RocksDB does it when it likes, and never with a few files that lie above each other; so what takes a moment is done here. Table
+ * numbers are small: the next one is not 0. */
+static void write_anew(const struct leat_store *store, uint32_t table)
+{
+	char from[STORE_ROW_PREFIX / 2], until[STORE_ROW_PREFIX / 2], *said = NULL;
+	const char *const begin = from, *const end = until;
+	const size_t n = sizeof from;
+	uint64_t size = UINT64_MAX;
+
+	leat_store_big32(from, table);
+	leat_store_big32(until, table + 1);
+	rocksdb_approximate_sizes_cf(store->db, store->family[STORE_ROWS], 1, &begin, &n, &end, &n, &size, &said);
+	if (said == NULL && size <= ANEW_AT_ONCE)
+		rocksdb_compact_range_cf(store->db, store->family[STORE_ROWS], from, n, until, n);
+	else if (said == NULL)
+		rocksdb_suggest_compact_range_cf(store->db, store->family[STORE_ROWS], from, n, until, n, &said);
+	rocksdb_free(said); /* what has failed in earnest fails again with the next write (E8) */
+}
+
 static bool has_work(const struct store_changelog *log)
 {
 	return log->status == LEAT_OK && log->wanted > atomic_load(&log->in_rows);
+}
+
+/* Called, and returns, under the lock. */
+static void rewrite(struct leat_store *store)
+{
+	struct store_changelog *log = &store->changelog;
+	uint32_t table = log->thinned;
+
+	log->thinned = 0;
+	pthread_mutex_unlock(&log->lock);
+	write_anew(store, table);
+	pthread_mutex_lock(&log->lock);
 }
 
 static void *work(void *opaque)
@@ -269,6 +300,10 @@ static void *work(void *opaque)
 		enum leat_status status;
 		struct leat_error err;
 
+		if (!has_work(log) && log->thinned != 0) {
+			rewrite(store);
+			continue;
+		}
 		if (!has_work(log)) {
 			(void)leat_condition_wait(&log->changed, &log->lock, INT64_MAX);
 			continue;
@@ -285,6 +320,7 @@ static void *work(void *opaque)
 	return NULL;
 }
 
+/* Under the lock. */
 static enum leat_status start_thread(struct leat_store *store, struct leat_error *err)
 {
 	int code;
@@ -303,20 +339,36 @@ static enum leat_status start_thread(struct leat_store *store, struct leat_error
 static enum leat_status want_rows(struct leat_store *store, uint64_t until, uint64_t wait, struct leat_error *err)
 {
 	struct store_changelog *log = &store->changelog;
-	enum leat_status status = start_thread(store, err);
+	enum leat_status status;
 
-	if (status != LEAT_OK)
-		return status;
 	pthread_mutex_lock(&log->lock);
-	log->wanted = until;
-	pthread_cond_broadcast(&log->changed);
-	while (log->status == LEAT_OK && atomic_load(&log->in_rows) < wait)
-		(void)leat_condition_wait(&log->changed, &log->lock, INT64_MAX);
-	status = log->status;
-	if (status != LEAT_OK)
-		*err = log->error;
+	status = start_thread(store, err);
+	if (status == LEAT_OK) {
+		log->wanted = until;
+		pthread_cond_broadcast(&log->changed);
+		while (log->status == LEAT_OK && atomic_load(&log->in_rows) < wait)
+			(void)leat_condition_wait(&log->changed, &log->lock, INT64_MAX);
+		status = log->status;
+		if (status != LEAT_OK)
+			*err = log->error;
+	}
 	pthread_mutex_unlock(&log->lock);
 	return status;
+}
+
+void leat_store_want_rows(struct leat_store *store, uint64_t number, uint32_t table)
+{
+	struct store_changelog *log = &store->changelog;
+	struct leat_error err;
+
+	pthread_mutex_lock(&log->lock);
+	if (number > log->wanted)
+		log->wanted = number;
+	if (table != 0)
+		log->thinned = table;
+	if (start_thread(store, &err) == LEAT_OK) /* else who commits has the same trouble soon, and tells */
+		pthread_cond_broadcast(&log->changed);
+	pthread_mutex_unlock(&log->lock);
 }
 
 enum leat_status leat_store_materialize(struct leat_store *store, struct leat_error *err)

@@ -76,6 +76,7 @@ struct store_changelog {
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
 	uint64_t wanted; /* under the lock, as all below */
+	uint32_t thinned; /* a table whose files are worth to be written anew behind that; 0: none */
 	bool is_ending;
 	enum leat_status status;
 	struct leat_error error;

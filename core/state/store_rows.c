@@ -31,7 +31,8 @@ static void add_shard(struct leat_buffer *prefix, uint32_t shard)
 struct leat_store_cursor {
 	const struct leat_store *store;
 	rocksdb_iterator_t *at;
-	struct leat_buffer prefix;
+	struct leat_buffer from; /* begins with the prefix */
+	size_t prefix_n;
 	bool has_begun;
 };
 
@@ -42,34 +43,39 @@ static struct leat_store_cursor *open_cursor(const struct leat_store *store, con
 
 	cursor->store = store;
 	cursor->at = rocksdb_create_iterator_cf(store->db, read, store->family[STORE_ROWS]);
-	cursor->prefix = prefix;
+	cursor->from = prefix;
+	cursor->prefix_n = prefix.n;
 	return cursor;
 }
 
-struct leat_store_cursor *leat_store_cursor_open(const struct leat_store *store, uint32_t number, uint32_t shard)
+struct leat_store_cursor *leat_store_cursor_open(const struct leat_store *store, uint32_t number, uint32_t shard, const char *key,
+                                                 size_t key_n)
 {
 	struct leat_buffer prefix = { 0 };
+	struct leat_store_cursor *cursor;
 
 	begin_prefix(&prefix, number);
 	add_shard(&prefix, shard);
-	return open_cursor(store, store->read, prefix);
+	cursor = open_cursor(store, store->read, prefix);
+	leat_buffer_append(&cursor->from, key, key_n);
+	return cursor;
 }
 
 static bool next_row(struct leat_store_cursor *cursor, uint32_t *shard, struct leat_delta_op *row)
 {
-	const struct leat_buffer *prefix = &cursor->prefix;
+	const struct leat_buffer *from = &cursor->from;
 	const char *key;
 
 	if (cursor->has_begun)
 		rocksdb_iter_next(cursor->at);
 	else
-		rocksdb_iter_seek(cursor->at, prefix->data, prefix->n);
+		rocksdb_iter_seek(cursor->at, from->data, from->n);
 	cursor->has_begun = true;
 	if (!rocksdb_iter_valid(cursor->at))
 		return false;
 	*row = (struct leat_delta_op){ .kind = LEAT_DELTA_PUT };
 	key = rocksdb_iter_key(cursor->at, &row->key_n);
-	if (row->key_n < STORE_ROW_PREFIX || row->key_n < prefix->n || memcmp(key, prefix->data, prefix->n) != 0)
+	if (row->key_n < STORE_ROW_PREFIX || row->key_n < cursor->prefix_n || memcmp(key, from->data, cursor->prefix_n) != 0)
 		return false;
 	*shard = read_big32(key + 4);
 	row->key = key + STORE_ROW_PREFIX;
@@ -96,7 +102,7 @@ enum leat_status leat_store_cursor_close(struct leat_store_cursor *cursor, struc
 	if (said != NULL)
 		status = leat_store_error(cursor->store, "read", said, err);
 	rocksdb_iter_destroy(cursor->at);
-	leat_buffer_finish(&cursor->prefix);
+	leat_buffer_finish(&cursor->from);
 	free(cursor);
 	return status;
 }
