@@ -11,7 +11,7 @@ import threading
 HOST = "127.0.0.1"
 
 # Requests, by what their first two bytes are.
-ADD_PARTITIONS, ADD_OFFSETS, END_TRANSACTION = 24, 25, 26
+OFFSET_COMMIT, ADD_PARTITIONS, ADD_OFFSETS, END_TRANSACTION = 8, 24, 25, 26
 
 # How long a transaction is kept open while an end that is too late goes in.
 OPEN_S = 0.1
@@ -63,6 +63,7 @@ class Proxy:
         self.is_open.set()
         self.is_holding, self.held, self.late_answer = False, None, None
         self.is_losing, self.n_lost = False, 0
+        self.is_keeping, self.n_kept = False, 0
         self.tasks = set()
         self.thread = threading.Thread(target=self.loop.run_forever)
         self.thread.start()
@@ -88,6 +89,10 @@ class Proxy:
     def lose_answer_to_end_of_transaction(self):
         """The next one: the broker has done it, and the connection is gone before its client hears of it."""
         self.is_losing = True
+
+    def keep_answer_to_offset_commit(self):
+        """The next one: the broker has done it, and its client waits for what does not come, on a connection that is as before."""
+        self.is_keeping = True
 
     async def _serve(self, reader, writer):
         task = asyncio.current_task()
@@ -122,7 +127,7 @@ class Connection:
         self.reader, self.writer, self.up_reader, self.up_writer = reader, writer, up_reader, up_writer
         self.own = HOST.encode() + struct.pack(">i", proxy.broker[1])
         self.shown = HOST.encode() + struct.pack(">i", proxy.port)
-        self.is_held, self.lost = False, None
+        self.is_held, self.lost, self.kept = False, None, None
 
     async def serve(self):
         """Until one side has closed. The broker's side of a connection with a held request stays open."""
@@ -147,6 +152,8 @@ class Connection:
                 continue  # what comes behind it waits as well, and is never sent
             if self.proxy.is_losing and kind_of(request) == END_TRANSACTION:
                 self.proxy.is_losing, self.lost = False, request[8:12]
+            if self.proxy.is_keeping and kind_of(request) == OFFSET_COMMIT:
+                self.proxy.is_keeping, self.kept = False, request[8:12]
             self.up_writer.write(request)
             await self.up_writer.drain()
             if self.begins_transaction_of_held(request):
@@ -173,6 +180,9 @@ class Connection:
                 if answer[4:8] == self.lost:
                     self.proxy.n_lost += 1
                     break
+                if answer[4:8] == self.kept:
+                    self.proxy.n_kept += 1
+                    continue
                 self.writer.write(answer.replace(self.own, self.shown))
                 await self.writer.drain()
         except (OSError, asyncio.IncompleteReadError):

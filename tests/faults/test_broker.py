@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The broker dies, cannot be reached, and gets the end of a transaction when another one is open."""
+"""The broker dies, cannot be reached, gets the end of a transaction when another one is open, and does not answer."""
 
 import time
 
@@ -10,6 +10,9 @@ from proxy import Proxy
 UNREACHABLE_S = 20
 
 LOST_ANSWERS = 10
+
+# Half of what librdkafka waits for an answer by itself; leat waits for a tenth, NOTEBOOK_TIMEOUT_MS in plugins/kafka/notebook.c.
+ANSWER_S = 30
 
 # What a broker says to a producer that has been taken over.
 INVALID_PRODUCER_EPOCH, PRODUCER_FENCED = 47, 90
@@ -65,3 +68,31 @@ def test_commits_whose_answers_are_lost_change_nothing(trial, proxy):
         time.sleep(trial.chance.uniform(0, 0.3))
     trial.wait_for_more()
     trial.finish()
+
+
+QUIET = """
+pipeline: quiet
+sources: {{events: {{type: kafka, brokers: "{brokers}", topic: {topic}, start: earliest, group: {topic}}}}}
+sinks: {{out: {{type: discard, input: events}}}}
+"""
+
+
+def test_offsets_of_the_group_go_on_within_seconds_when_their_coordinator_does_not_answer(pipeline, kafka, topic, where):
+    name = topic("quiet")
+    proxy = Proxy(where["KAFKA_BROKERS"])
+    run = pipeline(QUIET.format(brokers=proxy.address, topic=name))
+    try:
+        kafka.write(name, [("k", "1")])
+        run.start()
+        run.wait_until(lambda: kafka.lag(name, name) == 0, "the offset of the first event")
+        for n in range(2):
+            proxy.keep_answer_to_offset_commit()
+            kafka.write(name, [("k", "2")])
+            run.wait_until(lambda n=n: proxy.n_kept > n, "a commit of offsets")
+            kafka.write(name, [("k", "3")])
+            since = time.monotonic()
+            run.wait_until(lambda: kafka.lag(name, name) == 0, "the offset of the last event", ANSWER_S)
+            print(f"the commit behind one without an answer: {time.monotonic() - since:.1f} s")
+    finally:
+        run.kill()
+        proxy.close()
