@@ -6,7 +6,7 @@
  *
  * `bench/arrivals [OPTION ...] TOPIC` says "ready" when it reads. It ends after --count events, when none has come for
  * --idle seconds after the first, or when it is told to; events of the first --skip seconds are counted, not measured. With
- * --first it ends at the first event and tells when that came.
+ * --first it ends at the first event and tells when that came. --mark N tells how long it took from the N-th event to the last.
  */
 
 #include <getopt.h>
@@ -23,8 +23,9 @@ enum { IDLE_MS = 100 };
 struct arrivals {
 	const char *brokers, *topic;
 	uint64_t count, n; /* count 0: without end */
+	uint64_t mark;     /* 0: none */
 	int64_t skip_us, idle_us;
-	int64_t first_us, last_us, first_realtime_us;
+	int64_t first_us, mark_us, last_us, first_realtime_us;
 	bool is_first;
 	struct histogram latency;
 };
@@ -50,6 +51,8 @@ static void note(struct arrivals *a, const rd_kafka_message_t *m, int64_t now_us
 		a->first_us = now_us;
 		a->first_realtime_us = realtime_us();
 	}
+	if (a->n == a->mark)
+		a->mark_us = now_us;
 	a->last_us = now_us;
 	if (now_us - a->first_us >= a->skip_us)
 		histogram_add(&a->latency, us > 0 ? (uint64_t)us : 0);
@@ -80,13 +83,15 @@ static void report(const struct arrivals *a)
 	(void)printf("measured %" PRIu64 "\n", a->latency.n);
 	(void)printf("first_realtime_us %" PRId64 "\n", a->first_realtime_us);
 	(void)printf("seconds %.6f\n", (double)(a->last_us - a->first_us) / 1e6);
+	if (a->mark > 0 && a->n >= a->mark)
+		(void)printf("mark_seconds %.6f\n", (double)(a->last_us - a->mark_us) / 1e6);
 	histogram_print(&a->latency, "latency");
 	(void)printf("cpu_seconds %.3f\n", cpu_seconds());
 }
 
 static void usage(FILE *to)
 {
-	(void)fputs("bench/arrivals [--brokers LIST] [--skip SECONDS] [--count N] [--idle SECONDS] [--first] TOPIC\n", to);
+	(void)fputs("bench/arrivals [--brokers LIST] [--skip SECONDS] [--count N] [--idle SECONDS] [--first] [--mark N] TOPIC\n", to);
 }
 
 static void parse(struct arrivals *a, int argc, char **argv)
@@ -94,8 +99,8 @@ static void parse(struct arrivals *a, int argc, char **argv)
 	static const struct option options[] = {
 		{ "brokers", required_argument, NULL, 'b' }, { "skip", required_argument, NULL, 's' },
 		{ "count", required_argument, NULL, 'c' },   { "idle", required_argument, NULL, 'i' },
-		{ "first", no_argument, NULL, 'f' },         { "help", no_argument, NULL, 'h' },
-		{ NULL, 0, NULL, 0 },
+		{ "first", no_argument, NULL, 'f' },         { "mark", required_argument, NULL, 'm' },
+		{ "help", no_argument, NULL, 'h' },          { NULL, 0, NULL, 0 },
 	};
 	int c;
 
@@ -106,6 +111,7 @@ static void parse(struct arrivals *a, int argc, char **argv)
 		case 'c': a->count = strtoull(optarg, NULL, 10); break;
 		case 'i': a->idle_us = (int64_t)(strtod(optarg, NULL) * 1e6); break;
 		case 'f': a->is_first = true; break;
+		case 'm': a->mark = strtoull(optarg, NULL, 10); break;
 		default: usage(c == 'h' ? stdout : stderr); exit(c == 'h' ? 0 : 2);
 		}
 	}

@@ -7,6 +7,8 @@
  * loop that commits as often as something else does. With two producers they take turns, as in leat's sink: right
  * after a commit the coordinator refuses the same producer's next transaction, and librdkafka asks again after 20 ms.
  *
+ * With --score it does the work of bench/pipelines/score.yaml on the way (score.cpp), from the beginning of the topic.
+ *
  * `bench/limit [OPTION ...] INPUT OUTPUT` says "ready" when it reads, and prints figures when it is told to end.
  */
 
@@ -18,6 +20,7 @@
 
 #include "client.h"
 #include "histogram.h"
+#include "score.h"
 
 enum { MAX_PRODUCERS = 2, TIMEOUT_MS = 15000, IDLE_MS = 100 };
 
@@ -28,6 +31,7 @@ struct producer {
 
 struct limit {
 	const char *brokers, *input, *output;
+	struct score *score; /* NULL: copies */
 	int64_t epoch_us, pace_us;
 	unsigned n_producers;
 	rd_kafka_t *consumer;
@@ -64,14 +68,20 @@ static void open_all(struct limit *l)
 	(void)snprintf(group, sizeof group, "bench-limit-%s", l->output);
 	for (unsigned i = 0; i < l->n_producers; i++)
 		open_producer(l, i);
-	l->consumer = consumer_open(l->brokers, l->input, group, false);
+	l->consumer = consumer_open(l->brokers, l->input, group, l->score != NULL);
 	if (rd_kafka_assignment(l->consumer, &l->position) != RD_KAFKA_RESP_ERR_NO_ERROR)
 		die("could not get the assignment");
 }
 
 static void put(struct limit *l, const struct producer *p, rd_kafka_message_t *m)
 {
-	producer_put(p->rk, p->topic, m->key, m->key_len, m->payload, m->len);
+	const char *text = m->payload;
+	size_t n = m->len;
+
+	if (l->score != NULL)
+		text = score_event(l->score, m->payload, m->len, monotonic_us(), &n);
+	if (text != NULL)
+		producer_put(p->rk, p->topic, m->key, m->key_len, text, n);
 	for (int i = 0; i < l->position->cnt; i++)
 		if (l->position->elems[i].partition == m->partition)
 			l->position->elems[i].offset = m->offset + 1;
@@ -136,6 +146,7 @@ static void report(const struct limit *l)
 
 static void close_all(struct limit *l)
 {
+	score_destroy(l->score);
 	rd_kafka_topic_partition_list_destroy(l->position);
 	(void)rd_kafka_consumer_close(l->consumer);
 	rd_kafka_destroy(l->consumer);
@@ -147,7 +158,7 @@ static void close_all(struct limit *l)
 
 static void usage(FILE *to)
 {
-	(void)fputs("bench/limit [--brokers LIST] [--epoch MILLISECONDS] [--pace MILLISECONDS] [--producers 1|2] INPUT OUTPUT\n", to);
+	(void)fputs("bench/limit [--brokers LIST] [--epoch MILLISECONDS] [--pace MILLISECONDS] [--producers 1|2] [--score] INPUT OUTPUT\n", to);
 }
 
 static void parse(struct limit *l, int argc, char **argv)
@@ -155,8 +166,10 @@ static void parse(struct limit *l, int argc, char **argv)
 	static const struct option options[] = {
 		{ "brokers", required_argument, NULL, 'b' }, { "epoch", required_argument, NULL, 'e' },
 		{ "pace", required_argument, NULL, 'a' },    { "producers", required_argument, NULL, 'p' },
-		{ "help", no_argument, NULL, 'h' },          { NULL, 0, NULL, 0 },
+		{ "score", no_argument, NULL, 's' },         { "help", no_argument, NULL, 'h' },
+		{ NULL, 0, NULL, 0 },
 	};
+	bool is_scoring = false;
 	int c;
 
 	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
@@ -168,6 +181,8 @@ static void parse(struct limit *l, int argc, char **argv)
 			l->pace_us = (int64_t)(strtod(optarg, NULL) * 1e3);
 		else if (c == 'p')
 			l->n_producers = (unsigned)strtoul(optarg, NULL, 10);
+		else if (c == 's')
+			is_scoring = true;
 		else {
 			usage(c == 'h' ? stdout : stderr);
 			exit(c == 'h' ? 0 : 2);
@@ -179,6 +194,7 @@ static void parse(struct limit *l, int argc, char **argv)
 	}
 	l->input = argv[optind];
 	l->output = argv[optind + 1];
+	l->score = is_scoring ? score_create() : NULL;
 }
 
 int main(int argc, char **argv)

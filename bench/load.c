@@ -5,6 +5,9 @@
  * written (see client.h). It waits for nothing: what is late is written at once, so a slow pipeline cannot slow it down.
  * Keys are visited in a fixed scattered order, each as often as any other: `--count N --keys N` has every key once.
  *
+ * With --spoil N, each N-th event is followed by two messages that a pipeline has to drop: the event before it once more, and one
+ * that is no valid payment. They do not count.
+ *
  * `bench/load [OPTION ...] TOPIC` prints what it has achieved. Nobody should believe a latency under a load that was late.
  */
 
@@ -24,26 +27,83 @@ struct load {
 	const char *brokers, *topic, *linger_ms;
 	uint64_t rate, count, keys; /* rate 0: as fast as possible */
 	uint64_t from;              /* number of the first id */
+	uint64_t spoil;             /* 0: never */
 	uint64_t n, n_late;
 	int64_t began_us, latest_us, clock_offset_us;
 	rd_kafka_t *producer;
 	rd_kafka_topic_t *opened;
 };
 
+struct payment {
+	char user[16], text[320];
+	size_t n_user, n_text;
+};
+
+static void make(const struct load *l, uint64_t number, struct payment *p)
+{
+	uint64_t key = number % l->keys * SCATTER % l->keys;
+	int64_t now_us = monotonic_us();
+
+	p->n_user = (size_t)snprintf(p->user, sizeof p->user, "u%08" PRIu64, key);
+	p->n_text = (size_t)snprintf(p->text, sizeof p->text,
+	                             EVENT_BEGIN "%" PRId64 ",\"ts\":%" PRId64 ",\"id\":\"e%012" PRIu64 "\",\"user\":\"%s\",\"amount\":%" PRIu64
+	                                         ".%02" PRIu64 ",\"currency\":\"EUR\",\"country\":\"%s\",\"merchant\":\"groceries\","
+	                                         "\"device\":\"d-%06" PRIu64 "\",\"channel\":\"card\"}",
+	                             EVENT_CLOCK_BASE + now_us, now_us + l->clock_offset_us, l->from + number, p->user,
+	                             10 + number * 7919 % 990, number % 100, number % 3 == 0 ? "DE" : "FR", key % 1000000);
+}
+
+static void write_payment(const struct load *l, const struct payment *p)
+{
+	producer_put(l->producer, l->opened, p->user, p->n_user, p->text, p->n_text);
+}
+
+/* As long as what it replaces, or over what follows. */
+struct edit {
+	const char *from, *to;
+};
+
+/* What is wrong takes turns: a field is not there, has another type, or the text is no JSON. */
+static void spoil_text(struct payment *p, uint64_t turn)
+{
+	static const struct edit wrong[][2] = {
+		{ { "\"id\":", "\"di\":" } },
+		{ { "\"user\":", "\"resu\":" } },
+		{ { "\"ts\":1", "\"ts\":1." } },
+		{ { "\"amount\":", "\"tnuoma\":" } },
+		{ { "\"amount\":", "\"tnuoma\":" }, { "\"device\":", "\"amount\":" } },
+		{ { "\"id\":", "\"di\":" }, { "\"ts\":", "\"id\":" } },
+		{ { "\"channel\":", "\"channel\" " } },
+	};
+	size_t kind = turn % (sizeof wrong / sizeof wrong[0] + 1);
+
+	if (kind == sizeof wrong / sizeof wrong[0]) {
+		p->n_text /= 2;
+		return;
+	}
+	for (size_t i = 0; i < 2 && wrong[kind][i].from != NULL; i++)
+		memcpy(strstr(p->text, wrong[kind][i].from), wrong[kind][i].to, strlen(wrong[kind][i].to));
+}
+
+static void spoil(const struct load *l)
+{
+	struct payment p;
+
+	make(l, l->n > 0 ? l->n - 1 : 0, &p);
+	write_payment(l, &p);
+	make(l, l->n, &p);
+	spoil_text(&p, l->n / l->spoil);
+	write_payment(l, &p);
+}
+
 static void put(struct load *l)
 {
-	uint64_t key = l->n % l->keys * SCATTER % l->keys;
-	char user[16], text[320];
-	int n_user = snprintf(user, sizeof user, "u%08" PRIu64, key);
-	int64_t now_us = monotonic_us();
-	int n = snprintf(text, sizeof text,
-	                 EVENT_BEGIN "%" PRId64 ",\"ts\":%" PRId64 ",\"id\":\"e%012" PRIu64 "\",\"user\":\"%s\",\"amount\":%" PRIu64
-	                             ".%02" PRIu64 ",\"currency\":\"EUR\",\"country\":\"%s\",\"merchant\":\"groceries\","
-	                             "\"device\":\"d-%06" PRIu64 "\",\"channel\":\"card\"}",
-	                 EVENT_CLOCK_BASE + now_us, now_us + l->clock_offset_us, l->from + l->n, user, 10 + l->n * 7919 % 990, l->n % 100,
-	                 l->n % 3 == 0 ? "DE" : "FR", key % 1000000);
+	struct payment p;
 
-	producer_put(l->producer, l->opened, user, (size_t)n_user, text, (size_t)n);
+	make(l, l->n, &p);
+	write_payment(l, &p);
+	if (l->spoil > 0 && l->n % l->spoil == l->spoil - 1)
+		spoil(l);
 	l->n++;
 }
 
@@ -108,7 +168,7 @@ static void report(const struct load *l, int64_t took_us)
 static void usage(FILE *to)
 {
 	(void)fputs("bench/load [--brokers LIST] [--rate N] [--seconds N | --count N] [--keys N] [--linger MILLISECONDS]"
-	            " [--from N] TOPIC\n"
+	            " [--from N] [--spoil N] TOPIC\n"
 	            "--rate 0 writes as fast as possible; ids count from --from, 0 by itself.\n", to);
 }
 
@@ -118,8 +178,8 @@ static void parse(struct load *l, int argc, char **argv)
 		{ "brokers", required_argument, NULL, 'b' }, { "rate", required_argument, NULL, 'r' },
 		{ "seconds", required_argument, NULL, 's' }, { "count", required_argument, NULL, 'c' },
 		{ "keys", required_argument, NULL, 'k' },    { "linger", required_argument, NULL, 'l' },
-		{ "from", required_argument, NULL, 'f' },    { "help", no_argument, NULL, 'h' },
-		{ NULL, 0, NULL, 0 },
+		{ "from", required_argument, NULL, 'f' },    { "spoil", required_argument, NULL, 'x' },
+		{ "help", no_argument, NULL, 'h' },          { NULL, 0, NULL, 0 },
 	};
 	double seconds = 10;
 	int c;
@@ -132,6 +192,7 @@ static void parse(struct load *l, int argc, char **argv)
 		case 'c': l->count = strtoull(optarg, NULL, 10); break;
 		case 'k': l->keys = strtoull(optarg, NULL, 10); break;
 		case 'f': l->from = strtoull(optarg, NULL, 10); break;
+		case 'x': l->spoil = strtoull(optarg, NULL, 10); break;
 		case 'l': l->linger_ms = optarg; break;
 		default: usage(c == 'h' ? stdout : stderr); exit(c == 'h' ? 0 : 2);
 		}
