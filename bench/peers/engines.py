@@ -8,7 +8,7 @@ import sys
 SOURCE = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(os.environ.get("LEAT_BUILD_DIR", SOURCE / "build"))
 PEERS = SOURCE / "build-peers"
-JAVA = ("kafka-streams",)
+JAVA = ("kafka-streams", "flink")
 OPENED = [f"--add-opens=java.base/{package}=ALL-UNNAMED" for package in ("java.lang", "java.util", "java.nio", "sun.nio.ch")]
 
 
@@ -37,6 +37,12 @@ def java(peer, *settings):
 TUNED = ("commit.interval.ms=10", "producer.linger.ms=0", "num.stream.threads=2", "statestore.cache.max.bytes=67108864")
 BULK = ("commit.interval.ms=1000", "num.stream.threads=2", "statestore.cache.max.bytes=268435456", "producer.batch.size=131072",
         "producer.compression.type=lz4")
+# Flink makes no checkpoints unless told to: each second is what its documentation shows.
+ROCKSDB = ("state.backend.type=rocksdb", "execution.checkpointing.incremental=true")
+FLINK = (*ROCKSDB, "execution.checkpointing.interval=1 s")
+FLINK_TUNED = (*ROCKSDB, "execution.checkpointing.interval=100 ms", "execution.buffer-timeout.interval=1 ms",
+               "pipeline.object-reuse=true", "taskmanager.memory.managed.size=256 mb")
+FLINK_BULK = ("state.backend.type=hashmap", "execution.checkpointing.interval=5 s", "pipeline.object-reuse=true")
 ENGINES = {
     "leat": leat("score"),
     "leat_lua": leat("score_lua"),
@@ -45,9 +51,12 @@ ENGINES = {
     "kafka_streams": java("kafka-streams"),
     "kafka_streams_tuned": java("kafka-streams", *TUNED),
     "kafka_streams_bulk": java("kafka-streams", *BULK),
+    "flink": java("flink", *FLINK),
+    "flink_tuned": java("flink", *FLINK_TUNED),
+    "flink_bulk": java("flink", *FLINK_BULK),
 }
 # What is not measured, and why not.
-NOT_FOR = {"latency": {"kafka_streams_bulk"}, "restart": {"limit", "limit_two", "kafka_streams_bulk"}}
+NOT_FOR = {"latency": {"kafka_streams_bulk", "flink_bulk"}, "restart": {"limit", "limit_two", "kafka_streams_bulk", "flink_bulk"}}
 
 
 def peer_of(engine):

@@ -12,7 +12,8 @@ COLUMNS = {"cpu_s_per_million": "CPU-s per million", "events_per_s": "events/s",
            "idle": "idle share", "load_late_ms": "load late, ms", "restart_s": "start to first, s", "events_in_per_second": "events/s",
            "cpu_seconds": "CPU-s"}
 PLOTTED = ("cpu_s_per_million", "events_per_s", "peak_mib", "first_s", "p50_ms", "p99_ms", "restart_s", "events_in_per_second")
-COLOURS = {"leat": "#1b6ca8", "leat_lua": "#4fa3d1", "limit": "#666666", "limit_two": "#999999"}
+COLOURS = {"leat": "#1b6ca8", "leat_lua": "#4fa3d1", "limit": "#666666", "limit_two": "#999999",
+           "flink": "#a84a8f", "flink_tuned": "#a84a8f", "flink_bulk": "#a84a8f"}
 OTHER = "#d9822b"
 
 
