@@ -113,15 +113,16 @@ def engine_on(engine, names, folder):
         yield process
 
 
-def await_reader(reader, process, folder):
-    """The reader's figures; it ends by itself when it has everything."""
+def await_reader(reader, process, folder, watch=lambda: None):
+    """The reader's figures; it ends by itself when it has everything. Calls watch meanwhile, again and again."""
     deadline = time.monotonic() + PATIENCE_S
     while reader.poll() is None:
         if process.poll() is not None:
             raise Refused(f"ended with status {process.returncode}: {(folder / 'log').read_text()[-300:].strip()}")
         if time.monotonic() > deadline:
             raise Refused(f"not every result came within {PATIENCE_S} s")
-        time.sleep(0.05)
+        watch()
+        time.sleep(0.02)
     return figures_of(reader.stdout.read())
 
 
@@ -152,17 +153,28 @@ def check(engine, source, tag):
         return "" if checked.returncode == 0 else (checked.stdout + checked.stderr).strip()
 
 
+def cpu_at(samples, wanted):
+    """CPU-seconds at a time between two samples."""
+    for (t0, cpu0), (t1, cpu1) in zip(samples, samples[1:]):
+        if wanted <= t1:
+            return cpu0 + (cpu1 - cpu0) * max(0, wanted - t0) / (t1 - t0)
+    return samples[-1][1]
+
+
 def backlog(engine, tag, source, count):
-    """On a topic that is full. The rate is that of the last four fifths, so that nobody's start is in it."""
+    """On a topic that is full. Rate and CPU time are those of the last four fifths, so that nobody's start is in them."""
     with scratch(tag, source) as (names, folder):
         with arrivals(names["BENCH_OUTPUT"], "--count", str(count), "--mark", str(count // 5)) as reader:
             began = time.time()
+            samples = []
             with engine_on(engine, names, folder) as process:
-                figures = await_reader(reader, process, folder)
+                watch = lambda: samples.append((time.time(), used(process)[0]))
+                figures = await_reader(reader, process, folder, watch)
                 cpu_s, peak = used(process)
-    first_s = figures["first_realtime_us"] / 1e6 - began
-    return {"cpu_s_per_million": cpu_s / count * 1e6, "events_per_s": count * 0.8 / figures["mark_seconds"], "peak_mib": peak,
-            "first_s": first_s}
+    first = figures["first_realtime_us"] / 1e6
+    marked = first + figures["seconds"] - figures["mark_seconds"]
+    return {"cpu_s_per_million": (cpu_s - cpu_at(samples, marked)) / (count * 0.8) * 1e6, "whole_cpu_s": cpu_s,
+            "events_per_s": count * 0.8 / figures["mark_seconds"], "peak_mib": peak, "first_s": first - began}
 
 
 def prime(names, process, folder, rate, seconds, keys):
@@ -194,7 +206,7 @@ def latency(engine, tag, rate, seconds, warm, keys):
             "load_late_ms": load["late_max_ms"]}
 
 
-def restart(engine, tag, source, count):
+def restart(engine, tag, count):
     """Killed with a state of as many keys, while the load goes on, and started again: from there to the first result."""
     with scratch(tag) as (names, folder):
         output, load = names["BENCH_OUTPUT"], {"rate": 0, "count": count, "keys": count}

@@ -4,17 +4,17 @@ import json
 import statistics
 from html import escape
 
-TITLES = {"backlog": "A topic that is full", "latency": "Committed latency", "memory": "A million keys",
+TITLES = {"backlog": "A topic that is full", "latency": "Committed latency", "memory": "Many keys",
           "restart": "Start again after kill -9", "alone": "The engine alone", "workers": "One worker and two",
           "keys": "leat by numbers of keys"}
-COLUMNS = {"cpu_s_per_million": "CPU-s per million", "events_per_s": "events/s", "peak_mib": "peak MiB",
+OF_ONE = ("keys", "alone", "workers")  # figures of leat by itself
+COLUMNS = {"cpu_s_per_million": "CPU-s per million", "whole_cpu_s": "CPU-s in all", "events_per_s": "events/s", "peak_mib": "peak MiB",
            "first_s": "start to first, s", "p50_ms": "P50, ms", "p99_ms": "P99, ms", "p999_ms": "P99.9, ms", "max_ms": "longest, ms",
            "idle": "idle share", "load_late_ms": "load late, ms", "restart_s": "start to first, s", "events_in_per_second": "events/s",
            "cpu_seconds": "CPU-s"}
 PLOTTED = ("cpu_s_per_million", "events_per_s", "peak_mib", "first_s", "p50_ms", "p99_ms", "restart_s", "events_in_per_second")
-COLOURS = {"leat": "#1b6ca8", "leat_lua": "#4fa3d1", "limit": "#666666", "limit_two": "#999999",
-           "flink": "#a84a8f", "flink_tuned": "#a84a8f", "flink_bulk": "#a84a8f"}
-OTHER = "#d9822b"
+COLOURS = {"leat_lua": "#4fa3d1", "limit_two": "#999999", "limit": "#666666", "kafka_streams": "#d9822b", "flink": "#a84a8f",
+           "leat": "#1b6ca8"}
 
 
 def series(runs):
@@ -93,28 +93,41 @@ def number(value):
 def cell(values):
     if not values:
         return "-"
-    return f"{number(statistics.median(values))} ({number(min(values))} to {number(max(values))})"
+    middle = number(statistics.median(values))
+    return middle if len(values) == 1 else f"{middle} ({number(min(values))} to {number(max(values))})"
+
+
+def groups(found):
+    """Title and rows of each table: engines under one condition, or conditions where there is but one engine."""
+    for figure, title in TITLES.items():
+        mine = {(c, e): values for (f, c, e), values in found.items() if f == figure}
+        if figure in OF_ONE:
+            yield figure, title, {c: values for (c, _), values in mine.items()}
+            continue
+        for condition in dict.fromkeys(c for c, _ in mine):
+            yield f"{figure}-{condition}", f"{title}: {condition}", {e: values for (c, e), values in mine.items() if c == condition}
 
 
 def tables(found):
-    for figure, title in TITLES.items():
-        conditions = list(dict.fromkeys(c for f, c, _ in found if f == figure))
-        for condition in conditions:
-            rows = {engine: values for (f, c, engine), values in found.items() if (f, c) == (figure, condition)}
-            names = list(dict.fromkeys(name for values in rows.values() for name in values))
-            yield f"\n## {title}: {condition}\n"
-            yield "| engine | runs | " + " | ".join(COLUMNS[name] for name in names) + " |"
-            yield "|---" * (len(names) + 2) + "|"
-            for engine, values in rows.items():
-                yield f"| {engine} | {max(map(len, values.values()))} | " + " | ".join(cell(values.get(n)) for n in names) + " |"
+    for _, title, rows in groups(found):
+        names = list(dict.fromkeys(name for values in rows.values() for name in values))
+        if rows:
+            yield f"\n## {title}\n\n| | runs | {' | '.join(COLUMNS[name] for name in names)} |\n{'|---' * (len(names) + 2)}|"
+        for label, values in rows.items():
+            yield f"| {label} | {max(map(len, values.values()))} | {' | '.join(cell(values.get(name)) for name in names)} |"
+
+
+def load_of(runs):
+    loads = [run["load"] for run in runs] or [0]
+    return f"{min(loads):.1f} to {max(loads):.1f}"
 
 
 def markdown(results):
     m, runs = results["machine"], results["runs"]
     yield "# leat and what a user would pick instead\n"
     yield f"{m['when']}, {m['cores']} x {m['processor']}, {m['memory_gib']:.0f} GiB, kernel {m['kernel']}; load before the first run " \
-          f"{m['load'][0]:.1f}, before the others {', '.join(sorted({format(r['load'], '.0f') for r in runs}))}.\n"
-    yield "; ".join(f"{name} {version}" for name, version in m["versions"].items()) + ".\n"
+          f"{m['load'][0]:.1f}, before the others {load_of(runs)}.\n"
+    yield "; ".join(version if version.startswith(name) else f"{name} {version}" for name, version in m["versions"].items()) + ".\n"
     yield "Median (least to most) of the runs of each."
     yield from tables(series(runs))
     yield "\n## Targets\n\n| figure | target | measured | |\n|---|---|---|---|"
@@ -128,9 +141,13 @@ def markdown(results):
 
 # ---- plots -----------------------------------------------------------------------------------------------------------------
 
+def colour(label):
+    return next((value for name, value in COLOURS.items() if label.startswith(name)), COLOURS["leat"])
+
+
 def bars(title, rows):
     """Horizontal bars to the median, with a line from the least to the most."""
-    left, wide, step = 170, 420, 26
+    left, wide, step = 24 + max(round(7.5 * len(label)) for label, _ in rows), 420, 26
     most = max(max(values) for _, values in rows) or 1
     out = [f'<svg xmlns="http://www.w3.org/2000/svg" width="{left + wide + 110}" height="{len(rows) * step + 50}" '
            f'font-family="sans-serif" font-size="13"><rect width="100%" height="100%" fill="white"/>'
@@ -139,7 +156,7 @@ def bars(title, rows):
         y, middle = 40 + i * step, statistics.median(values)
         low, high, end = (left + wide * v / most for v in (min(values), max(values), middle))
         out.append(f'<text x="{left - 8}" y="{y + 14}" text-anchor="end">{escape(label)}</text>'
-                   f'<rect x="{left}" y="{y}" width="{max(1, end - left):.1f}" height="18" fill="{COLOURS.get(label, OTHER)}"/>'
+                   f'<rect x="{left}" y="{y}" width="{max(1, end - left):.1f}" height="18" fill="{colour(label)}"/>'
                    f'<path d="M{low:.1f} {y + 9}H{high:.1f}" stroke="black" stroke-width="2"/>'
                    f'<text x="{max(high, end) + 8:.1f}" y="{y + 14}">{number(middle)}</text>')
     return "".join(out) + "</svg>\n"
@@ -147,13 +164,12 @@ def bars(title, rows):
 
 def plots(found):
     """File names and their text."""
-    for figure, condition in dict.fromkeys((f, c) for f, c, _ in found):
-        rows = {engine: values for (f, c, engine), values in found.items() if (f, c) == (figure, condition)}
+    for name_of, title, rows in groups(found):
         for name in PLOTTED:
-            shown = [(engine, values[name]) for engine, values in rows.items() if name in values]
+            shown = [(label, values[name]) for label, values in rows.items() if name in values]
             if len(shown) > 1:
-                file = f"{figure}-{condition}-{name}.svg".replace(" ", "-").replace("/", "-per-").replace(",", "")
-                yield file, bars(f"{TITLES[figure]}, {condition}: {COLUMNS[name]}", shown)
+                file = f"{name_of}-{name}.svg".replace(" ", "-").replace("/", "-per-").replace(",", "")
+                yield file, bars(f"{title}: {COLUMNS[name]}", shown)
 
 
 def write(folder, results):
