@@ -56,7 +56,8 @@ ENGINES = {
     "flink_bulk": java("flink", *FLINK_BULK),
 }
 # What is not measured, and why not.
-NOT_FOR = {"latency": {"kafka_streams_bulk", "flink_bulk"}, "restart": {"limit", "limit_two", "kafka_streams_bulk", "flink_bulk"}}
+BULKY = {"kafka_streams_bulk", "flink_bulk"}
+NOT_FOR = {"latency": BULKY, "memory": BULKY, "restart": BULKY | {"limit", "limit_two"}}
 
 
 def peer_of(engine):

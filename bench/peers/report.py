@@ -60,8 +60,8 @@ def targets(m, conditions):
     yield "backlog events/s by limit", to(LIMITS, "backlog", backlog, "events_per_s", max), -1
     for condition in conditions["latency"]:
         for name in ("p50_ms", "p99_ms"):
-            label = f"{name[:3].upper()} at {condition}"
-            if condition == "15000 events/s":
+            label = f"{name[:3].upper()} at {condition.split(' for ')[0]}"
+            if condition.startswith("15,000 "):
                 yield f"{label}, ms", leat("latency", condition, name), 12 if name == "p50_ms" else 25
             yield f"{label} by Kafka Streams' default", to(STREAMS, "latency", condition, name, min), 0.2
             yield f"{label} by Kafka Streams, tuned", to(TUNED, "latency", condition, name, min), 0.5
