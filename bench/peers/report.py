@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """From the runs to results.json, results.md and plots. A series is one figure of one engine under one condition."""
 import json
+import math
 import statistics
 from html import escape
 
@@ -145,16 +146,36 @@ def colour(label):
     return next((value for name, value in COLOURS.items() if label.startswith(name)), COLOURS["leat"])
 
 
+class Scale:
+    """From values to the width of a bar: logarithmic where the shortest would not be seen, with a mark at each power of ten."""
+    def __init__(self, values, wide):
+        self.wide, self.most = wide, max(values) or 1
+        positive = [value for value in values if value > 0]
+        self.base = math.floor(math.log10(min(positive)) - 0.1) if positive and self.most / min(positive) > 20 else None
+
+    def __call__(self, value):
+        if self.base is None:
+            return self.wide * value / self.most
+        return self.wide * max(0, math.log10(value or 1e-9) - self.base) / (math.log10(self.most) - self.base)
+
+    def marks(self):
+        return [] if self.base is None else [10**n for n in range(self.base + 1, math.floor(math.log10(self.most)) + 1)]
+
+
 def bars(title, rows):
     """Horizontal bars to the median, with a line from the least to the most."""
     left, wide, step = 24 + max(round(7.5 * len(label)) for label, _ in rows), 420, 26
-    most = max(max(values) for _, values in rows) or 1
-    out = [f'<svg xmlns="http://www.w3.org/2000/svg" width="{left + wide + 110}" height="{len(rows) * step + 50}" '
+    scale, bottom = Scale([value for _, values in rows for value in values], wide), 40 + len(rows) * step
+    out = [f'<svg xmlns="http://www.w3.org/2000/svg" width="{left + wide + 110}" height="{bottom + 20}" '
            f'font-family="sans-serif" font-size="13"><rect width="100%" height="100%" fill="white"/>'
-           f'<text x="10" y="24" font-size="15">{escape(title)}</text>']
+           f'<text x="10" y="24" font-size="15">{escape(title)}{" (logarithmic)" if scale.marks() else ""}</text>']
+    for mark in scale.marks():
+        x = left + scale(mark)
+        out.append(f'<path d="M{x:.1f} 36V{bottom - 4}" stroke="#cccccc"/>'
+                   f'<text x="{x:.1f}" y="{bottom + 10}" text-anchor="middle" font-size="11" fill="#666666">{mark:,g}</text>')
     for i, (label, values) in enumerate(rows):
         y, middle = 40 + i * step, statistics.median(values)
-        low, high, end = (left + wide * v / most for v in (min(values), max(values), middle))
+        low, high, end = (left + scale(v) for v in (min(values), max(values), middle))
         out.append(f'<text x="{left - 8}" y="{y + 14}" text-anchor="end">{escape(label)}</text>'
                    f'<rect x="{left}" y="{y}" width="{max(1, end - left):.1f}" height="18" fill="{colour(label)}"/>'
                    f'<path d="M{low:.1f} {y + 9}H{high:.1f}" stroke="black" stroke-width="2"/>'
