@@ -34,7 +34,9 @@ def java(peer, *settings):
     return command
 
 
-TUNED = ("commit.interval.ms=10", "producer.linger.ms=0", "num.stream.threads=2", "statestore.cache.max.bytes=67108864")
+# A group.instance.id lets a member that was killed come back at once, where its session ends after 45 s.
+TUNED = ("commit.interval.ms=10", "producer.linger.ms=0", "num.stream.threads=2", "statestore.cache.max.bytes=67108864",
+         "group.instance.id=score")
 BULK = ("commit.interval.ms=1000", "num.stream.threads=2", "statestore.cache.max.bytes=268435456", "producer.batch.size=131072",
         "producer.compression.type=lz4")
 # Flink makes no checkpoints unless told to: each second is what its documentation shows.

@@ -208,22 +208,18 @@ def latency(engine, tag, rate, seconds, warm, keys):
 
 def restart(engine, tag, count):
     """Killed with a state of as many keys, while the load goes on, and started again: from there to the first result."""
-    with scratch(tag) as (names, folder):
-        output, load = names["BENCH_OUTPUT"], {"rate": 0, "count": count, "keys": count}
+    with scratch(tag) as (names, folder), contextlib.ExitStack() as later:
+        source, output = names["BENCH_INPUT"], names["BENCH_OUTPUT"]
+        steady = load_command(source, rate=1000, seconds=PATIENCE_S, keys=count, **{"from": 10**9})
         with arrivals(output, "--count", str(count)) as reader, engine_on(engine, names, folder) as process:
-            write(names["BENCH_INPUT"], **load)
+            write(source, rate=0, count=count, keys=count)
             await_reader(reader, process, folder)
-            writer = subprocess.Popen(load_command(names["BENCH_INPUT"], rate=1000, seconds=PATIENCE_S, keys=count, **{"from": 10**9}),
-                                      stdout=subprocess.DEVNULL)
+            later.enter_context(started(steady, stdout=subprocess.DEVNULL))
             time.sleep(3)
-        try:
-            with arrivals(output, "--first") as reader:
-                began = time.time()
-                with engine_on(engine, names, folder) as process:
-                    figures = await_reader(reader, process, folder)
-        finally:
-            writer.kill()
-            writer.wait()
+        reader = later.enter_context(arrivals(output, "--first"))
+        began = time.time()
+        with engine_on(engine, names, folder) as process:
+            figures = await_reader(reader, process, folder)
     return {"restart_s": figures["first_realtime_us"] / 1e6 - began}
 
 
