@@ -22,6 +22,7 @@
 
 enum { TICK_US = 1000, BURST = 1000, LATE_US = 5000, FLUSH_MS = 60000 };
 #define SCATTER UINT64_C(2654435761) /* a prime, so that it visits all of less than so many keys */
+#define SPOILED_FROM UINT64_C(400000000000)
 
 struct load {
 	const char *brokers, *topic, *linger_ms;
@@ -91,7 +92,7 @@ static void spoil(const struct load *l)
 
 	make(l, l->n > 0 ? l->n - 1 : 0, &p);
 	write_payment(l, &p);
-	make(l, l->n, &p);
+	make(l, SPOILED_FROM + l->n, &p); /* an id of its own, or who lets it through would drop it as seen */
 	spoil_text(&p, l->n / l->spoil);
 	write_payment(l, &p);
 }
