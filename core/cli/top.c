@@ -38,6 +38,8 @@ static const char help[] =
 	"        DEAD         dead letters since it was started\n"
 	"\n"
 	"    p50 and p99 are from arrival in leat until an event is durable in a sink, over the last interval.\n"
+	"    The line below has where that time went in the mean, and before it, as source, what it took from the\n"
+	"    event's own time until it was read. docs/operating.md says what each word is.\n"
 	"\n"
 	"OPTIONS\n"
 	"    --url URL            Where it listens. Default: http://127.0.0.1:9464\n"

@@ -283,6 +283,56 @@ static void put_latencies(struct leat_buffer *line, const struct look *look)
 	leat_format_latency(line, leat_latency_quantile(bucket, 0.99));
 }
 
+/* Of one phase, over sinks. */
+struct phase {
+	double events, us;
+};
+
+static void add_phases(const struct leat_value *node, struct phase phase[LEAT_PHASES], double sign)
+{
+	const struct leat_value *item = NULL;
+	size_t n = items(node, "phases", &item);
+	char name[WORD_BYTES];
+
+	for (size_t i = 0; i < n; i++) {
+		(void)text(&item[i], "phase", name, sizeof name);
+		for (unsigned k = 0; k < LEAT_PHASES; k++)
+			if (strcmp(name, leat_phase_name((enum leat_phase)k)) == 0) {
+				phase[k].events += sign * number(&item[i], "events");
+				phase[k].us += sign * number(&item[i], "sum_us");
+			}
+	}
+}
+
+/* Where the time of a mean event went. All phases but the source's are divided by the same number, so that they add up to the mean
+ * latency even where one sink has a phase that another has not. */
+static void put_phases(struct screen *screen, struct leat_buffer *line, const struct look *look)
+{
+	struct phase phase[LEAT_PHASES] = { { 0, 0 } };
+	const struct leat_value *node = NULL;
+	size_t n = items(look->now, "nodes", &node);
+	const char *before = "  mean  ";
+
+	for (size_t i = 0; i < n; i++) {
+		const struct look one = { .before = find_same(look->before, "nodes", "node", &node[i]), .now = &node[i], .seconds = look->seconds };
+
+		add_phases(one.now, phase, 1);
+		if (has_rates(&one))
+			add_phases(one.before, phase, -1);
+	}
+	for (unsigned k = 0; k < LEAT_PHASES; k++) {
+		double events = phase[k == LEAT_PHASE_SOURCE ? k : LEAT_PHASE_QUEUE].events;
+
+		if (events <= 0 || phase[k].us / events < 0.5)
+			continue;
+		leat_format_put(line, "%s%s ", before, leat_phase_name((enum leat_phase)k));
+		leat_format_latency(line, phase[k].us / events);
+		before = " | ";
+	}
+	if (line->n > 0)
+		put_line(screen, line, LEAT_PLAIN);
+}
+
 static void put_pipeline(struct screen *screen, const struct look *look)
 {
 	struct leat_buffer line = { 0 };
@@ -309,6 +359,7 @@ static void put_pipeline(struct screen *screen, const struct look *look)
 		leat_format_put(&line, "  %s", error);
 		put_line(screen, &line, LEAT_RED);
 	}
+	put_phases(screen, &line, look);
 	if (n > 0)
 		put_titles(screen, &line);
 	for (size_t i = 0; i < n; i++) {

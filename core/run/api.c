@@ -511,6 +511,16 @@ static void refuse(struct leat_context *ctx, size_t effect, const struct leat_er
 		instance->refuse(instance, effect, err);
 }
 
+static void committing(struct leat_context *ctx)
+{
+	struct leat_instance *instance = instance_of(ctx);
+
+	if (instance->note_commit == NULL)
+		breach(instance, "it calls leat_committing() outside deliver()");
+	else
+		instance->note_commit(instance);
+}
+
 const struct leat_api leat_instance_api = {
 	.size = sizeof(struct leat_api),
 	.abi = LEAT_ABI,
@@ -551,4 +561,5 @@ const struct leat_api leat_instance_api = {
 	.copy = copy_value,
 	.key_field = key_field,
 	.ordered_last = ordered_last,
+	.committing = committing,
 };

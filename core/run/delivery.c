@@ -27,6 +27,13 @@ static void refuse(struct leat_instance *instance, size_t effect, const struct l
 	sink->refusal[sink->n_refusals++] = (struct leat_refusal){ .effect = effect, .err = *err };
 }
 
+static void note_commit(struct leat_instance *instance)
+{
+	struct leat_sink *sink = instance->opaque;
+
+	sink->committing_us = leat_clock_now_us();
+}
+
 static void prepare_epochs(struct leat_sink *sink)
 {
 	const struct leat_sink_ops *ops = sink->node->plugin->sink;
@@ -226,6 +233,7 @@ static size_t take(struct leat_sink *sink)
 	while (sink->queue.first == NULL && !is_stopping(sink) && leat_condition_wait(&sink->changed, &sink->lock, fence_due_us(sink)))
 		;
 	sink->taken = NULL;
+	sink->taken_us = leat_clock_now_us();
 	sink->n_epochs = 0;
 	if (LEAT_BUG("repetition-repacked"))
 		sink->repeat_until = 0;
@@ -292,6 +300,7 @@ static bool deliver(struct leat_sink *sink, size_t n)
 	sink->n_in_hand = n;
 	while (!is_stopping(sink)) {
 		sink->n_refusals = 0;
+		sink->committing_us = 0;
 		leat_error_clear(&err);
 		/* E3 */
 		sink->target.incarnation = sink->incarnation;
@@ -325,18 +334,36 @@ static bool deliver(struct leat_sink *sink, size_t n)
 	return false;
 }
 
-static void count_latency(struct leat_sink *sink, size_t n, int64_t now_us)
+/* Events of one group that have arrived together, mostly all of it. Returns how many. */
+static size_t count_run(struct leat_sink *sink, const struct leat_record *const *record, size_t n, struct leat_way *way)
 {
-	uint64_t sum = 0;
-	size_t i;
+	size_t i = 1;
+	uint64_t us;
 
-	for (i = 0; i < n; i++) {
-		uint64_t us = now_us > sink->record[i]->arrival_us ? (uint64_t)(now_us - sink->record[i]->arrival_us) : 0;
+	way->arrival_us = record[0]->arrival_us;
+	while (i < n && record[i]->arrival_us == way->arrival_us)
+		i++;
+	leat_phases_count_source(&sink->phases, record, i);
+	leat_phases_count(&sink->phases, way, i);
+	us = way->done_us > way->arrival_us ? (uint64_t)(way->done_us - way->arrival_us) : 0;
+	leat_counter_add(&sink->latency[leat_latency_bucket(us)], i);
+	leat_counter_add(&sink->latency_sum_us, us * i);
+	return i;
+}
 
-		leat_counter_add(&sink->latency[leat_latency_bucket(us)], 1);
-		sum += us;
+static void count_latency(struct leat_sink *sink, int64_t now_us)
+{
+	struct leat_way way = { .taken_us = sink->taken_us, .committing_us = sink->committing_us, .done_us = now_us };
+	const struct leat_record *const *record = sink->record;
+
+	for (const struct leat_group *group = sink->taken; group != NULL; record += group->n, group = group->next) {
+		way.queued_us = group->queued_us;
+		way.left_us = group->left_us;
+		way.closed_us = group->closed_us;
+		way.durable_us = group->durable_us;
+		for (size_t i = 0; i < group->n;)
+			i += count_run(sink, record + i, group->n - i, &way);
 	}
-	leat_counter_add(&sink->latency_sum_us, sum);
 }
 
 static int compare_refusals(const void *left, const void *right)
@@ -489,7 +516,7 @@ static void *work(void *opaque)
 		sort_refusals(sink);
 		now_us = leat_clock_now_us();
 		leat_counter_add(&instance->counters.busy_ns, (uint64_t)(leat_clock_monotonic_us() - busy_us) * 1000);
-		count_latency(sink, n, now_us);
+		count_latency(sink, now_us);
 		leat_counter_add(&instance->counters.records_out, n - sink->n_refusals);
 		if (!conclude(sink, n, now_us, &is_last))
 			break;
@@ -508,6 +535,7 @@ enum leat_status leat_sink_start(struct leat_sink *sink, struct leat_error *err)
 	if (status != LEAT_OK)
 		return status;
 	sink->encoder.instance->refuse = refuse;
+	sink->encoder.instance->note_commit = note_commit;
 	sink->encoder.instance->opaque = sink;
 	leat_check(pthread_create(&sink->thread, NULL, work, sink) == 0);
 	sink->is_started = true;
@@ -583,4 +611,6 @@ void leat_sink_figures(struct leat_sink *sink, struct leat_pipeline_figures *fig
 		figures->latency_count += n;
 	}
 	figures->latency_sum_us += leat_counter_get(&sink->latency_sum_us);
+	node->phase = leat_allocate_zeroed(LEAT_PHASES, sizeof *node->phase);
+	leat_phases_figures(&sink->phases, node->phase);
 }

@@ -30,6 +30,7 @@ struct leat_group {
 	bool is_bare;            /* their events are gone: what can be told of one are its bytes */
 	bool ends_epoch;         /* the sink's last one of its epoch, */
 	struct leat_fence fence; /* which the sink's fence is set to behind it */
+	int64_t queued_us, left_us, closed_us, durable_us; /* see phases.h */
 };
 
 struct leat_sink;
@@ -53,8 +54,8 @@ bool leat_sink_has_room(struct leat_sink *sink);
 size_t leat_sink_put_epoch(struct leat_sink *sink, struct leat_store *store, uint64_t round, uint64_t epoch, struct leat_buffer *scratch);
 /* The last one with `n_rounds` that were written. */
 void leat_sink_put_delivered(struct leat_sink *sink, struct leat_store *store, uint64_t n_rounds);
-/* They are durable: they may go. */
-void leat_sink_release(struct leat_sink *sink);
+/* They are durable: they may go. Their epoch had ended at `closed_us`. */
+void leat_sink_release(struct leat_sink *sink, int64_t closed_us);
 /* Has durable effects that are not delivered. */
 bool leat_sink_is_busy(const struct leat_sink *sink);
 

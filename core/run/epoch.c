@@ -381,7 +381,7 @@ static void write_epoch(struct leat_epochs *e, uint64_t round)
 	uint64_t before = leat_store_epoch(e->store);
 	size_t n_numbers = 0; /* E10 */
 	bool has_letters = false;
-	int64_t start_us;
+	int64_t start_us, closed_us = leat_clock_now_us();
 	uint64_t bytes;
 	struct leat_error err;
 
@@ -403,7 +403,7 @@ static void write_epoch(struct leat_epochs *e, uint64_t round)
 	e->n_written = round + 1;
 	for (uint32_t i = 0; LEAT_BUG("effects-before-durable") && i < p->description->n_nodes; i++)
 		if (p->node[i].sink != NULL)
-			leat_sink_release(p->node[i].sink);
+			leat_sink_release(p->node[i].sink, closed_us);
 	if (!leat_store_has_changes(e->store)) {
 		leat_letters_release(p->letters);
 		return;
@@ -421,7 +421,7 @@ static void write_epoch(struct leat_epochs *e, uint64_t round)
 	leat_counter_add(&e->n_full, n_numbers > 0 && leat_epochs_is_full(e, round));
 	for (uint32_t i = 0; i < p->description->n_nodes; i++)
 		if (p->node[i].sink != NULL)
-			leat_sink_release(p->node[i].sink);
+			leat_sink_release(p->node[i].sink, closed_us);
 	for (size_t i = 0; i < p->n_shards; i++)
 		if (p->shard[i]->reader != NULL)
 			leat_reader_durable(p->shard[i]->reader);

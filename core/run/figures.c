@@ -164,6 +164,8 @@ void leat_pipeline_figures(const struct leat_pipeline *p, struct leat_pipeline_f
 
 void leat_pipeline_figures_finish(struct leat_pipeline_figures *figures)
 {
+	for (size_t i = 0; i < figures->n_nodes; i++)
+		free(figures->node[i].phase);
 	free(figures->node);
 	free(figures->edge);
 	memset(figures, 0, sizeof *figures);

@@ -74,6 +74,7 @@ struct leat_instance {
 
 	/* delivery */
 	void (*refuse)(struct leat_instance *instance, size_t effect, const struct leat_error *err);
+	void (*note_commit)(struct leat_instance *instance);
 	void *opaque;
 };
 

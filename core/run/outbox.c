@@ -108,11 +108,22 @@ size_t leat_sink_put_epoch(struct leat_sink *sink, struct leat_store *store, uin
 	return sink->n_closed;
 }
 
-void leat_sink_release(struct leat_sink *sink)
+static void note_durable(struct leat_group *group, int64_t closed_us)
+{
+	int64_t now_us = leat_clock_now_us();
+
+	for (; group != NULL; group = group->next) {
+		group->closed_us = closed_us;
+		group->durable_us = now_us;
+	}
+}
+
+void leat_sink_release(struct leat_sink *sink, int64_t closed_us)
 {
 	/* An epoch that is nothing to this sink does not wake its thread. */
 	if (sink->closed.first == NULL && sink->noted_epoch == sink->noting_epoch)
 		return;
+	note_durable(sink->closed.first, closed_us);
 	leat_fault("release-before");
 	pthread_mutex_lock(&sink->lock);
 	sink->noted_epoch = sink->noting_epoch;
@@ -190,6 +201,7 @@ static bool take_back(void *opaque, const struct leat_outbox_entry *entry)
 	}
 	group->arena = arena;
 	group->is_bare = true;
+	group->left_us = group->closed_us = group->durable_us = record->arrival_us; /* its latency begins now */
 	group->ends_epoch = true;
 	group->fence = (struct leat_fence){ .epoch = entry->epoch, .digest = entry->digest };
 	leat_group_list_add(&r->list, group);

@@ -58,6 +58,27 @@ unsigned leat_latency_bucket(uint64_t us);
 /* The largest latency of a bucket, in us: bucket i counts those in (bound(i - 1), bound(i)]. */
 uint64_t leat_latency_bound(unsigned bucket);
 
+/* Where the time of an event goes, in this order. What they are is in docs/operating.md; how they are told apart, in phases.h. */
+enum leat_phase {
+	LEAT_PHASE_SOURCE,    /* from its own time until it is read; no part of its latency */
+	LEAT_PHASE_QUEUE,     /* in the rings between shards */
+	LEAT_PHASE_OPERATORS, /* in shards, and being encoded */
+	LEAT_PHASE_EPOCH,     /* until its epoch ends; as the next one, not without epochs */
+	LEAT_PHASE_STORE,     /* until that is durable */
+	LEAT_PHASE_OUTBOX,    /* until its sink has time for it */
+	LEAT_PHASE_DELIVERY,  /* in the sink */
+	LEAT_PHASE_COMMIT     /* the last of that, where the sink tells it apart */
+};
+enum { LEAT_PHASES = LEAT_PHASE_COMMIT + 1 };
+const char *leat_phase_name(enum leat_phase phase); /* "source" */
+
+struct leat_phase_figures {
+	uint64_t bucket[LEAT_LATENCY_BUCKETS]; /* as those of latency */
+	uint64_t sum_us;
+};
+/* Events that have had the phase; 0: it does not apply, or nothing has been delivered yet. */
+uint64_t leat_phase_events(const struct leat_phase_figures *figures);
+
 struct leat_node_figures {
 	uint64_t records_in, records_out, bytes_in, bytes_out, errors, dead_letters, retries;
 	uint64_t busy_ns;          /* CPU or wall time inside the node's calls */
@@ -65,6 +86,7 @@ struct leat_node_figures {
 	uint64_t state_fetched, state_evicted;
 	uint64_t queue_bytes;      /* sinks: encoded and not yet delivered */
 	uint64_t queue_bytes_limit;
+	struct leat_phase_figures *phase; /* sinks: LEAT_PHASES of them, for what it has delivered; NULL: not yet */
 	int64_t lag;               /* sources: -1 unknown */
 	uint32_t partitions;       /* sources */
 	uint32_t idle_partitions;  /* sources: that hold no window open */

@@ -7,6 +7,7 @@
 
 #include "base/bug.h"
 #include "base/check.h"
+#include "base/clock.h"
 #include "base/memory.h"
 #include "run/delivery.h"
 
@@ -186,6 +187,13 @@ enum leat_status leat_encoder_init(struct leat_encoder *encoder, struct leat_pip
 	return status;
 }
 
+void leat_encoder_follow(struct leat_encoder *encoder, const int64_t *queued_us)
+{
+	encoder->queued_us = queued_us;
+	for (size_t i = 0; i < encoder->n_dead; i++)
+		leat_encoder_follow(&encoder->dead[i], queued_us);
+}
+
 bool leat_encoder_has_room(const struct leat_encoder *encoder)
 {
 	bool has_room = leat_sink_has_room(encoder->sink);
@@ -268,6 +276,15 @@ enum leat_status leat_encoder_run_dead(struct leat_encoder *encoder, struct leat
 	return status;
 }
 
+static void push_group(const struct leat_encoder *encoder, struct leat_arena *arena, struct leat_group *group)
+{
+	group->arena = leat_arena_ref(arena);
+	group->queued_us = encoder->queued_us == NULL ? 0 : *encoder->queued_us;
+	group->left_us = leat_clock_now_us();
+	group->durable_us = group->left_us; /* without epochs */
+	leat_sink_push(encoder->sink, group, encoder->round);
+}
+
 /* Encodes and pushes as many records as make a group. */
 static enum leat_status make_group(struct leat_encoder *encoder, struct leat_arena *arena, const struct leat_record *record, size_t n,
                                    size_t *done, struct leat_error *err)
@@ -289,8 +306,7 @@ static enum leat_status make_group(struct leat_encoder *encoder, struct leat_are
 	group->bytes = bytes;
 	group->bytes_n = encoder->scratch.n;
 	leat_counter_add(&encoder->instance->counters.bytes_in, encoder->scratch.n);
-	group->arena = leat_arena_ref(arena);
-	leat_sink_push(encoder->sink, group, encoder->round);
+	push_group(encoder, arena, group);
 	return LEAT_OK;
 }
 
@@ -320,10 +336,9 @@ void leat_encoder_pass(struct leat_encoder *encoder, struct leat_arena *arena, c
 	group->bytes = record->value.as.text;
 	group->bytes_n = record->value.n;
 	group->n = 1;
-	group->arena = leat_arena_ref(arena);
 	group->is_bare = true;
 	leat_counter_add(&encoder->instance->counters.records_in, 1);
-	leat_sink_push(encoder->sink, group, encoder->round);
+	push_group(encoder, arena, group);
 }
 
 struct leat_encoder *leat_encoder_find(struct leat_encoder *encoder, uint32_t sink)

@@ -21,6 +21,7 @@ struct leat_packet {
 	size_t n;
 	const struct leat_record *record;
 	struct leat_mark mark; /* what the sender has passed on before these records (T3) */
+	int64_t sent_us, queued_us; /* when it was made, and what the batch had waited so far; see phases.h */
 };
 
 /* A bounded ring from one shard to another. */
@@ -52,6 +53,7 @@ struct leat_encoder {
 	struct leat_instance *instance;
 	struct leat_sink *sink;
 	const uint64_t *round; /* of the shard; NULL: on a sink's thread (see leat_sink_push()) */
+	const int64_t *queued_us; /* of the shard, what the batch in hand has waited; NULL: nothing */
 	struct leat_buffer scratch;
 	leat_counter *records; /* of its edge */
 	leat_counter *bytes;
@@ -63,6 +65,8 @@ struct leat_encoder {
 enum leat_status leat_encoder_init(struct leat_encoder *encoder, struct leat_pipeline *p, uint32_t sink, uint32_t worker, uint32_t shard,
                                    const uint64_t *round, struct leat_error *err);
 void leat_encoder_finish(struct leat_encoder *encoder);
+/* Its effects tell from there how long their batch has waited; so do those of its dead letters. */
+void leat_encoder_follow(struct leat_encoder *encoder, const int64_t *queued_us);
 /* Of the sink's queue and of those that its dead letters go to; false asks for a wake-up, as leat_sink_has_room(). */
 bool leat_encoder_has_room(const struct leat_encoder *encoder);
 /* The records are in `arena`, which the caller writes to. */

@@ -45,6 +45,17 @@ static uint32_t position_in_stage(const struct leat_stage *stage, uint32_t node)
 	return UINT32_MAX;
 }
 
+static enum leat_status make_encoder(struct leat_shard *shard, struct leat_encoder *encoder, uint32_t sink, struct leat_error *err)
+{
+	const uint64_t *round = LEAT_BUG("effect-in-wrong-round") ? NULL : &shard->round;
+	enum leat_status status =
+		leat_encoder_init(encoder, shard->pipeline, sink, shard->worker->index, shard->index, round, err);
+
+	if (status == LEAT_OK)
+		leat_encoder_follow(encoder, &shard->queued_us);
+	return status;
+}
+
 static enum leat_status make_route(struct leat_shard *shard, uint32_t position, uint32_t edge, struct leat_route *route, struct leat_error *err)
 {
 	struct leat_pipeline *p = shard->pipeline;
@@ -64,8 +75,7 @@ static enum leat_status make_route(struct leat_shard *shard, uint32_t position, 
 		/* The channels are made by the supervisor, which knows the shards at the other end. */
 		return LEAT_OK;
 	case LEAT_EDGE_SINK:
-		return leat_encoder_init(&route->encoder, p, e->to, shard->worker->index, shard->index,
-		                         LEAT_BUG("effect-in-wrong-round") ? NULL : &shard->round, err);
+		return make_encoder(shard, &route->encoder, e->to, err);
 	}
 	return LEAT_OK;
 }
@@ -196,6 +206,7 @@ void leat_shard_open_batch(struct leat_shard *shard)
 
 	shard->ticket = leat_flow_open(&shard->pipeline->flow, &shard->arena);
 	shard->now_us = leat_clock_now_us();
+	shard->queued_us = 0;
 	shard->head = 0;
 	shard->n_items = 0;
 	shard->next_segment = 0;
@@ -294,6 +305,8 @@ static void send_records(void *opaque, struct leat_channel *channel, struct leat
 
 	channel->sent = leat_advance_mark(shard, shard->sending_us);
 	packet->mark = channel->sent;
+	packet->sent_us = shard->sent_us;
+	packet->queued_us = shard->queued_us;
 	leat_shard_send(shard, channel, packet);
 }
 
@@ -312,6 +325,7 @@ static enum leat_status send_out(struct leat_shard *shard, struct leat_route *ro
 		leat_shard_add_item(shard, route->direct, route->edge->input, record, n);
 		return LEAT_OK;
 	case LEAT_EDGE_EXCHANGE:
+		shard->sent_us = leat_clock_now_us();
 		leat_route_split(route, shard->arena, record, n, send_records, shard);
 		return LEAT_OK;
 	case LEAT_EDGE_SINK:
@@ -675,6 +689,7 @@ static int64_t run_inputs(struct leat_shard *shard)
 	for (i = 0; i < PACKETS_PER_TURN && (packet = pull_input(shard)) != NULL; i++) {
 		leat_shard_open_batch(shard);
 		leat_shard_note_work(shard);
+		shard->queued_us = packet->queued_us + (shard->now_us > packet->sent_us ? shard->now_us - packet->sent_us : 0);
 		leat_advance_take(shard, packet);
 		/* Our arena keeps the one that the records are in. */
 		leat_arena_keep(shard->arena, packet->arena);

@@ -82,6 +82,8 @@ struct leat_shard {
 	struct leat_arena *arena; /* NULL: none */
 	struct leat_ticket *ticket;
 	int64_t now_us;
+	int64_t queued_us; /* what its records have waited in channels so far, see phases.h */
+	int64_t sent_us;   /* when what is being sent was sent */
 	struct leat_item *item; /* a queue: item[head..n) */
 	size_t head, n_items, item_capacity;
 	int64_t retry_us;

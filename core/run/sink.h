@@ -4,6 +4,7 @@
 
 #include "run/cap.h"
 #include "run/delivery.h"
+#include "run/phases.h"
 
 /* A sink's queues and its thread, as delivery.c, outbox.c and fence.c share them. */
 
@@ -77,9 +78,11 @@ struct leat_sink {
 	struct leat_refusal *refusal;
 	size_t n_refusals, refusal_capacity;
 	size_t n_in_hand, bytes_in_hand;
+	int64_t taken_us, committing_us; /* see phases.h */
 
 	leat_counter latency[LEAT_LATENCY_BUCKETS];
 	leat_counter latency_sum_us;
+	struct leat_phases phases;
 };
 
 /* E12: one step has no more, though an epoch may, when few events became many effects. */

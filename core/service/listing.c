@@ -23,6 +23,25 @@ static void put_number(struct leat_buffer *out, const char *name, uint64_t n)
 	leat_format_put(out, ",\"%s\":%llu", name, (unsigned long long)n);
 }
 
+/* For means over the time between two looks, which add up. */
+static void put_phases(struct leat_buffer *out, const struct leat_phase_figures *figures)
+{
+	bool is_first = true;
+
+	leat_buffer_text(out, ",\"phases\":[");
+	for (unsigned i = 0; i < LEAT_PHASES; i++) {
+		uint64_t n = leat_phase_events(&figures[i]);
+
+		if (n == 0)
+			continue;
+		leat_format_put(out, "%s{\"phase\":\"%s\",\"events\":%llu,\"sum_us\":%llu,\"p99_us\":%.0f}", is_first ? "" : ",",
+		                leat_phase_name((enum leat_phase)i), (unsigned long long)n, (unsigned long long)figures[i].sum_us,
+		                leat_latency_quantile(figures[i].bucket, 0.99));
+		is_first = false;
+	}
+	leat_buffer_byte(out, ']');
+}
+
 static void put_node(struct leat_buffer *out, const struct leat_node *node, const struct leat_node_figures *f)
 {
 	leat_buffer_text(out, "{\"node\":");
@@ -49,6 +68,8 @@ static void put_node(struct leat_buffer *out, const struct leat_node *node, cons
 	if (node->role == LEAT_ROLE_SINK) {
 		put_number(out, "queue_bytes", f->queue_bytes);
 		put_number(out, "queue_limit_bytes", f->queue_bytes_limit);
+		if (f->phase != NULL)
+			put_phases(out, f->phase);
 	}
 	if (f->trouble[0] != '\0')
 		put_text(out, "trouble", f->trouble);

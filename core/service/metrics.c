@@ -255,29 +255,59 @@ static void put_states(struct leat_buffer *out, const struct leat_snapshot *s)
 /* From 64 us to 67 s in powers of two; what is outside is in the first and the last bucket. */
 static const uint64_t first_bound = UINT64_C(1) << 6, last_bound = UINT64_C(1) << 26;
 
-static void put_latency(struct leat_buffer *out, const struct leat_snapshot *s)
+/* The series of one histogram; `labels` without braces. The count is the sum of the buckets: one that was counted by itself may have
+ * been so a moment later, and the two have to agree. */
+static void put_histogram(struct leat_buffer *out, const char *name, const char *labels, const uint64_t bucket[LEAT_LATENCY_BUCKETS],
+                          uint64_t sum_us)
 {
-	const char *name = "leat_end_to_end_latency_seconds";
-	uint64_t sum = 0;
+	uint64_t n = 0;
 
 	for (unsigned i = 0; i < LEAT_LATENCY_BUCKETS; i++) {
-		sum += s->figures.latency[i];
 		uint64_t bound = leat_latency_bound(i);
 
-		if ((bound & (bound - 1)) != 0 || bound < first_bound || bound > last_bound)
-			continue;
-		leat_format_put(out, "%s_bucket{", name);
-		put_label(out, "pipeline", s->pipeline);
-		leat_format_put(out, ",le=\"%.9g\"} %llu\n", (double)bound / 1e6, (unsigned long long)sum);
+		n += bucket[i];
+		if ((bound & (bound - 1)) == 0 && bound >= first_bound && bound <= last_bound)
+			leat_format_put(out, "%s_bucket{%s,le=\"%.9g\"} %llu\n", name, labels, (double)bound / 1e6, (unsigned long long)n);
 	}
-	leat_format_put(out, "%s_bucket{", name);
-	put_label(out, "pipeline", s->pipeline);
-	leat_format_put(out, ",le=\"+Inf\"} %llu\n%s_sum{", (unsigned long long)sum, name);
-	put_label(out, "pipeline", s->pipeline);
-	leat_format_put(out, "} %.17g\n", (double)s->figures.latency_sum_us / 1e6);
-	/* Not ->latency_count: it may have been counted a moment later, and the two have to agree. */
-	put_pipeline_series(out, "leat_end_to_end_latency_seconds_count", s->pipeline);
-	leat_format_put(out, " %llu\n", (unsigned long long)sum);
+	leat_format_put(out, "%s_bucket{%s,le=\"+Inf\"} %llu\n", name, labels, (unsigned long long)n);
+	leat_format_put(out, "%s_sum{%s} %.17g\n", name, labels, (double)sum_us / 1e6);
+	leat_format_put(out, "%s_count{%s} %llu\n", name, labels, (unsigned long long)n);
+}
+
+static void put_latency(struct leat_buffer *out, const struct leat_snapshot *s)
+{
+	struct leat_buffer labels = { 0 };
+
+	put_label(&labels, "pipeline", s->pipeline);
+	leat_buffer_byte(&labels, '\0');
+	put_histogram(out, "leat_end_to_end_latency_seconds", labels.data, s->figures.latency, s->figures.latency_sum_us);
+	leat_buffer_finish(&labels);
+}
+
+static void put_phases_of(struct leat_buffer *out, const char *pipeline, const char *node, const struct leat_phase_figures *figures)
+{
+	struct leat_buffer labels = { 0 };
+
+	for (unsigned i = 0; i < LEAT_PHASES; i++) {
+		if (leat_phase_events(&figures[i]) == 0)
+			continue;
+		labels.n = 0;
+		put_label(&labels, "pipeline", pipeline);
+		leat_buffer_byte(&labels, ',');
+		put_label(&labels, "node", node);
+		leat_buffer_byte(&labels, ',');
+		put_label(&labels, "phase", leat_phase_name((enum leat_phase)i));
+		leat_buffer_byte(&labels, '\0');
+		put_histogram(out, "leat_latency_phase_seconds", labels.data, figures[i].bucket, figures[i].sum_us);
+	}
+	leat_buffer_finish(&labels);
+}
+
+static void put_phases(struct leat_buffer *out, const struct leat_snapshot *s)
+{
+	for (size_t i = 0; i < s->figures.n_nodes; i++)
+		if (s->figures.node[i].phase != NULL)
+			put_phases_of(out, s->pipeline, s->plan->description->node[i].name, s->figures.node[i].phase);
 }
 
 static void put_pipelines(struct leat_buffer *out, const struct leat_snapshot *snapshot, size_t n)
@@ -298,6 +328,9 @@ static void put_pipelines(struct leat_buffer *out, const struct leat_snapshot *s
 	for (size_t i = 0; i < n; i++)
 		if (snapshot[i].figures.n_nodes > 0)
 			put_latency(out, &snapshot[i]);
+	put_head(out, &(struct family){"leat_latency_phase_seconds", "histogram", "Where the time of the events that a sink delivered went."});
+	for (size_t i = 0; i < n; i++)
+		put_phases(out, &snapshot[i]);
 }
 
 void leat_metrics_render(struct leat_buffer *out, const struct leat_snapshot *snapshot, size_t n)

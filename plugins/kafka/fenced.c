@@ -333,9 +333,15 @@ static enum leat_status settle(struct kafka_producer *p, size_t begin, size_t en
 	return tell(p, code, "write messages", err);
 }
 
+static enum leat_status commit_delivery(struct kafka_producer *p, struct leat_context *ctx, struct leat_error *err)
+{
+	leat_committing(ctx);
+	return commit(p, err);
+}
+
 /* The usual way. LEAT_REJECT: some message was refused, nothing has been done. */
 static enum leat_status deliver_all(struct kafka_sink *s, struct kafka_producer *p, const struct leat_delivery *d,
-                                    struct leat_error *err)
+                                    struct leat_context *ctx, struct leat_error *err)
 {
 	enum leat_status status = begin(p, err), written;
 
@@ -352,7 +358,7 @@ static enum leat_status deliver_all(struct kafka_sink *s, struct kafka_producer 
 		status = tell_error(p, lose(), "write messages", err);
 	if (status == LEAT_REJECT)
 		return abort_transaction(p, err) == LEAT_OK ? LEAT_REJECT : LEAT_UNKNOWN;
-	return status == LEAT_OK ? commit(p, err) : status;
+	return status == LEAT_OK ? commit_delivery(p, ctx, err) : status;
 }
 
 /* A producer that owns nothing, for transactions that are never committed. */
@@ -410,7 +416,7 @@ static size_t end_of_run(const struct kafka_sink *s, const struct leat_delivery 
 }
 
 static enum leat_status deliver_rest(struct kafka_sink *s, struct kafka_producer *p, const struct leat_delivery *d,
-                                     const rd_kafka_resp_err_t *verdict, struct leat_error *err)
+                                     const rd_kafka_resp_err_t *verdict, struct leat_context *ctx, struct leat_error *err)
 {
 	enum leat_status status = begin(p, err);
 
@@ -427,7 +433,7 @@ static enum leat_status deliver_rest(struct kafka_sink *s, struct kafka_producer
 	if (status == LEAT_REJECT) /* none of them was when it was alone: something has changed meanwhile */
 		return leat_error_set(err, LEAT_UNKNOWN, 0, "topic \"%s\" at %s refuses messages that it has just taken", s->common.topic,
 		                      s->common.brokers);
-	return status == LEAT_OK ? commit(p, err) : status;
+	return status == LEAT_OK ? commit_delivery(p, ctx, err) : status;
 }
 
 static void refuse(const struct kafka_sink *s, const struct leat_delivery *d, const rd_kafka_resp_err_t *verdict,
@@ -488,7 +494,7 @@ static enum leat_status deliver_others(struct kafka_sink *s, struct kafka_produc
 	status = find_refused(s, d, verdict, err);
 	if (status == LEAT_OK) {
 		keep_refused(s, d, verdict, ctx);
-		status = deliver_rest(s, p, d, verdict, err);
+		status = deliver_rest(s, p, d, verdict, ctx, err);
 	}
 	if (status == LEAT_OK) {
 		refuse(s, d, verdict, ctx);
@@ -525,7 +531,7 @@ enum leat_status kafka_fenced_deliver(struct kafka_sink *s, const struct leat_de
 	s->next = (struct kafka_fence){ .is = d->next };
 	if (LEAT_BUG("kafka-fence-before-messages"))
 		(void)own(s, &s->next, err);
-	status = deliver_all(s, p, d, err);
+	status = deliver_all(s, p, d, ctx, err);
 	if (status == LEAT_REJECT)
 		status = deliver_others(s, &s->producer[s->turn ^ 1], d, ctx, err);
 	if (status == LEAT_OK) {

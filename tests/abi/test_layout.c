@@ -182,7 +182,7 @@ static const struct layout layouts[] = {
 	AT(leat_message, offset, 48),
 	AT(leat_message, next, 56),
 
-	SIZE(leat_api, 312),
+	SIZE(leat_api, 320),
 	AT(leat_api, size, 0),
 	AT(leat_api, abi, 8),
 	AT(leat_api, log, 16),
@@ -222,6 +222,7 @@ static const struct layout layouts[] = {
 	AT(leat_api, copy, 288),
 	AT(leat_api, key_field, 296),
 	AT(leat_api, ordered_last, 304),
+	AT(leat_api, committing, 312),
 
 	SIZE(leat_context, 8),
 	AT(leat_context, api, 0),

@@ -42,6 +42,7 @@ struct host {
 	size_t n_seen, seen_capacity, n_bytes;
 	struct seen *seen;
 	size_t n_refusals;
+	size_t n_commits; /* that were announced */
 	size_t refused[HOST_REFUSALS];
 	char refusal[512];
 	char log[2048];

@@ -105,6 +105,11 @@ static void host_refuse(struct leat_context *ctx, size_t effect, const struct le
 	(void)snprintf(h->refusal, sizeof h->refusal, "%s", err->text);
 }
 
+static void host_committing(struct leat_context *ctx)
+{
+	host_of(ctx)->n_commits++;
+}
+
 static enum leat_status host_render(struct leat_context *ctx, const struct leat_template *t, const struct leat_record *record,
                                     struct leat_buffer *out, struct leat_error *err)
 {
@@ -130,6 +135,7 @@ static const struct leat_api api = {
 	.wake = host_wake,
 	.partition = host_partition,
 	.refuse = host_refuse,
+	.committing = host_committing,
 	.render = host_render,
 	.encode_value = host_encode_value,
 };

@@ -89,6 +89,8 @@ static void use_host(const char *by, struct leat_context *ctx, struct leat_error
 		leat_partition(ctx, 1);
 	else if (strcmp(by, "refuse") == 0)
 		leat_refuse(ctx, 1000000, err);
+	else if (strcmp(by, "committing") == 0)
+		leat_committing(ctx);
 	else if (strcmp(by, "intern") == 0)
 		(void)leat_intern(ctx, "a name that is nowhere else");
 }

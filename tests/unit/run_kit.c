@@ -361,7 +361,7 @@ static const struct leat_plugin relay_plugin = {
 /* ---- ledger ---- */
 
 struct book {
-	int64_t retention_us, encode_us, slow_us, jitter_us, away, lose_every, refuse_every, large_every, forget;
+	int64_t retention_us, encode_us, slow_us, jitter_us, commit_us, away, lose_every, refuse_every, large_every, forget;
 	bool is_dead, refuses_twice, refuses_encode;
 	const char *at;
 	bool is_in_doubt; /* the last outcome is unknown, and it was not claimed since */
@@ -376,6 +376,7 @@ static const struct leat_option ledger_options[] = {
 	LEAT_OPTION(DURATION, struct book, encode_us, "encode", "To encode a record takes so long.", .preset = "0us"),
 	LEAT_OPTION(DURATION, struct book, slow_us, "slow", "A delivery takes so long.", .preset = "0us"),
 	LEAT_OPTION(DURATION, struct book, jitter_us, "jitter", "A delivery takes up to so much longer.", .preset = "0us"),
+	LEAT_OPTION(DURATION, struct book, commit_us, "commit", "Then it commits, which takes so long.", .preset = "0us"),
 	LEAT_OPTION(BOOL, struct book, refuses_twice, "twice", "Refuses each of them twice.", .preset = "false"),
 	LEAT_OPTION(BOOL, struct book, refuses_encode, "no_encode", "Refuses records when they are encoded.", .preset = "false"),
 	LEAT_OPTION(INTEGER, struct book, away, "away", "claim() says so many times that the system is away.", .preset = "0"),
@@ -526,6 +527,10 @@ static enum leat_status ledger_deliver(void *self, const struct leat_delivery *d
 	if (book->is_in_doubt)
 		return leat_error_set(err, LEAT_FATAL, 0, "an outcome is unknown, and it was not claimed since");
 	sleep_us(book->slow_us + (book->jitter_us > 0 ? rand() % book->jitter_us : 0));
+	if (book->commit_us > 0) {
+		leat_committing(ctx);
+		sleep_us(book->commit_us);
+	}
 	/* With a fence it may have been written all the same, every other time. */
 	if (is_lost && (!delivery->is_fenced || book->n_calls / book->lose_every % 2 == 0))
 		return lose(book, err);

@@ -17,6 +17,7 @@ struct sample {
 	struct leat_plan plan;
 	struct leat_node_figures node_figures[4];
 	struct leat_edge_figures edge_figures[3];
+	struct leat_phase_figures phase[LEAT_PHASES]; /* of sink "out" */
 	struct leat_snapshot snapshot;
 };
 
@@ -57,6 +58,9 @@ static inline void sample_init(struct sample *s)
 	s->node_figures[1] = (struct leat_node_figures){.busy_ns = 1500000000, .state_entries = 7, .lag = -1, .is_ready = true};
 	s->node_figures[2] =
 		(struct leat_node_figures){.records_out = 990, .queue_bytes = 30, .queue_bytes_limit = 100, .lag = -1, .is_ready = true};
+	for (unsigned i = LEAT_PHASE_QUEUE; i < LEAT_PHASE_COMMIT; i++)
+		s->phase[i] = (struct leat_phase_figures){.bucket = {[35] = 100}, .sum_us = 100000 * (uint64_t)i};
+	s->node_figures[2].phase = s->phase;
 	s->node_figures[3] = (struct leat_node_figures){.records_out = 2, .lag = -1, .is_ready = true};
 	s->edge_figures[0] = (struct leat_edge_figures){.records = 998, .queued = 1, .capacity = 64};
 	s->snapshot = (struct leat_snapshot){.pipeline = "pay", .file = "pay.yaml", .plan = &s->plan};

@@ -125,6 +125,25 @@ START_TEST(latency_buckets_are_cumulative_and_agree_with_the_count)
 }
 END_TEST
 
+START_TEST(each_phase_of_the_latency_that_there_is_has_a_histogram)
+{
+	struct sample s;
+	char *text;
+
+	sample_init(&s);
+	text = render(&s.snapshot, 1);
+	has(text, "leat_latency_phase_seconds_bucket{pipeline=\"pay\",node=\"out\",phase=\"store\",le=\"0.000512\"} 0\n");
+	has(text, "leat_latency_phase_seconds_bucket{pipeline=\"pay\",node=\"out\",phase=\"store\",le=\"0.001024\"} 100\n");
+	has(text, "leat_latency_phase_seconds_bucket{pipeline=\"pay\",node=\"out\",phase=\"store\",le=\"+Inf\"} 100\n");
+	has(text, "leat_latency_phase_seconds_sum{pipeline=\"pay\",node=\"out\",phase=\"store\"} 0.40000000000000002\n");
+	has(text, "leat_latency_phase_seconds_count{pipeline=\"pay\",node=\"out\",phase=\"store\"} 100\n");
+	ck_assert_uint_eq(count(text, "leat_latency_phase_seconds_count{"), 6);
+	has_not(text, "phase=\"source\"");
+	has_not(text, "phase=\"commit\"");
+	free(text);
+}
+END_TEST
+
 START_TEST(a_family_is_told_once_however_many_pipelines_there_are)
 {
 	struct sample s[2];
@@ -201,6 +220,7 @@ int main(void)
 		figures_stand_only_where_they_mean_something,
 		watermarks_are_there_where_they_are_known,
 		latency_buckets_are_cumulative_and_agree_with_the_count,
+		each_phase_of_the_latency_that_there_is_has_a_histogram,
 		a_family_is_told_once_however_many_pipelines_there_are,
 		exactly_one_state_is_one,
 		a_file_that_could_not_be_read_shows_as_stopped,

@@ -71,6 +71,30 @@ START_TEST(rates_are_what_came_between_two_looks)
 }
 END_TEST
 
+/* Two sinks, of which one tells its commits apart: 200 and 100 events between the looks. */
+static const char phases_early[] = "{\"pipelines\":[{\"pipeline\":\"p\",\"nodes\":["
+	"{\"node\":\"a\",\"records_in\":100,\"phases\":[{\"phase\":\"queue\",\"events\":100,\"sum_us\":1000000}]},"
+	"{\"node\":\"b\",\"records_in\":0,\"phases\":[]}]}]}";
+static const char phases_late[] = "{\"pipelines\":[{\"pipeline\":\"p\",\"nodes\":["
+	"{\"node\":\"a\",\"records_in\":300,\"phases\":[{\"phase\":\"source\",\"events\":10,\"sum_us\":20000},"
+	"{\"phase\":\"queue\",\"events\":300,\"sum_us\":1060000},{\"phase\":\"operators\",\"events\":300,\"sum_us\":3},"
+	"{\"phase\":\"commit\",\"events\":200,\"sum_us\":300000}]},"
+	"{\"node\":\"b\",\"records_in\":100,\"phases\":[{\"phase\":\"queue\",\"events\":100,\"sum_us\":0},{\"phase\":\"epoch\",\"events\":100,"
+	"\"sum_us\":900000},{\"phase\":\"what\",\"events\":1,\"sum_us\":7}]}]}]}";
+
+START_TEST(phases_are_means_over_the_events_of_all_sinks_between_two_looks)
+{
+	const char *screen;
+
+	arena = leat_arena_create();
+	screen = render(text_look(phases_early, 10000000), text_look(phases_late, 12000000), 100, 200);
+	ck_assert_ptr_nonnull(strstr(screen, "\n  mean  source 2.0 ms | queue 200 us | epoch 3.0 ms | commit 1.0 ms\n"));
+	screen = render(text_look(phases_late, 10000000), text_look(phases_late, 12000000), 100, 200);
+	ck_assert_ptr_null(strstr(screen, "mean"));
+	leat_arena_unref(arena);
+}
+END_TEST
+
 START_TEST(a_first_look_and_a_restart_show_no_rates)
 {
 	const char *screen;
@@ -113,6 +137,7 @@ START_TEST(what_the_page_has_is_what_is_shown)
 	ck_assert_ptr_nonnull(strstr(screen, "pay  running  at-least-once"));
 	ck_assert_ptr_nonnull(strstr(screen, "in flight 1%  alerts 7\n"));
 	ck_assert_ptr_nonnull(strstr(screen, "p50 "));
+	ck_assert_ptr_nonnull(strstr(screen, "  mean  queue 1.0 ms | operators 2.0 ms | epoch 3.0 ms | store 4.0 ms | outbox 5.0 ms | delivery 6.0 ms\n"));
 	ck_assert_ptr_nonnull(strstr(screen, "  30% ")); /* of out's queue */
 	ck_assert_ptr_nonnull(strstr(screen, "     120 "));
 	leat_buffer_finish(&page);
@@ -133,6 +158,7 @@ int main(void)
 {
 	return leat_test_main("top", (const TTest *[]){
 		rates_are_what_came_between_two_looks,
+		phases_are_means_over_the_events_of_all_sinks_between_two_looks,
 		a_first_look_and_a_restart_show_no_rates,
 		a_small_screen_is_never_overrun,
 		what_the_page_has_is_what_is_shown,

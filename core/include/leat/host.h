@@ -18,7 +18,7 @@
  *   peek, value, scan, last                   x        x       x     x
  *   push, push_record, wait                                                  x
  *   encode_value                                       x                              x
- *   refuse                                                                                     x (deliver)
+ *   refuse, committing                                                                         x (deliver)
  *   watermark                                 x        x       x     x
  *   log, now, name             x        x     x        x       x     x       x        x          x
  *   key_field                  x        x     x        x       x     x
@@ -115,6 +115,7 @@ struct leat_api {
 	const struct leat_path *(*key_field)(struct leat_context *ctx, size_t i);
 	bool (*ordered_last)(struct leat_context *ctx, uint32_t table, const struct leat_value *key, int64_t from, int64_t until,
 	                     struct leat_ordered_entry *entry);
+	void (*committing)(struct leat_context *ctx);
 };
 
 /* The host's own struct begins with this. */
@@ -399,6 +400,13 @@ static inline void leat_partition(struct leat_context *ctx, int32_t partition)
 static inline void leat_refuse(struct leat_context *ctx, size_t effect, const struct leat_error *err)
 {
 	ctx->api->refuse(ctx, effect, err);
+}
+
+/* In deliver(), for the figures: all effects are in the system, and what follows makes them final. Latency from there on is counted
+ * apart. A sink that writes and commits in one request says nothing. */
+static inline void leat_committing(struct leat_context *ctx)
+{
+	ctx->api->committing(ctx);
 }
 
 #ifdef __cplusplus
