@@ -80,10 +80,8 @@ void leat_phases_count_source(struct leat_phases *phases, const struct leat_reco
 		int64_t time_us = record[i]->time_us, arrival_us = record[i]->arrival_us;
 		uint64_t us = time_us < arrival_us ? (uint64_t)arrival_us - (uint64_t)time_us : 0;
 
-		if (time_us == LEAT_NO_TIME)
+		if (time_us == LEAT_NO_TIME || us > most_us)
 			continue;
-		if (us > most_us)
-			us = most_us;
 		if (us - below - 1 >= width) { /* not in (below, below + width] */
 			unsigned k = leat_latency_bucket(us);
 

@@ -37,8 +37,8 @@ struct leat_phases {
 
 /* So many events have come this way. Phases that it does not have are left out. */
 void leat_phases_count(struct leat_phases *phases, const struct leat_way *way, uint64_t n);
-/* From the own time of each event to its arrival, as the largest latency at most: of the past that is read, it is no phase. Those that
- * have none do not count. */
+/* From the own time of each event to its arrival. Those that have none do not count, nor those older than the buckets reach: the past
+ * that is read again was not on its way all the time. */
 void leat_phases_count_source(struct leat_phases *phases, const struct leat_record *const *record, size_t n);
 /* Adds to LEAT_PHASES figures. */
 void leat_phases_figures(const struct leat_phases *phases, struct leat_phase_figures *figures);

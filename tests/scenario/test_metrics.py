@@ -138,6 +138,47 @@ def test_prometheus_counts_what_is_in_the_topics(measured, scraper, kafka):
     sees("leat_source_lag_records", 0)
 
 
+PHASES = ["source", "queue", "operators", "epoch", "store", "outbox", "delivery", "commit"]
+
+
+def phases(run, node):
+    """Of a sink of pipeline `split`: how many events each phase has counted, and the seconds of all of them."""
+    page, labels = run.metrics(), f'{{pipeline="split",node="{node}",phase='
+    return {
+        phase: tuple(page.get(f'leat_latency_phase_seconds_{what}{labels}"{phase}"}}', 0) for what in ("count", "sum")) for phase in PHASES
+    }
+
+
+def test_phases_are_where_the_time_goes(kafka, topic, pipeline):
+    """All together they are the latency; and what is before the delivery is what the broker's timestamps say."""
+    source, copies = topic("in", partitions=3), topic("out", message_timestamp_type="LogAppendTime")
+    run = pipeline({
+        "pipeline": "split",
+        "sources": {"in": {"type": "kafka", "brokers": "${KAFKA_BROKERS}", "topic": source, "start": "earliest"}},
+        "operators": {"scored": {"type": "lua", "input": "in", "key": "user", "script": "score.lua"}},
+        "sinks": {"copies": {"type": "kafka", "input": "scored", "brokers": "${KAFKA_BROKERS}", "topic": copies}},
+    })
+    (run.folder / "score.lua").write_text(SCRIPT)
+    run.start()
+    run.wait_until(lambda: run.get("/readyz")[0] == 200, "a pipeline that runs")
+    for begin in range(0, GOOD, 500):
+        kafka.write(source, [(f"u{n % 11}", {"n": n, "user": f"u{n % 11}"}) for n in range(begin, begin + 500)])
+    run.wait_until(lambda: phases(run, "copies")["commit"][0] == GOOD, "all events")
+
+    found, page = phases(run, "copies"), run.metrics()
+    assert [found[phase][0] for phase in PHASES] == [GOOD] * len(PHASES)
+    assert all(found[phase][1] > 0 for phase in PHASES), found
+    total = page['leat_end_to_end_latency_seconds_sum{pipeline="split"}']
+    assert page['leat_end_to_end_latency_seconds_count{pipeline="split"}'] == GOOD
+    assert abs(sum(found[phase][1] for phase in PHASES[1:]) - total) < 1e-6 * total
+
+    # Here the broker has stamped the messages, in milliseconds, when it took them: somewhere in the delivery.
+    written, delivered = ({json.loads(m.value())["n"]: m.timestamp()[1] / 1000 for m in kafka.read(name)} for name in (source, copies))
+    stamped = sum(delivered[n] - written[n] for n in range(GOOD)) / GOOD
+    before, delivery = sum(found[phase][1] for phase in PHASES[:6]) / GOOD, found["delivery"][1] / GOOD
+    assert before - 0.002 < stamped < before + delivery + 0.002, (before, stamped, delivery)
+
+
 def test_lag_is_what_is_not_read_yet(measured, kafka):
     """Its own figure and the one of Kafka's tools go to nothing together."""
     series = 'leat_source_lag_records{pipeline="measured",node="in",role="source",type="kafka"}'
