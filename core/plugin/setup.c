@@ -281,6 +281,11 @@ static void no_refuse(struct leat_context *ctx, size_t effect, const struct leat
 	refuse_call(ctx, "leat_refuse");
 }
 
+static void no_committing(struct leat_context *ctx)
+{
+	refuse_call(ctx, "leat_committing");
+}
+
 static uint32_t no_input(struct leat_context *ctx)
 {
 	refuse_call(ctx, "leat_input");
@@ -334,6 +339,7 @@ static const struct leat_api setup_api = {
 	.watermark = no_watermark,
 	.key_field = key_field,
 	.ordered_last = no_ordered_last,
+	.committing = no_committing,
 };
 
 void leat_setup_init(struct leat_setup *setup, const char *pipeline, const char *node, struct leat_symbols *symbols)
