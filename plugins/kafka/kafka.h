@@ -145,6 +145,26 @@ void kafka_notebook_flush(struct kafka_notebook *notebook);
 /* Writes what is pending and waits for it, for a while. */
 void kafka_notebook_finish(struct kafka_notebook *notebook);
 
+/* ---- feed.c: goes on reading ahead ---------------------------------------------------------------------------------- */
+
+struct kafka_feed {
+	struct kafka_client *client;
+	pthread_t thread;
+	bool is_started;
+	pthread_mutex_t lock; /* of the next two */
+	pthread_cond_t changed;
+	bool is_ending;
+	rd_kafka_topic_partition_list_t *hungry; /* partitions to look at; NULL: none */
+};
+
+/* What librdkafka is to be told for it; NULL: it cannot be told, and kafka_feed_ask() does it. */
+const char *kafka_feed_backoff_ms(void);
+/* A zeroed feed, or one that was started before. */
+enum leat_status kafka_feed_start(struct kafka_feed *feed, struct kafka_client *client, struct leat_error *err);
+void kafka_feed_end(struct kafka_feed *feed);
+/* Has librdkafka look soon at a partition of which it had enough. Does not wait. */
+void kafka_feed_ask(struct kafka_feed *feed, int32_t partition);
+
 /* ---- source.c, reader.c, start.c ----------------------------------------------------------------------------------- */
 
 enum kafka_start { KAFKA_STORED, KAFKA_EARLIEST, KAFKA_LATEST, KAFKA_TIME };
@@ -160,6 +180,9 @@ struct kafka_anchor {
 };
 
 enum { KAFKA_ANCHORS = 32 };
+
+/* What a message that is read ahead counts at least: it costs librdkafka more than 300 bytes besides its own. */
+enum { KAFKA_MESSAGE_COST = 512 };
 
 /* Where a partition is to be read from, and perhaps what was read before. */
 struct kafka_place {
@@ -182,6 +205,7 @@ struct kafka_source {
 
 	pthread_mutex_t lock; /* of both clients' making, of the list of readers, and of: */
 	struct kafka_client client;
+	struct kafka_feed feed;
 	struct leat_reader *readers;
 	int32_t n_first; /* partitions when we first looked; those beyond are new and read from their beginning */
 	bool has_looked;
@@ -199,6 +223,7 @@ struct leat_reader {
 	struct leat_waker *waker;
 	pthread_mutex_t lock; /* of all below, held for moments only */
 	bool is_started;      /* librdkafka fetches into `queue` */
+	bool has_enough;      /* librdkafka was seen near the bound of what is read ahead */
 	bool is_lost;         /* the broker no longer knows our topic, partition or offset */
 	unsigned n_missing;   /* the client's, when reading was started */
 	_Atomic int64_t next; /* offset after the last record that was pushed */

@@ -174,13 +174,28 @@ static rd_kafka_message_t *next_message(struct leat_reader *r)
 	return NULL;
 }
 
+/* Has librdkafka go on when half of what it may read ahead is used up. The `n` messages that were read last had `n_bytes`. */
+static void look_ahead(struct leat_reader *r, size_t n, size_t n_bytes)
+{
+	size_t each = n_bytes / n > KAFKA_MESSAGE_COST ? n_bytes / n : KAFKA_MESSAGE_COST;
+	size_t ahead = rd_kafka_queue_length(r->queue), bound = (size_t)r->source->prefetch;
+
+	if ((n + ahead) * each >= bound / 4 * 3)
+		r->has_enough = true;
+	if (r->has_enough && ahead * each < bound / 2) {
+		r->has_enough = false;
+		kafka_feed_ask(&r->source->feed, r->partition);
+	}
+}
+
 static enum leat_status drain(struct leat_reader *r, size_t max_bytes, struct leat_context *ctx, struct leat_error *err)
 {
 	rd_kafka_message_t *last = NULL;
 	rd_kafka_message_t *m;
 	enum leat_status status = LEAT_OK;
+	size_t n = 0, bytes = 0;
 
-	for (size_t bytes = 0; bytes < max_bytes && status == LEAT_OK && !r->is_lost;) {
+	while (bytes < max_bytes && status == LEAT_OK && !r->is_lost) {
 		m = next_message(r);
 		if (m == NULL)
 			break;
@@ -191,11 +206,13 @@ static enum leat_status drain(struct leat_reader *r, size_t max_bytes, struct le
 		}
 		push(m, ctx);
 		bytes += m->len + m->key_len + MESSAGE_OVERHEAD;
+		n++;
 		if (last != NULL)
 			rd_kafka_message_destroy(last);
 		last = m;
 	}
 	if (last != NULL) {
+		look_ahead(r, n, bytes);
 		atomic_store(&r->next, last->offset + 1);
 		remember(r, last);
 		rd_kafka_message_destroy(last);

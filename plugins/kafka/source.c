@@ -12,6 +12,9 @@ enum {
 	ENDS_WAIT_MS = 500,
 };
 
+/* Compressed, as it may be: what is read ahead goes beyond its bound by so much. */
+#define PARTITION_FETCH "524288"
+
 static const struct leat_option options[] = {
 	KAFKA_OPTIONS(struct kafka_source),
 	LEAT_OPTION(TEXT, struct kafka_source, group_option, "group",
@@ -24,14 +27,16 @@ static const struct leat_option options[] = {
 	            .preset = "50ms", .minimum = 1e3, .maximum = 60e6),
 	LEAT_OPTION(SIZE, struct kafka_source, fetch_max, "fetch_max", "Bytes in one answer of a broker, at most.", .preset = "16MiB",
 	            .minimum = 65536, .maximum = 1073741824),
-	LEAT_OPTION(SIZE, struct kafka_source, prefetch, "prefetch", "Bytes that are read ahead of each partition.", .preset = "16MiB",
+	LEAT_OPTION(SIZE, struct kafka_source, prefetch, "prefetch", "Bytes that are read ahead of each partition, a message as 512 at "
+	            "least. One answer of a broker may go beyond.", .preset = "4MiB",
 	            .minimum = 65536, .maximum = 1073741824),
 	{ .name = NULL },
 };
 
 static enum leat_status configure(struct kafka_source *s, struct leat_error *err)
 {
-	char wait[24], max[24], prefetch[24], message[24];
+	char wait[24], max[24], prefetch[24], messages[24], message[24];
+	const char *backoff = kafka_feed_backoff_ms();
 	const struct kafka_setting settings[] = {
 		{ "auto.offset.reset", "error" }, /* never go on somewhere else in silence */
 		{ "enable.auto.commit", "false" },
@@ -41,13 +46,14 @@ static enum leat_status configure(struct kafka_source *s, struct leat_error *err
 		{ "check.crcs", "true" },
 		{ "fetch.error.backoff.ms", "50" },
 		{ "topic.metadata.refresh.fast.interval.ms", "100" }, /* a topic that is gone for a moment only should be noticed */
-		/* Bytes bound what is read ahead: over a bound librdkafka 2.0 rests for a whole second. */
-		{ "queued.min.messages", "1000000" },
+		{ "max.partition.fetch.bytes", PARTITION_FETCH },
+		{ "queued.min.messages", messages },
 		{ "queued.max.messages.kbytes", prefetch },
 		{ "fetch.wait.max.ms", wait },
 		{ "fetch.max.bytes", max },
 		{ "receive.message.max.bytes", message },
 		{ "client.id", s->group },
+		{ backoff != NULL ? "fetch.queue.backoff.ms" : NULL, backoff },
 		{ NULL, NULL },
 	};
 
@@ -56,6 +62,7 @@ static enum leat_status configure(struct kafka_source *s, struct leat_error *err
 	/* A single batch may be larger than what was asked for. */
 	(void)snprintf(message, sizeof message, "%lld", (long long)s->fetch_max + 134217728);
 	(void)snprintf(prefetch, sizeof prefetch, "%lld", (long long)s->prefetch / 1024);
+	(void)snprintf(messages, sizeof messages, "%lld", (long long)s->prefetch / KAFKA_MESSAGE_COST);
 	return kafka_configure(&s->common, KAFKA_SOURCE, settings, &s->conf, err);
 }
 
@@ -88,6 +95,8 @@ static enum leat_status connect_client(struct kafka_source *s, struct leat_error
 	(void)pthread_mutex_lock(&s->lock);
 	if (s->client.rk == NULL)
 		status = kafka_client_open(&s->client, RD_KAFKA_CONSUMER, &s->common, s->conf, err);
+	if (status == LEAT_OK)
+		status = kafka_feed_start(&s->feed, &s->client, err);
 	if (status == LEAT_OK && s->notebook.client.rk == NULL)
 		status = kafka_notebook_open(&s->notebook, s->group, &s->common, s->conf, err);
 	(void)pthread_mutex_unlock(&s->lock);
@@ -267,6 +276,7 @@ static void destroy(void *self)
 	struct kafka_source *s = (struct kafka_source *)self;
 
 	kafka_notebook_finish(&s->notebook);
+	kafka_feed_end(&s->feed);
 	kafka_client_close(&s->client);
 	if (s->conf != NULL)
 		rd_kafka_conf_destroy(s->conf);

@@ -404,6 +404,30 @@ START_TEST(a_reader_is_woken_when_records_come)
 }
 END_TEST
 
+START_TEST(reading_goes_on_as_soon_as_what_was_read_ahead_is_used_up)
+{
+	enum { N = 200000 };
+	const char *topic = topic_name("ahead");
+	struct host *h;
+	double begin;
+
+	topic_create(topic, 1, NULL, NULL);
+	topic_write(topic, 0, "forty bytes or so, as many small ones do ", N, 0);
+	h = source_create(OPTIONS("brokers", brokers(), "topic", topic, "start", "earliest", "prefetch", "64KiB", "client",
+	                          "max.partition.fetch.bytes=65536"));
+	ck_assert_msg(h->self != NULL, "%s%s", h->settings_error, h->err.text);
+	h->only_counts = true;
+	expect_ok(h, source_open_all(h));
+	begin = now_s();
+	expect_ok(h, source_read(h, N, 5000));
+	ck_assert_uint_eq(h->n_seen, N);
+	/* By itself librdkafka 2.0 fetches as much once a second as was written in one batch: a twentieth or less. */
+	ck_assert_double_lt(now_s() - begin, 20);
+	host_destroy(h);
+	topic_delete(topic);
+}
+END_TEST
+
 START_TEST(new_partitions_are_read_from_their_beginning)
 {
 	const char *topic = topic_name("grow");
@@ -898,6 +922,7 @@ int main(void)
 		a_commit_that_was_refused_is_made_again,
 		a_commit_that_comes_too_early_for_the_coordinator_does_not_wait_for_a_minute,
 		a_reader_is_woken_when_records_come,
+		reading_goes_on_as_soon_as_what_was_read_ahead_is_used_up,
 		new_partitions_are_read_from_their_beginning,
 		lag_is_the_distance_to_the_end,
 		a_deleted_topic_is_told,
