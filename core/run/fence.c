@@ -50,6 +50,10 @@ static bool compare_entry(void *opaque, const struct leat_outbox_entry *entry)
 static enum leat_status refuse(const struct leat_fence *found, const struct leat_fence *delivered, const struct leat_fence *head,
                                const char *folder, struct leat_error *err)
 {
+	if (found->epoch == 0 && delivered->epoch == 0)
+		return leat_error_set(err, LEAT_FATAL, 0,
+		                      "its fence is missing: incarnation %" PRIu64 " of the store in \"%s\" has claimed it, and it knows of none" DECIDE,
+		                      delivered->incarnation, folder);
 	if (found->epoch == 0)
 		return leat_error_set(err, LEAT_FATAL, 0,
 		                      "its fence is missing: the store in \"%s\" has delivered up to epoch %" PRIu64
@@ -70,14 +74,23 @@ static enum leat_status refuse(const struct leat_fence *found, const struct leat
 	                      found->digest, found->epoch, folder);
 }
 
+/* A claim leaves its incarnation there, and whoever has claimed knows. */
+static bool is_missing(const struct leat_fence *found, const struct leat_fence *delivered)
+{
+	return found->incarnation == 0 && delivered->incarnation > 0;
+}
+
 enum leat_status leat_fence_judge(const struct leat_store *store, uint32_t sink, const struct leat_fence *delivered,
                                   const struct leat_fence *head, const struct leat_fence *found, struct leat_error *err)
 {
 	struct search search = { .found = found };
 	enum leat_status status;
+	bool has_moved = leat_store_has_moved(store, sink);
 
+	if (is_missing(found, delivered) && !has_moved && delivered->epoch == 0)
+		return refuse(found, delivered, head, leat_store_folder(store), err);
 	/* E11: where it is now it may have been before, or never. */
-	if (is_at(found, delivered) || (leat_store_has_moved(store, sink) && found->epoch < delivered->epoch))
+	if (is_at(found, delivered) || (has_moved && found->epoch < delivered->epoch))
 		return LEAT_OK;
 	/* Also before what was delivered, if that is kept. Without any fence nobody knows what is still there. */
 	if (found->epoch == 0)
@@ -113,6 +126,17 @@ static enum leat_status judge_behind(struct leat_sink *sink, const struct leat_f
 	                      "its fence is behind: it has epoch %" PRIu64 ", and %" PRIu64
 	                      " was delivered to it; its system has lost that, or has not read it back yet",
 	                      found->epoch, sink->fence.epoch);
+}
+
+/* Into the store with the epoch of its first effects, so before they are delivered: there is something to be behind of. */
+static void note_claim(struct leat_sink *sink)
+{
+	pthread_mutex_lock(&sink->lock);
+	if (sink->delivered.incarnation == 0) {
+		sink->delivered.incarnation = sink->incarnation;
+		sink->is_delivered_new = true;
+	}
+	pthread_mutex_unlock(&sink->lock);
 }
 
 static enum leat_status judge_first(struct leat_sink *sink, const struct leat_fence *found, struct leat_error *err)
@@ -151,6 +175,8 @@ static enum leat_status judge_again(struct leat_sink *sink, const struct leat_fe
 	if (found->incarnation > sink->incarnation)
 		return leat_error_set(err, LEAT_FATAL, 0, "another instance owns it: incarnation %" PRIu64 ", ours is %" PRIu64, found->incarnation,
 		                      sink->incarnation);
+	if (is_missing(found, &sink->fence))
+		return judge_behind(sink, found, err);
 	if (is_at(found, &sink->fence) || (sink->taken != NULL && is_at(found, &sink->target))) {
 		sink->behind_us = 0;
 		return LEAT_OK;
@@ -174,6 +200,8 @@ enum leat_status leat_sink_judge_claim(struct leat_sink *sink, const struct leat
 	if (!sink->is_fenced && LEAT_BUG("outbox-for-fences-only"))
 		return LEAT_OK;
 	status = sink->is_fenced ? judge_first(sink, found, err) : leat_sink_recover(sink, sink->delivered.epoch, err);
+	if (status == LEAT_OK && sink->is_fenced)
+		note_claim(sink);
 	sink->has_claimed = status == LEAT_OK;
 	return status;
 }

@@ -125,6 +125,25 @@ START_TEST(a_fence_that_is_behind_what_was_delivered_is_left_as_it_is)
 }
 END_TEST
 
+START_TEST(a_fence_that_is_missing_behind_a_claim_is_left_so)
+{
+	const char *topic = new_topic("missing");
+	struct leat_claim of = { .pipeline = topic, .sink = "node", .is_fenced = true, .incarnation = 2, .delivered = { .incarnation = 1 } };
+	struct host *h = sink_of(topic);
+	struct leat_fence found;
+
+	expect_ok(h, plugin()->sink->claim(h->self, &of, &found, &h->context, &h->err));
+	expect_fence(&found, 0, 0, 0);
+	ck_assert_int_eq(deliver(h, 2, 1), LEAT_FATAL);
+	found = claim(h, topic, 2);
+	expect_fence(&found, 0, 0, 0);
+	found = claim(h, topic, 3);
+	expect_fence(&found, 2, 0, 0);
+	host_destroy(h);
+	topic_delete(topic);
+}
+END_TEST
+
 START_TEST(a_claim_finds_what_was_delivered)
 {
 	const char *topic = new_topic("found");
@@ -754,6 +773,7 @@ int main(void)
 	return leat_test_main("kafka_fenced", (const TTest *[]){
 		the_first_claim_finds_nothing,
 		a_fence_that_is_behind_what_was_delivered_is_left_as_it_is,
+		a_fence_that_is_missing_behind_a_claim_is_left_so,
 		a_claim_finds_what_was_delivered,
 		a_delivery_that_is_repeated_is_made_once,
 		a_delivery_that_does_not_follow_is_refused,

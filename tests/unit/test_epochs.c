@@ -554,6 +554,41 @@ START_TEST(a_sink_that_is_not_where_the_store_has_it_is_told)
 }
 END_TEST
 
+static void end_process(const struct leat_delivery *delivery)
+{
+	(void)delivery;
+	_exit(EXIT_SUCCESS);
+}
+
+/* E5. The ledger of the first process goes with it, before anything was noted as delivered. */
+START_TEST(a_sink_without_the_fence_of_its_first_claim_is_told)
+{
+	const struct leat_run_options options = options_of(1);
+	struct run_kit kit;
+	int outcome;
+	pid_t pid;
+
+	make_folder();
+	pid = fork();
+	ck_assert_int_ge(pid, 0);
+	if (pid == 0) {
+		ledger.on_deliver = end_process;
+		run_kit_start(&kit, plain, &options);
+		run_kit_expect_done(&kit);
+		_exit(EXIT_FAILURE);
+	}
+	ck_assert_int_eq(waitpid(pid, &outcome, 0), pid);
+	ck_assert(WIFEXITED(outcome) && WEXITSTATUS(outcome) == EXIT_SUCCESS);
+	run_kit_start(&kit, plain, &options);
+	expect_stopped(&kit, "sink \"out\": its fence is missing: incarnation 1 of the store in");
+	run_kit_finish(&kit);
+	*run_kit_fence("out") = (struct leat_fence){ .incarnation = 1 };
+	run_plain_to_its_end(&options, false);
+	ck_assert_uint_eq(effects(), 2000);
+	remove_folder();
+}
+END_TEST
+
 /* Reads `count` records in all, and delivers what is new of them. */
 static void run_to(const char *at, int count)
 {
@@ -1410,6 +1445,7 @@ int main(void)
 		a_drain_makes_state_durable_that_has_no_effects,
 		a_time_without_events_makes_no_epochs,
 		a_sink_that_is_not_where_the_store_has_it_is_told,
+		a_sink_without_the_fence_of_its_first_claim_is_told,
 		a_sink_that_has_moved_goes_on_where_it_is_now,
 		a_sink_that_moves_and_is_ended_anywhere_gets_each_record_once,
 		sources_are_read_when_all_sinks_are_claimed,

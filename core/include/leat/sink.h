@@ -18,8 +18,9 @@
  *  - A fenced claim() reads it into *found as it was before, all zero when there is none. If found->incarnation is at most
  *    ours, it writes our incarnation, keeping epoch and digest, and sees to it that nothing a former owner still has under
  *    way can be applied any more. If found->incarnation is larger than ours it changes nothing and returns LEAT_OK all the
- *    same: what that means is the host's to decide. The same, without retention(), when found->epoch is behind `delivered`: a
- *    system may not have read its fence back yet, and whoever writes all of the fence would write over the one that is there.
+ *    same: what that means is the host's to decide. The same, without retention(), when found->epoch is behind `delivered`, or
+ *    there is none though that has an incarnation: a system may not have read its fence back yet, and whoever writes all of the
+ *    fence would write over the one that is there.
  *  - A fenced deliver() applies the effects and sets the fence to `next` in one atomic step, if the fence is `expected`.
  *    If it is `next` already, an earlier attempt has worked: nothing is applied, LEAT_OK. Anything else is LEAT_FATAL,
  *    naming what was found and what was expected; a larger incarnation means that another instance owns the sink. A sink with
@@ -61,7 +62,7 @@ struct leat_claim {
 	const char *sink;
 	bool is_fenced;
 	uint64_t incarnation; /* ours, larger than any before */
-	struct leat_fence delivered; /* the last that the host knows to be delivered; zero: of none */
+	struct leat_fence delivered; /* the last that the host knows to be delivered; epoch 0: claimed; zero: of none */
 };
 
 struct leat_delivery {
