@@ -16,6 +16,10 @@ char *leat_copy_text(const char *s); /* NULL gives NULL */
 char *leat_copy_bytes_as_text(const char *s, size_t n);
 char *leat_format_text(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
+/* Has all threads share a few of the C library's heaps: for a process that is to run pipelines, before it has threads. An
+ * environment with MALLOC_ARENA_MAX has it its own way. */
+void leat_memory_share(void);
+
 /* Makes room for one more in a growing array: item = leat_grow(item, n, &capacity, sizeof *item). */
 void *leat_grow(void *items, size_t n, size_t *capacity, size_t size);
 

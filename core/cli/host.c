@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/folder.h"
 #include "base/log.h"
+#include "base/memory.h"
 #include "cli/summary.h"
 
 bool leat_host_option(struct leat_host *host, int option)
@@ -132,6 +133,7 @@ enum leat_exit leat_host_run(const struct leat_host *host, const struct leat_fil
 
 	leat_log_set_level(host->is_quiet ? LEAT_WARNING : host->is_verbose ? LEAT_DEBUG : LEAT_INFO);
 	leat_signals_block();
+	leat_memory_share();
 	registry = leat_cli_registry(host->plugin_path);
 	fleet = leat_fleet_create();
 	if (read_files(host, files, registry, fleet))
