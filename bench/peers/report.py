@@ -9,7 +9,8 @@ TITLES = {"backlog": "A topic that is full", "latency": "Committed latency", "me
           "restart": "Start again after kill -9", "alone": "The engine alone", "workers": "One worker and two",
           "keys": "leat by numbers of keys"}
 OF_ONE = ("keys", "alone", "workers")  # figures of leat by itself
-COLUMNS = {"cpu_s_per_million": "CPU-s per million", "whole_cpu_s": "CPU-s in all", "events_per_s": "events/s", "peak_mib": "peak MiB",
+COLUMNS = {"cpu_s_per_million": "CPU-s per million", "started_cpu_s": "of them after the first result",
+           "events_per_s": "events/s", "peak_mib": "peak MiB",
            "first_s": "start to first, s", "p50_ms": "P50, ms", "p99_ms": "P99, ms", "p999_ms": "P99.9, ms", "max_ms": "longest, ms",
            "idle": "idle share", "load_late_ms": "load late, ms", "restart_s": "start to first, s", "events_in_per_second": "events/s",
            "cpu_seconds": "CPU-s"}
@@ -55,7 +56,8 @@ def targets(m, conditions):
     backlog, million = conditions["backlog"], conditions["memory"]
     leat = lambda figure, condition, name: m(figure, condition, "leat", name)
     to = lambda others, figure, condition, name, choose: ratio(leat(figure, condition, name), m.best(figure, condition, others, name, choose))
-    yield "CPU by Kafka Streams, the best", to(STREAMS + TUNED, "backlog", backlog, "cpu_s_per_million", min), 0.2
+    started = m.best("backlog", backlog, STREAMS + TUNED, "started_cpu_s", min)
+    yield "CPU by Kafka Streams, the best, without its start", ratio(leat("backlog", backlog, "cpu_s_per_million"), started), 0.2
     yield "CPU by limit", to(LIMITS, "backlog", backlog, "cpu_s_per_million", min), 1.2
     yield "backlog events/s by Kafka Streams, the best", to(STREAMS + TUNED, "backlog", backlog, "events_per_s", max), -3
     yield "backlog events/s by limit", to(LIMITS, "backlog", backlog, "events_per_s", max), -1
