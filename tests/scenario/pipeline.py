@@ -133,6 +133,17 @@ class Pipeline:
                 return answer.status, answer.read().decode()
         except urllib.error.HTTPError as error:
             return error.code, error.read().decode()
+        except OSError:
+            self.assert_lives(path)
+            raise
+
+    def assert_lives(self, what):
+        """It may be about to end: a connection breaks a moment before."""
+        try:
+            status = self.process.wait(1)
+        except subprocess.TimeoutExpired:
+            return
+        raise AssertionError(f"leat ended with status {status} before {what} came\n{self.log}")
 
     def metrics(self):
         """{'leat_records_in_total{node="a"}': 42.0, ...}, the series as /metrics writes them."""

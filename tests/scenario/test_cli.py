@@ -516,7 +516,7 @@ def test_top_shows_the_rates_of_what_runs(leat, pipeline):
     text = terminal.read_all()
     assert text.startswith("\033[?1049h") and text.rstrip().endswith("\033[?1049l")
     lines = re.sub(r"\033\[[\d;?]*[A-Za-z]", "", text.split("\033[H")[-1].split("\033[J")[0]).splitlines()
-    assert "NODE" in lines[1] and all(len(line) <= 60 for line in lines), lines
+    assert lines[1].startswith("  mean  ") and "NODE" in lines[2] and all(len(line) <= 60 for line in lines), lines
     assert text.count("\033[H") >= 3
     it.stop()
     shown = run(leat, "top", "--url", url)
