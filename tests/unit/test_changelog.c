@@ -5,13 +5,13 @@
  * by the owner and beside it, is the model at every moment; and a key that is asked for in files is as it was when they were written.
  */
 #define _XOPEN_SOURCE 700 /* nftw() */
-#include <ftw.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "state/rows.h"
 #include "state/store.h"
+#include "unit/folder.h"
 #include "unit/random.h"
 #include "unit/unit.h"
 
@@ -36,14 +36,6 @@ static struct leat_error err;
 static void expect_ok(enum leat_status status)
 {
 	ck_assert_msg(status == LEAT_OK, "%s", err.text);
-}
-
-static int remove_one(const char *path, const struct stat *st, int type, struct FTW *at)
-{
-	(void)st;
-	(void)type;
-	(void)at;
-	return remove(path);
 }
 
 static void open_store(struct run *r)
@@ -279,7 +271,7 @@ static void run_model(uint64_t seed)
 	leat_store_close(r.store);
 	for (size_t shard = 0; shard < SHARDS; shard++)
 		leat_delta_finish(&r.delta[shard]);
-	(void)nftw(home, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+	remove_tree(home);
 }
 
 START_TEST(rows_are_the_same_however_far_they_are_on_their_way)

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The queue of dead letters of a running pipeline, and what is wished for: ended anywhere, a letter is in the queue or was replayed. */
 #define _XOPEN_SOURCE 700 /* nftw() */
-#include <ftw.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -11,20 +10,13 @@
 #include "run/wish.h"
 #include "state/letter.h"
 #include "state/store.h"
+#include "unit/folder.h"
 #include "unit/run_kit.h"
 #include "unit/unit.h"
 
 static char folder[64], state[96];
 
 /* ---- kit ------------------------------------------------------------------------------------------------------------- */
-
-static int remove_one(const char *path, const struct stat *st, int type, struct FTW *at)
-{
-	(void)st;
-	(void)type;
-	(void)at;
-	return remove(path);
-}
 
 static void make_folder(void)
 {
@@ -35,7 +27,7 @@ static void make_folder(void)
 
 static void remove_folder(void)
 {
-	(void)nftw(folder, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+	remove_tree(folder);
 }
 
 static const struct leat_run_options *options(void)

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Epochs with a sink made for it: what is ended in the middle of things goes on where its last epoch was, once. */
 #define _XOPEN_SOURCE 700 /* nftw() */
-#include <ftw.h>
 #include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
@@ -15,18 +14,11 @@
 #include "run/epoch.h"
 #include "run/internal.h"
 #include "state/store.h"
+#include "unit/folder.h"
 #include "unit/run_kit.h"
 #include "unit/unit.h"
 
 static char folder[64];
-
-static int remove_one(const char *path, const struct stat *st, int type, struct FTW *at)
-{
-	(void)st;
-	(void)type;
-	(void)at;
-	return remove(path);
-}
 
 static void make_folder(void)
 {
@@ -36,7 +28,7 @@ static void make_folder(void)
 
 static void remove_folder(void)
 {
-	(void)nftw(folder, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+	remove_tree(folder);
 }
 
 static struct leat_run_options options_of(uint32_t workers)
@@ -1213,7 +1205,7 @@ static void end_as_if_killed(struct run_kit *kit)
 	leat_pipeline_abort(kit->pipeline);
 	pthread_mutex_unlock(&ledger.lock);
 	run_kit_finish(kit);
-	(void)nftw(is, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+	remove_tree(is);
 	ck_assert_int_eq(rename(was, is), 0);
 }
 

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Event time: the rules of event_time.h by themselves, and pipelines whose windows have to be right to the last record. */
 #define _XOPEN_SOURCE 700 /* nftw() */
-#include <ftw.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -10,18 +9,11 @@
 #include "data/json.h"
 #include "data/path.h"
 #include "run/event_time.h"
+#include "unit/folder.h"
 #include "unit/time_kit.h"
 #include "unit/unit.h"
 
 static char folder[64];
-
-static int remove_one(const char *path, const struct stat *st, int type, struct FTW *at)
-{
-	(void)st;
-	(void)type;
-	(void)at;
-	return remove(path);
-}
 
 static void make_folder(void)
 {
@@ -31,7 +23,7 @@ static void make_folder(void)
 
 static void remove_folder(void)
 {
-	(void)nftw(folder, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+	remove_tree(folder);
 }
 
 static void rest_ms(int ms)

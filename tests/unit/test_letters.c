@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The store's queue of dead letters, and a letter at rest. */
 #define _XOPEN_SOURCE 700 /* nftw() */
-#include <ftw.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "data/value.h"
 #include "state/letter.h"
 #include "state/store.h"
+#include "unit/folder.h"
 #include "unit/unit.h"
 
 static char home[64], folder[96];
@@ -15,14 +15,6 @@ static struct leat_store *store;
 static struct leat_error err;
 
 /* ---- kit ------------------------------------------------------------------------------------------------------------- */
-
-static int remove_one(const char *path, const struct stat *st, int type, struct FTW *at)
-{
-	(void)st;
-	(void)type;
-	(void)at;
-	return remove(path);
-}
 
 static void expect_ok(enum leat_status status)
 {
@@ -46,7 +38,7 @@ static void reopen(void)
 static void end(void)
 {
 	leat_store_close(store);
-	(void)nftw(home, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+	remove_tree(home);
 }
 
 static void commit(void)

@@ -3,9 +3,9 @@
 #define _XOPEN_SOURCE 700 /* nftw() */
 #include "run/phases.h"
 
-#include <ftw.h>
 #include <stdlib.h>
 
+#include "unit/folder.h"
 #include "unit/random.h"
 #include "unit/run_kit.h"
 #include "unit/unit.h"
@@ -109,14 +109,6 @@ END_TEST
 
 static char folder[64];
 
-static int remove_one(const char *path, const struct stat *st, int type, struct FTW *at)
-{
-	(void)st;
-	(void)type;
-	(void)at;
-	return remove(path);
-}
-
 /* Runs it to its end. */
 static void run(const char *yaml, struct run_kit *kit, struct leat_pipeline_figures *figures)
 {
@@ -133,7 +125,7 @@ static void finish(struct run_kit *kit, struct leat_pipeline_figures *figures)
 {
 	leat_pipeline_figures_finish(figures);
 	run_kit_finish(kit);
-	(void)nftw(folder, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+	remove_tree(folder);
 }
 
 /* Over all sinks. */

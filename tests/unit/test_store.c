@@ -4,7 +4,6 @@
 #include "state/store.h"
 
 #include <fcntl.h>
-#include <ftw.h>
 #include <rocksdb/c.h>
 #include <stdio.h>
 #include <string.h>
@@ -15,6 +14,7 @@
 #include "data/pack.h"
 #include "state/rows.h"
 #include "state/show.h"
+#include "unit/folder.h"
 #include "unit/unit.h"
 
 static char home[64], folder[96];
@@ -36,17 +36,9 @@ __attribute__((visibility("default"))) int fdatasync(int fd)
 
 /* ---- kit ------------------------------------------------------------------------------------------------------------- */
 
-static int remove_one(const char *path, const struct stat *st, int type, struct FTW *at)
-{
-	(void)st;
-	(void)type;
-	(void)at;
-	return remove(path);
-}
-
 static void remove_home(void)
 {
-	(void)nftw(home, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+	remove_tree(home);
 }
 
 static void expect_ok(enum leat_status status)
@@ -1304,7 +1296,8 @@ int main(void)
 	                                                  a_chain_that_is_broken_is_told,
 	                                                  a_sink_is_taken_as_it_is,
 	                                                  a_reader_sees_the_epoch_that_it_was_opened_at,
-	                                                  readers_see_whole_epochs_beside_a_restless_owner, a_reader_waits_for_the_rows_of_changes_that_are_gone,
+	                                                  readers_see_whole_epochs_beside_a_restless_owner,
+	                                                  a_reader_waits_for_the_rows_of_changes_that_are_gone,
 	                                                  an_open_that_fails_hands_nothing_out, a_copy_holds_everything_and_overwrites_nothing,
 	                                                  rows_of_every_kind_are_shown,
 	                                                  NULL });
