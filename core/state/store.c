@@ -197,21 +197,21 @@ static enum leat_status sync_names(const char *folder, struct leat_error *err)
 
 enum leat_status leat_store_open(const char *folder, const char *pipeline, struct leat_store **out, struct leat_error *err)
 {
-	struct leat_store *store = leat_store_make(folder), *opened;
+	struct leat_store *store = leat_store_make(folder);
 	enum leat_status status = lock_folder(store, err);
 
 	if (status == LEAT_OK)
 		status = leat_store_open_db(store, err);
 	if (status == LEAT_OK)
 		status = sync_names(folder, err);
-	status = leat_store_hand_out(store, status, pipeline, &opened, err);
+	status = leat_store_hand_out(store, status, pipeline, &store, err);
 	if (status != LEAT_OK)
 		return status;
-	status = leat_store_materialize(opened, err);
+	status = leat_store_materialize(store, err);
 	if (status == LEAT_OK)
-		*out = opened;
+		*out = store;
 	else
-		leat_store_close(opened);
+		leat_store_close(store);
 	return status;
 }
 

@@ -250,8 +250,8 @@ static bool is_younger(const struct kafka_fence *found, const struct leat_claim 
 	return found->is.incarnation > claim->incarnation;
 }
 
-/* One from before what was delivered, or before the last claim, is left as it is: a broker that has crashed may serve a group of which it has read a part,
- * and our own fence would be written over the one that is in its log. */
+/* One from before what was delivered, or before the last claim, is left as it is: a broker that has crashed may serve a group of
+ * which it has read a part, and our own fence would be written over the one that is in its log. */
 static bool is_behind(const struct kafka_fence *found, const struct leat_claim *claim)
 {
 	return found->is.epoch < claim->delivered.epoch || (found->is.incarnation == 0 && claim->delivered.incarnation > 0);
