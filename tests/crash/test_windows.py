@@ -10,6 +10,8 @@ import json
 import random
 import time
 
+from pipeline import PATIENCE
+
 N = 40000
 KILLS = 8
 PIPELINE = """
@@ -53,17 +55,29 @@ def found(run, file):
     return collections.Counter(json.dumps(row, sort_keys=True) for row in run.lines(file))
 
 
+def written(run):
+    return sum((run.folder / file).stat().st_size for file in FILES if (run.folder / file).exists())
+
+
+def kill_at(run, size, pause):
+    """A pause after its files have so many bytes, as a machine may be of any speed. Whether it was still running."""
+    run.start()
+    deadline = time.monotonic() + PATIENCE
+    while written(run) < size and run.process.poll() is None:
+        assert time.monotonic() < deadline, f"{size} bytes did not come in {PATIENCE:g} s\n{run.log}"
+        time.sleep(0.001)
+    time.sleep(pause)
+    died = run.process.poll() is None
+    run.kill()
+    return died
+
+
 def test_windows_that_are_killed_have_the_same_rows(pipeline, seed):
     whole, killed = feed(pipeline(PIPELINE), seed), feed(pipeline(PIPELINE), seed)
-    chance, deaths = random.Random(seed), 0
-    begin = time.monotonic()
+    chance = random.Random(seed)
     assert whole.start().wait_exit() == 0
-    took = time.monotonic() - begin
-    for _ in range(KILLS):
-        killed.start().wait_log("started from")
-        time.sleep(chance.uniform(0.02, 0.3) * took)
-        deaths += killed.process.poll() is None
-        killed.kill()
+    shares = sorted(chance.uniform(0, 0.9) for _ in range(KILLS))
+    deaths = sum(kill_at(killed, share * written(whole), chance.uniform(0, 0.02)) for share in shares)
     assert deaths > 2, "it was over too soon to be killed"
     assert killed.start().wait_exit() == 0
     for file in FILES:
