@@ -8,6 +8,7 @@ import functools
 import json
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import sys
@@ -19,7 +20,7 @@ from confluent_kafka.admin import AdminClient, NewTopic
 from engines import BUILD, ENGINES, SOURCE
 
 PATIENCE_S, CHECKED, CHECKED_KEYS, SPOIL = 600, 20000, 300, 10
-ALONE = {"aggregate": 2000000, "sliding": 500000, "rule": 1000000, "dedup": 2000000}
+ALONE = {"aggregate": 10000000, "sliding": 1000000, "rule": 2000000, "dedup": 3000000}  # two seconds or so
 
 
 class Refused(Exception):
@@ -140,6 +141,19 @@ def machine_ticks():
     return ticks[3] + ticks[4], sum(ticks)
 
 
+@contextlib.contextmanager
+def broker_pauses():
+    """How long the broker's Java stood still within the block, where its log is known: all of it, and at the longest."""
+    log = pathlib.Path(os.environ.get("KAFKA_PAUSES", os.devnull))
+    pauses, before = {}, log.stat().st_size if log.exists() else 0
+    yield pauses
+    if log.is_file():
+        size = log.stat().st_size
+        text = log.read_bytes()[before if before <= size else 0:].decode()
+        ms = [int(ns) / 1e6 for ns in re.findall(r"Total: *(\d+) ns", text)]
+        pauses.update(broker_paused_ms=sum(ms), broker_longest_ms=max(ms, default=0))
+
+
 # ---- figures ---------------------------------------------------------------------------------------------------------------
 
 def check(engine, source, tag):
@@ -190,7 +204,7 @@ def latency(engine, tag, rate, seconds, warm, keys):
     with scratch(tag) as (names, folder), engine_on(engine, names, folder) as process:
         prime(names, process, folder, rate, warm, keys)
         cpu_before, _ = used(process)
-        with arrivals(names["BENCH_OUTPUT"], "--count", str(count), "--skip", "1") as reader:
+        with arrivals(names["BENCH_OUTPUT"], "--count", str(count), "--skip", "1") as reader, broker_pauses() as pauses:
             idle, total = machine_ticks()
             load = write(names["BENCH_INPUT"], rate=rate, count=count, keys=keys)
             idle, total = (after - before for after, before in zip(machine_ticks(), (idle, total)))
@@ -202,7 +216,7 @@ def latency(engine, tag, rate, seconds, warm, keys):
         raise Refused(f"{100 * idle / total:.0f} % of the processors' time was idle, 20 % have to be")
     return {"p50_ms": figures["latency_p50_ms"], "p99_ms": figures["latency_p99_ms"], "p999_ms": figures["latency_p999_ms"],
             "max_ms": figures["latency_max_ms"], "cpu_s_per_million": cpu_s / count * 1e6, "idle": idle / total,
-            "load_late_ms": load["late_max_ms"]}
+            "load_late_ms": load["late_max_ms"], **pauses}
 
 
 def restart(engine, tag, count):
@@ -222,11 +236,11 @@ def restart(engine, tag, count):
     return {"restart_s": figures["first_realtime_us"] / 1e6 - began}
 
 
-def alone(pipeline, workers, count=None):
-    """leat without a broker, into nothing."""
+def alone(pipeline, workers, count=None, partitions=1):
+    """leat without a broker, into nothing. No more workers read than there are partitions."""
     count = count or ALONE[pipeline]
     with tempfile.TemporaryDirectory(prefix="leat-bench-") as folder:
-        environment = os.environ | {"COUNT": str(count), "INPUT": f"{folder}/payments.jsonl"}
+        environment = os.environ | {"COUNT": str(count), "INPUT": f"{folder}/payments.jsonl", "PARTITIONS": str(partitions)}
         for name in (["make_input"] if pipeline == "rule" else []) + [pipeline]:
             command = [BUILD / "leat", "run", SOURCE / f"bench/pipelines/{name}.yaml", "--plugin-path", BUILD / "plugins/.libs",
                        "--state-dir", folder, "--workers", str(workers), "--quiet", "--summary-json", f"{folder}/summary.json"]

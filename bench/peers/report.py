@@ -12,7 +12,8 @@ OF_ONE = ("keys", "alone", "workers")  # figures of leat by itself
 COLUMNS = {"cpu_s_per_million": "CPU-s per million", "started_cpu_s": "of them after the first result",
            "events_per_s": "events/s", "peak_mib": "peak MiB",
            "first_s": "start to first, s", "p50_ms": "P50, ms", "p99_ms": "P99, ms", "p999_ms": "P99.9, ms", "max_ms": "longest, ms",
-           "idle": "idle share", "load_late_ms": "load late, ms", "restart_s": "start to first, s", "events_in_per_second": "events/s",
+           "idle": "idle share", "load_late_ms": "load late, ms", "broker_paused_ms": "broker paused, ms",
+           "broker_longest_ms": "at the longest, ms", "restart_s": "start to first, s", "events_in_per_second": "events/s",
            "cpu_seconds": "CPU-s"}
 PLOTTED = ("cpu_s_per_million", "events_per_s", "peak_mib", "first_s", "p50_ms", "p99_ms", "restart_s", "events_in_per_second")
 COLOURS = {"leat_lua": "#4fa3d1", "limit_two": "#999999", "limit": "#666666", "kafka_streams": "#d9822b", "flink": "#a84a8f",
