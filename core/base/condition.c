@@ -24,3 +24,15 @@ bool leat_condition_wait(pthread_cond_t *condition, pthread_mutex_t *lock, int64
 	}
 	return pthread_cond_timedwait(condition, lock, &until) != ETIMEDOUT;
 }
+
+void leat_condition_signal(pthread_cond_t *condition, pthread_mutex_t *lock)
+{
+	pthread_mutex_unlock(lock);
+	pthread_cond_signal(condition);
+}
+
+void leat_condition_broadcast(pthread_cond_t *condition, pthread_mutex_t *lock)
+{
+	pthread_mutex_unlock(lock);
+	pthread_cond_broadcast(condition);
+}

@@ -195,9 +195,13 @@ void leat_fault(const char *name)
 
 enum leat_status leat_fault_error(const char *name, struct leat_error *err)
 {
+	const struct leat_fault_point *point;
+
 	if (!leat_fault_fails(name))
 		return LEAT_OK;
-	return leat_error_set(err, find_point(name)->error, 0, "could not get past fault point \"%s\"", name);
+	point = find_point(name);
+	leat_check(point != NULL);
+	return leat_error_set(err, point->error, 0, "could not get past fault point \"%s\"", name);
 }
 
 #endif

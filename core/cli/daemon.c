@@ -30,7 +30,7 @@ static const char help[] =
 	"                         Default: 127.0.0.1:9464\n"
 	"    --plugin-path PATH   Folders of plugins, separated by colons.\n"
 	"    --workers N          Threads that run operators, in each pipeline. Default: one for each processor\n"
-	"    --in-flight SIZE     Bytes of events between sources and sinks of a pipeline. Default: 32MiB\n"
+	"    --in-flight SIZE     Bytes of events between sources and sinks of a pipeline. Default: 64MiB\n"
 	"    --state-memory SIZE  Memory for what the operators of a pipeline keep; what does not fit is on the disk\n"
 	"                         alone, and read when it is needed (exactly-once pipelines). Default: 1GiB\n"
 	"    --changelog SIZE     Changes of a pipeline's state that wait to be written into files, where the last of\n"

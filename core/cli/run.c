@@ -31,7 +31,7 @@ static const char help[] =
 	"    --http ADDRESS:PORT  Serve /metrics, /healthz and /readyz there. Loopback addresses only; port 0\n"
 	"                         takes a free one, and the log says which. Default: off\n"
 	"    --workers N          Threads that run operators. Default: one for each processor\n"
-	"    --in-flight SIZE     Bytes of events between sources and sinks, at most. Default: 32MiB\n"
+	"    --in-flight SIZE     Bytes of events between sources and sinks, at most. Default: 64MiB\n"
 	"    --state-memory SIZE  Memory for what operators keep; what does not fit is on the disk alone, and read\n"
 	"                         when it is needed (exactly-once pipelines). Default: 1GiB\n"
 	"    --changelog SIZE     Changes of state that wait to be written into files, where the last of each row gets;\n"

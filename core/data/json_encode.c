@@ -38,12 +38,22 @@ static bool is_plain(char c)
 }
 
 /* Copies the bytes at the start that go in as they are, and returns how many; `to` has room for all n. The last word of a text
- * overlaps the one before it. */
+ * overlaps the one before it, and half words do so in a short one. */
 static size_t copy_plain(char *to, const char *s, size_t n)
 {
 	uint64_t word;
+	uint32_t half[2];
 	size_t i;
 
+	if (n >= sizeof *half && n < sizeof word) {
+		memcpy(&half[0], s, sizeof *half);
+		memcpy(&half[1], s + n - sizeof *half, sizeof *half);
+		if (!has_odd_byte(half[0] | (uint64_t)half[1] << 32)) {
+			memcpy(to, &half[0], sizeof *half);
+			memcpy(to + n - sizeof *half, &half[1], sizeof *half);
+			return n;
+		}
+	}
 	for (i = 0; n - i >= sizeof word; i += sizeof word) {
 		memcpy(&word, s + i, sizeof word);
 		if (has_odd_byte(word))

@@ -155,22 +155,48 @@ static void pack(struct packing *p, const struct leat_value *value, unsigned dep
 	}
 }
 
-static void pack_into(const struct leat_value *value, bool is_key, struct leat_buffer *out)
+static void pack_into(const struct leat_value *value, bool is_key, void *out, msgpack_packer_write write)
 {
 	struct packing p = { .is_key = is_key };
 
-	msgpack_packer_init(&p.to, out, append);
+	msgpack_packer_init(&p.to, out, write);
 	pack(&p, value, 0);
 }
 
 void leat_pack_value(const struct leat_value *value, struct leat_buffer *out)
 {
-	pack_into(value, false, out);
+	pack_into(value, false, out, append);
 }
 
 void leat_pack_key(const struct leat_value *key, struct leat_buffer *out)
 {
-	pack_into(key, true, out);
+	pack_into(key, true, out, append);
+}
+
+struct comparing {
+	const char *at;
+	size_t left;
+	bool is_equal;
+};
+
+static int compare(void *to, const char *bytes, size_t n)
+{
+	struct comparing *with = to;
+
+	with->is_equal = with->is_equal && n <= with->left && memcmp(with->at, bytes, n) == 0;
+	if (!with->is_equal)
+		return -1;
+	with->at += n;
+	with->left -= n;
+	return 0;
+}
+
+bool leat_pack_key_is(const struct leat_value *key, const char *bytes, size_t n)
+{
+	struct comparing with = { .at = bytes, .left = n, .is_equal = true };
+
+	pack_into(key, true, &with, compare);
+	return with.is_equal && with.left == 0;
 }
 
 /* ---- the first bytes of an item ------------------------------------------------------------------------------------- */

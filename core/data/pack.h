@@ -34,6 +34,8 @@ void leat_pack_value(const struct leat_value *value, struct leat_buffer *out);
 /* As leat_pack_value(), but what is equal packs to the same bytes: reals that are whole as integers, no source texts, members of
  * maps sorted by name. What comes back is equal; it need not be encoded as the same text. */
 void leat_pack_key(const struct leat_value *key, struct leat_buffer *out);
+/* Whether it would pack to these bytes, so whether it is equal to what did. */
+bool leat_pack_key_is(const struct leat_value *key, const char *bytes, size_t n);
 /* All of it goes into the arena. `symbols` may be NULL. False: the bytes are damaged, or are not exactly one value. */
 bool leat_unpack_value(struct leat_arena *arena, const struct leat_symbols *symbols, const char *bytes, size_t n,
                        struct leat_value *out);

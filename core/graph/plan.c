@@ -10,15 +10,19 @@
 /*
  * The plan: stages and edges. A node joins a stage only when all its inputs are in it, so an edge between stages always
  * leads to the node that begins a stage; that is why stages in the order of their first nodes never wait for a later one.
+ *
+ * A keyed operator joins one when its inputs give it records that are still in the shards of its key: that began the stage, and what is
+ * in between keeps records. Then an exchange would bring each of them to the shard that it is in.
  */
 
-enum { NO_STAGE = UINT32_MAX };
+enum { NO_STAGE = UINT32_MAX, NO_NODE = UINT32_MAX };
 
 struct making {
 	const struct leat_description *d;
 	struct leat_stage *stage;
 	uint32_t n_stages;
 	uint32_t *stage_of;
+	uint32_t *keyed_by; /* by node, the node whose key what comes out of it is in the shards of; NO_NODE: none */
 };
 
 /* The stage that all inputs are in, or NO_STAGE. */
@@ -33,10 +37,42 @@ static uint32_t stage_of_inputs(const struct making *m, const struct leat_node *
 	return stage;
 }
 
+/* The node by whose key all inputs are in their shards, or NO_NODE. Dead letters are other records. */
+static uint32_t key_of_inputs(const struct making *m, const struct leat_node *node)
+{
+	uint32_t by = m->keyed_by[node->input[0].node];
+	size_t i;
+
+	for (i = 0; i < node->n_inputs; i++)
+		if (m->keyed_by[node->input[i].node] != by || node->input[i].port == LEAT_DEAD_PORT)
+			return NO_NODE;
+	return by;
+}
+
+static bool have_same_key(const struct leat_node *a, const struct leat_node *b)
+{
+	size_t i;
+
+	if (a->n_keys != b->n_keys || a->n_shards != b->n_shards || a->n_named > 0 || b->n_named > 0)
+		return false;
+	for (i = 0; i < a->n_keys && strcmp(a->key[i]->text, b->key[i]->text) == 0; i++)
+		;
+	return i == a->n_keys;
+}
+
 static void place_node(struct making *m, const struct leat_node *node)
 {
-	uint32_t stage = node->role == LEAT_ROLE_OPERATOR && node->n_shards == 0 ? stage_of_inputs(m, node) : NO_STAGE;
+	uint32_t stage = NO_STAGE, by = NO_NODE;
 
+	if (node->role == LEAT_ROLE_OPERATOR) {
+		by = key_of_inputs(m, node);
+		if (node->n_shards > 0 && (by == NO_NODE || !have_same_key(node, &m->d->node[by])))
+			by = node->n_keys > 0 ? node->index : NO_NODE;
+		if (node->n_shards == 0 || (by != NO_NODE && by != node->index))
+			stage = stage_of_inputs(m, node);
+		if (node->plugin->op->keeps_records)
+			m->keyed_by[node->index] = by;
+	}
 	if (stage == NO_STAGE) {
 		stage = m->n_stages++;
 		m->stage[stage].is_source = node->role == LEAT_ROLE_SOURCE;
@@ -55,6 +91,8 @@ static void make_stages(struct making *m)
 
 	m->stage = leat_arena_allocate(d->arena, d->n_nodes * sizeof *m->stage);
 	m->stage_of = leat_arena_allocate(d->arena, d->n_nodes * sizeof *m->stage_of);
+	m->keyed_by = leat_arena_allocate(d->arena, d->n_nodes * sizeof *m->keyed_by);
+	memset(m->keyed_by, 0xff, d->n_nodes * sizeof *m->keyed_by);
 	memset(m->stage, 0, d->n_nodes * sizeof *m->stage);
 	memset(m->stage_of, 0xff, d->n_nodes * sizeof *m->stage_of);
 	for (i = 0; i < d->n_nodes; i++)

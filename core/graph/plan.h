@@ -6,11 +6,11 @@
 
 /*
  * The plan: which nodes run together. A stage is a set of nodes whose instances of one shard number call each other
- * directly, in one thread. A source begins a stage with a shard per partition; a keyed operator begins one with n_shards;
- * an operator without key joins the stage of its inputs, or begins a stage of one shard when it asks for that (`shards: 1`,
- * .is_whole) or they are of different stages;
- * a sink's encode() runs in the stages that feed it and the sink itself on its own thread. Between stages records cross an
- * exchange: a keyed one by the hash of the key, else to the single shard.
+ * directly, in one thread. A source begins a stage with a shard per partition; a keyed operator begins one with n_shards,
+ * or joins that of its inputs when the records are in the shards of its key already; an operator without key joins the
+ * stage of its inputs, or begins a stage of one shard when it asks for that (`shards: 1`, .is_whole) or they are of
+ * different stages; a sink's encode() runs in the stages that feed it and the sink itself on its own thread. Between stages
+ * records cross an exchange: a keyed one by the hash of the key, else to the single shard.
  * Dead letters (input node.dead) flow in the stage of the node that they come from; those of a sink go straight to the sink
  * that reads them (only a sink may).
  */

@@ -90,8 +90,7 @@ static void try_and_take_back(struct leat_instance *instance, const struct leat_
 	if (instance->node->n_keys > 0 && !instance->node->plugin->op->takes_null_keys && record->key.type == LEAT_NULL)
 		return;
 	leat_error_clear(&err);
-	leat_instance_begin(instance);
-	(void)instance->node->plugin->op->process(instance->self, record, &instance->context, &err);
+	(void)leat_instance_try(instance, record, &err);
 	leat_instance_abort(instance);
 }
 

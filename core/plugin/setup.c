@@ -233,6 +233,12 @@ static bool no_ordered_last(struct leat_context *ctx, uint32_t table, const stru
 	return false;
 }
 
+static void no_table_expect(struct leat_context *ctx, uint32_t table, const struct leat_value *key, size_t n)
+{
+	(void)table, (void)key, (void)n;
+	refuse_call(ctx, "leat_table_expect");
+}
+
 static enum leat_status no_timer_set(struct leat_context *ctx, const struct leat_timer *timer, struct leat_error *err)
 {
 	(void)timer;
@@ -318,6 +324,7 @@ static const struct leat_api setup_api = {
 	.encode_value = no_encode_value,
 	.table_get = no_table_get,
 	.table_peek = no_table_peek,
+	.table_expect = no_table_expect,
 	.table_erase = no_table_erase,
 	.table_value = no_table_value,
 	.table_put = no_table_put,

@@ -173,13 +173,21 @@ static struct leat_value copy_value(struct leat_context *ctx, const struct leat_
 
 /* ---- operators ---- */
 
+static bool may_emit(struct leat_instance *instance, const struct leat_record *record)
+{
+	if (!instance->node->plugin->op->keeps_records || record == instance->record)
+		return true;
+	breach(instance, "it says .keeps_records, and emits another record than process() was given");
+	return false;
+}
+
 static void emit(struct leat_context *ctx, uint32_t to, const struct leat_record *record)
 {
 	struct leat_instance *instance = instance_of(ctx);
 
 	if (to >= instance->node->n_ports || instance->node->role != LEAT_ROLE_OPERATOR)
 		breach(instance, "it emits to a port that it does not have");
-	else if (is_in_event(instance, "it emits outside process(), timer() and end()"))
+	else if (is_in_event(instance, "it emits outside process(), timer() and end()") && may_emit(instance, record))
 		leat_instance_emit(instance, to, record);
 }
 
@@ -225,6 +233,16 @@ static void *table_get(struct leat_context *ctx, uint32_t table, const struct le
 static const void *table_peek(struct leat_context *ctx, uint32_t table, const struct leat_value *key)
 {
 	return has_table(instance_of(ctx), table, LEAT_TABLE_FIXED) ? leat_tables_peek(instance_of(ctx)->tables, table, key) : NULL;
+}
+
+static void table_expect(struct leat_context *ctx, uint32_t table, const struct leat_value *key, size_t n)
+{
+	struct leat_instance *instance = instance_of(ctx);
+
+	if (!has_table(instance, table, table < instance->n_specs ? instance->spec[table].kind : LEAT_TABLE_FIXED))
+		return;
+	leat_tables_expect(instance->tables, table, key, n);
+	instance->has_expected = true;
 }
 
 static void table_erase(struct leat_context *ctx, uint32_t table, const struct leat_value *key)
@@ -562,4 +580,5 @@ const struct leat_api leat_instance_api = {
 	.key_field = key_field,
 	.ordered_last = ordered_last,
 	.committing = committing,
+	.table_expect = table_expect,
 };

@@ -10,10 +10,15 @@
 #include "base/condition.h"
 #include "base/fault.h"
 #include "base/memory.h"
+#include "base/thread.h"
 #include "run/epoch.h"
 
 /* One delivery at most; what a transaction of the common systems carries well. */
 enum { MAX_EFFECTS = 16384, MAX_BYTES = 8 << 20 };
+
+/* At least once, a delivery is what there is when the sink is free. Where it is free again so soon, waking it for each batch costs
+ * more than the batch, so they gather for that long. */
+enum { SOON_US = 250, GATHER_US = 1000 };
 
 static void refuse(struct leat_instance *instance, size_t effect, const struct leat_error *err)
 {
@@ -104,8 +109,9 @@ void leat_sink_push(struct leat_sink *sink, struct leat_group *group, const uint
 	was_empty = sink->queue.first == NULL;
 	leat_group_list_add(&sink->queue, group);
 	if (was_empty)
-		pthread_cond_signal(&sink->changed);
-	pthread_mutex_unlock(&sink->lock);
+		leat_condition_signal(&sink->changed, &sink->lock);
+	else
+		pthread_mutex_unlock(&sink->lock);
 }
 
 bool leat_sink_has_room(struct leat_sink *sink)
@@ -121,14 +127,19 @@ static bool is_stopping(const struct leat_sink *sink)
 	return atomic_load(&sink->pipeline->is_stopping);
 }
 
-/* Waits, unless everything stops. */
+/* Under the lock. Waits, unless everything stops. */
+static void pause_until(struct leat_sink *sink, int64_t until_us)
+{
+	while (!is_stopping(sink) && leat_condition_wait(&sink->changed, &sink->lock, until_us))
+		;
+}
+
 static void pause_for(struct leat_sink *sink, int64_t us)
 {
 	int64_t until_us = leat_clock_monotonic_us() + us;
 
 	pthread_mutex_lock(&sink->lock);
-	while (!is_stopping(sink) && leat_condition_wait(&sink->changed, &sink->lock, until_us))
-		;
+	pause_until(sink, until_us);
 	pthread_mutex_unlock(&sink->lock);
 }
 
@@ -222,6 +233,13 @@ static int64_t fence_due_us(const struct leat_sink *sink)
 	return sink->is_fenced ? sink->fence_us + sink->pipeline->options.fence_age_us : INT64_MAX;
 }
 
+/* Under the lock. Nobody signals what is added to a queue that is not empty. */
+static void gather(struct leat_sink *sink)
+{
+	if (sink->pipeline->epochs == NULL && leat_clock_monotonic_us() - sink->took_us < SOON_US)
+		pause_until(sink, sink->took_us + GATHER_US);
+}
+
 /* Moves whole groups, or whole epochs, out of the queue: as many as fit one delivery (a larger one alone). Returns the number
  * of effects; 0: none came until the fence was due, or everything stops. */
 static size_t take(struct leat_sink *sink)
@@ -232,7 +250,9 @@ static size_t take(struct leat_sink *sink)
 	pthread_mutex_lock(&sink->lock);
 	while (sink->queue.first == NULL && !is_stopping(sink) && leat_condition_wait(&sink->changed, &sink->lock, fence_due_us(sink)))
 		;
+	gather(sink);
 	sink->taken = NULL;
+	sink->took_us = leat_clock_monotonic_us();
 	sink->taken_us = leat_clock_now_us();
 	sink->n_epochs = 0;
 	if (LEAT_BUG("repetition-repacked"))
@@ -500,6 +520,7 @@ static void *work(void *opaque)
 	bool is_last = false;
 	size_t n;
 
+	leat_thread_name("sink %s", sink->node->name);
 	if (!claim(sink))
 		return NULL;
 	while (!is_stopping(sink)) {

@@ -14,6 +14,7 @@
 #include "base/fault.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "base/thread.h"
 #include "run/cap.h"
 #include "run/delivery.h"
 #include "run/letters.h"
@@ -199,8 +200,7 @@ void leat_epochs_note(struct leat_epochs *e)
 		return;
 	pthread_mutex_lock(&e->lock);
 	e->dirty_us = leat_clock_monotonic_us();
-	pthread_cond_broadcast(&e->changed);
-	pthread_mutex_unlock(&e->lock);
+	leat_condition_broadcast(&e->changed, &e->lock);
 }
 
 void leat_epochs_fill(struct leat_epochs *e, uint64_t round)
@@ -235,15 +235,13 @@ void leat_epochs_nudge(struct leat_epochs *e)
 {
 	pthread_mutex_lock(&e->lock);
 	e->has_delivered = true;
-	pthread_cond_broadcast(&e->changed);
-	pthread_mutex_unlock(&e->lock);
+	leat_condition_broadcast(&e->changed, &e->lock);
 }
 
 void leat_epochs_wake(struct leat_epochs *e)
 {
 	pthread_mutex_lock(&e->lock);
-	pthread_cond_broadcast(&e->changed);
-	pthread_mutex_unlock(&e->lock);
+	leat_condition_broadcast(&e->changed, &e->lock);
 }
 
 bool leat_epochs_is_clean(struct leat_epochs *e)
@@ -510,6 +508,7 @@ static void *work(void *opaque)
 {
 	struct leat_epochs *e = opaque;
 
+	leat_thread_name("epochs");
 	while (wait_for_work(e))
 		run_round(e);
 	return NULL;

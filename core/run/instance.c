@@ -226,13 +226,20 @@ static enum leat_status settle(struct leat_instance *instance, enum leat_status 
 	return LEAT_OK;
 }
 
-enum leat_status leat_instance_process(struct leat_instance *instance, const struct leat_record *record, struct leat_error *err)
+enum leat_status leat_instance_try(struct leat_instance *instance, const struct leat_record *record, struct leat_error *err)
 {
 	enum leat_status status;
 
 	leat_instance_begin(instance);
+	instance->record = record;
 	status = instance->node->plugin->op->process(instance->self, record, &instance->context, err);
-	return settle(instance, status, record, "process", err);
+	instance->record = NULL;
+	return status;
+}
+
+enum leat_status leat_instance_process(struct leat_instance *instance, const struct leat_record *record, struct leat_error *err)
+{
+	return settle(instance, leat_instance_try(instance, record, err), record, "process", err);
 }
 
 static enum leat_status prepare(struct leat_item *item, struct leat_error *err)
@@ -242,6 +249,7 @@ static enum leat_status prepare(struct leat_item *item, struct leat_error *err)
 	const struct leat_batch batch = { .n = item->n, .record = item->record };
 	enum leat_status status = LEAT_OK;
 
+	instance->has_expected = false;
 	if (op->prepare != NULL)
 		status = leat_instance_judge(instance, op->prepare(instance->self, &batch, &instance->context, err), LEAT_MAY_WAIT, "prepare",
 		                             err);
@@ -260,7 +268,7 @@ enum leat_status leat_instance_run(struct leat_item *item, struct leat_error *er
 	leat_error_clear(err);
 	if (!item->is_prepared && (status = prepare(item, err)) != LEAT_OK)
 		return status;
-	if (instance->tables != NULL)
+	if (instance->tables != NULL && !instance->has_expected)
 		leat_tables_prefetch(instance->tables, item->record + item->next, item->n - item->next);
 	for (; item->next < item->n; item->next++) {
 		const struct leat_record *record = &item->record[item->next];

@@ -49,6 +49,7 @@ struct leat_instance {
 	const struct leat_table_spec *spec; /* operators: the plugin's tables */
 	uint32_t n_specs;
 	bool is_in_event;         /* between begin and commit or abort */
+	const struct leat_record *record; /* that process() is called with; NULL: it is not */
 	struct leat_arena *arena; /* of the batch in hand; borrowed. NULL: none */
 	int64_t now_us;           /* of the batch in hand; 0: none */
 	int64_t watermark_us;     /* leat_watermark() */
@@ -56,6 +57,7 @@ struct leat_instance {
 	int64_t stored_us;        /* as of the last barrier */
 	bool is_watermark_new;    /* at the last barrier; the coordinator takes it */
 	uint32_t input;           /* of the item in hand */
+	bool has_expected;        /* leat_table_expect(), of that item */
 	uint64_t random;
 	const char *breach; /* a contract that the plugin has broken, or NULL: fails the pipeline */
 	struct leat_arena *scratch; /* what a call that broke it was handed, so that the plugin comes back to us */
@@ -127,6 +129,8 @@ struct leat_item {
 /* prepare(), then each record; those without the key that the node asks for are buried. Goes on at item->next: with
  * LEAT_RETRY or LEAT_UNKNOWN, call again later. */
 enum leat_status leat_instance_run(struct leat_item *item, struct leat_error *err);
+/* begin and process(), of which the caller makes commit or abort. */
+enum leat_status leat_instance_try(struct leat_instance *instance, const struct leat_record *record, struct leat_error *err);
 /* begin, process(), and commit or abort; a rejected record goes out of the dead port. LEAT_REJECT never comes back. */
 enum leat_status leat_instance_process(struct leat_instance *instance, const struct leat_record *record, struct leat_error *err);
 /* The same for a timer, whose rejection is a dead letter without payload. */

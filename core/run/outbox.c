@@ -7,6 +7,7 @@
 #include "base/bug.h"
 #include "base/check.h"
 #include "base/clock.h"
+#include "base/condition.h"
 #include "base/fault.h"
 #include "base/log.h"
 #include "base/memory.h"
@@ -132,8 +133,7 @@ void leat_sink_release(struct leat_sink *sink, int64_t closed_us)
 	atomic_fetch_add(&sink->n_durable, sink->n_closed);
 	sink->n_closed = 0;
 	leat_group_list_splice(&sink->queue, &sink->closed);
-	pthread_cond_signal(&sink->changed);
-	pthread_mutex_unlock(&sink->lock);
+	leat_condition_signal(&sink->changed, &sink->lock);
 	leat_fault("release-after");
 }
 

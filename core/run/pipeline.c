@@ -111,7 +111,7 @@ static void take_presets(struct leat_run_options *options)
 	if (options->workers == 0)
 		options->workers = processors > 0 ? (uint32_t)processors : 1;
 	if (options->in_flight_bytes == 0)
-		options->in_flight_bytes = 32 << 20;
+		options->in_flight_bytes = 64 << 20;
 	if (options->state_bytes == 0)
 		options->state_bytes = (size_t)1 << 30;
 	if (options->ring_capacity == 0)

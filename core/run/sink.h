@@ -78,6 +78,7 @@ struct leat_sink {
 	struct leat_refusal *refusal;
 	size_t n_refusals, refusal_capacity;
 	size_t n_in_hand, bytes_in_hand;
+	int64_t took_us; /* in monotonic microseconds */
 	int64_t taken_us, committing_us; /* see phases.h */
 
 	leat_counter latency[LEAT_LATENCY_BUCKETS];

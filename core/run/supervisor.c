@@ -9,6 +9,7 @@
 #include "base/condition.h"
 #include "base/fault.h"
 #include "base/log.h"
+#include "base/thread.h"
 #include "plugin/setup.h"
 #include "run/epoch.h"
 #include "run/replay.h"
@@ -298,6 +299,7 @@ void *leat_supervise(void *pipeline)
 	struct leat_pipeline *p = pipeline;
 	bool is_drained;
 
+	leat_thread_name("supervisor");
 	work(p);
 	is_drained = !atomic_exchange(&p->is_stopping, true);
 	leat_pipeline_take_down(p);

@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/condition.h"
 #include "base/memory.h"
+#include "base/thread.h"
 #include "run/shard.h"
 
 struct leat_mail {
@@ -38,8 +39,7 @@ void leat_worker_wake(struct leat_worker *w)
 	if (atomic_exchange(&w->is_woken, true) || !atomic_load(&w->is_asleep))
 		return;
 	pthread_mutex_lock(&w->lock);
-	pthread_cond_signal(&w->wake);
-	pthread_mutex_unlock(&w->lock);
+	leat_condition_signal(&w->wake, &w->lock);
 }
 
 static void sleep_until(struct leat_worker *w, int64_t deadline_us)
@@ -77,6 +77,7 @@ static void *work(void *opaque)
 	int64_t deadline_us;
 	size_t i;
 
+	leat_thread_name("worker %u", w->index);
 	for (;;) {
 		/* An exchange, not a store: what was done before the wake-up that it takes is then visible here. */
 		(void)atomic_exchange(&w->is_woken, false);

@@ -50,6 +50,7 @@ static const struct leat_operator_ops ops = {
 	.options = options,
 	.create = create,
 	.process = process,
+	.keeps_records = true,
 	.destroy = destroy,
 };
 

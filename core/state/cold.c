@@ -54,7 +54,7 @@ void leat_cold_bury(struct leat_tables *t, struct leat_table *tab, struct leat_e
 {
 	e->event = t->event; /* so that it stays, if the event is aborted, as long as its grave does */
 	if (t->cold != NULL && e->is_stored)
-		leat_graves_bury(&tab->graves, &e->key.value, e->tag, t->event);
+		leat_graves_bury(&tab->graves, &e->key, e->tag, t->event);
 }
 
 /* As far as entries may leave, or a newer one with the key could, and would be taken for erased. */

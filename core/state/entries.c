@@ -23,7 +23,7 @@ static void touch(struct leat_tables *t, uint32_t table, uint32_t number, struct
 		leat_track_dirty(tab, e, number);
 }
 
-struct leat_entry *leat_entry_make(struct leat_tables *t, struct leat_table *tab, const struct leat_value *key, uint32_t tag,
+struct leat_entry *leat_entry_make(struct leat_tables *t, struct leat_table *tab, const char *key, size_t key_n, uint32_t tag,
                                    uint32_t *number)
 {
 	struct leat_entry *e;
@@ -36,9 +36,9 @@ struct leat_entry *leat_entry_make(struct leat_tables *t, struct leat_table *tab
 	e->is_live = 1;
 	e->is_stored = 0;
 	e->is_warm = 1;
-	leat_key_init(&e->key, key);
+	leat_packed_key_init(&e->key, key, key_n);
 	memset(leat_entry_data(e), 0, tab->size);
-	t->owned += leat_key_bytes(&e->key);
+	t->owned += leat_packed_key_outside(&e->key);
 	leat_index_insert(&tab->index, tag, *number);
 	t->is_changed = true;
 	return e;
@@ -48,8 +48,11 @@ static struct leat_entry *create(struct leat_tables *t, uint32_t table, const st
                                  uint32_t *number)
 {
 	struct leat_table *tab = &t->table[table];
-	struct leat_entry *e = leat_entry_make(t, tab, key, tag, number);
+	struct leat_entry *e;
 
+	t->row.n = 0;
+	leat_pack_key(key, &t->row);
+	e = leat_entry_make(t, tab, t->row.data, t->row.n, tag, number);
 	(void)leat_undo_add(t, LEAT_UNDO_CREATED, table, *number);
 	t->n_created++;
 	if (e->is_dirty != t->is_tracked)
@@ -123,8 +126,8 @@ static void free_data(struct leat_tables *t, const struct leat_table *tab, struc
 	} else if (tab->kind == LEAT_TABLE_ORDERED) {
 		leat_run_finish(t, leat_entry_data(e));
 	}
-	t->owned -= leat_key_bytes(&e->key);
-	leat_key_finish(&e->key);
+	t->owned -= leat_packed_key_outside(&e->key);
+	leat_packed_key_finish(&e->key);
 }
 
 static void free_entry(struct leat_tables *t, struct leat_table *tab, uint32_t number)

@@ -6,7 +6,7 @@
 struct grave {
 	uint64_t event; /* the last one it was buried in; the pool's while it is not in use */
 	uint32_t tag;
-	struct leat_key key;
+	struct leat_packed_key key;
 };
 
 static struct grave *grave_at(const struct leat_graves *graves, uint32_t number)
@@ -28,22 +28,25 @@ void leat_graves_finish(struct leat_graves *graves)
 	free(graves->burial);
 }
 
-static uint32_t find(const struct leat_graves *graves, const struct leat_value *key, uint32_t tag)
+static uint32_t find(const struct leat_graves *graves, const char *key, size_t key_n, uint32_t tag)
 {
-	for (struct leat_probe p = leat_index_probe(&graves->index, tag); p.slot[p.i].number != 0; leat_probe_next(&p))
-		if (p.slot[p.i].tag == tag && leat_key_equals(&grave_at(graves, p.slot[p.i].number)->key, key))
+	for (struct leat_probe p = leat_index_probe(&graves->index, tag); p.slot[p.i].number != 0; leat_probe_next(&p)) {
+		const struct leat_packed_key *buried = &grave_at(graves, p.slot[p.i].number)->key;
+
+		if (p.slot[p.i].tag == tag && buried->n == key_n && memcmp(leat_packed_key_bytes(buried), key, key_n) == 0)
 			return p.slot[p.i].number;
+	}
 	return 0;
 }
 
-static uint32_t dig(struct leat_graves *graves, const struct leat_value *key, uint32_t tag)
+static uint32_t dig(struct leat_graves *graves, const struct leat_packed_key *key, uint32_t tag)
 {
 	uint32_t number = leat_pool_take(&graves->pool);
 	struct grave *grave = grave_at(graves, number);
 
 	grave->tag = tag;
-	leat_key_init(&grave->key, key);
-	graves->bytes += leat_key_bytes(&grave->key);
+	leat_packed_key_init(&grave->key, leat_packed_key_bytes(key), key->n);
+	graves->bytes += leat_packed_key_outside(&grave->key);
 	leat_index_insert(&graves->index, tag, number);
 	return number;
 }
@@ -53,8 +56,8 @@ static void fill(struct leat_graves *graves, uint32_t number)
 	struct grave *grave = grave_at(graves, number);
 
 	leat_index_remove(&graves->index, grave->tag, number);
-	graves->bytes -= leat_key_bytes(&grave->key);
-	leat_key_finish(&grave->key);
+	graves->bytes -= leat_packed_key_outside(&grave->key);
+	leat_packed_key_finish(&grave->key);
 	leat_pool_give(&graves->pool, number);
 }
 
@@ -69,9 +72,9 @@ static void add_burial(struct leat_graves *graves, struct leat_burial burial)
 	graves->burial[graves->first + graves->n++] = burial;
 }
 
-void leat_graves_bury(struct leat_graves *graves, const struct leat_value *key, uint32_t tag, uint64_t event)
+void leat_graves_bury(struct leat_graves *graves, const struct leat_packed_key *key, uint32_t tag, uint64_t event)
 {
-	uint32_t number = find(graves, key, tag);
+	uint32_t number = find(graves, leat_packed_key_bytes(key), key->n, tag);
 
 	if (number == 0)
 		number = dig(graves, key, tag);
@@ -79,9 +82,9 @@ void leat_graves_bury(struct leat_graves *graves, const struct leat_value *key, 
 	add_burial(graves, (struct leat_burial){ .event = event, .number = number });
 }
 
-bool leat_graves_hold(const struct leat_graves *graves, const struct leat_value *key, uint32_t tag)
+bool leat_graves_hold(const struct leat_graves *graves, const char *key, size_t key_n, uint32_t tag)
 {
-	return graves->index.n > 0 && find(graves, key, tag) != 0;
+	return graves->index.n > 0 && find(graves, key, key_n, tag) != 0;
 }
 
 void leat_graves_release(struct leat_graves *graves, uint64_t event)

@@ -5,7 +5,7 @@
 #include <stdbool.h>
 
 #include "state/index.h"
-#include "state/key.h"
+#include "state/packed_key.h"
 #include "state/pool.h"
 
 /*
@@ -29,8 +29,9 @@ struct leat_graves {
 void leat_graves_init(struct leat_graves *graves);
 void leat_graves_finish(struct leat_graves *graves);
 /* `event` is not before that of the last one. */
-void leat_graves_bury(struct leat_graves *graves, const struct leat_value *key, uint32_t tag, uint64_t event);
-bool leat_graves_hold(const struct leat_graves *graves, const struct leat_value *key, uint32_t tag);
+void leat_graves_bury(struct leat_graves *graves, const struct leat_packed_key *key, uint32_t tag, uint64_t event);
+/* `key` is packed. */
+bool leat_graves_hold(const struct leat_graves *graves, const char *key, size_t key_n, uint32_t tag);
 /* Those that were buried in this event or before. */
 void leat_graves_release(struct leat_graves *graves, uint64_t event);
 size_t leat_graves_bytes(const struct leat_graves *graves);

@@ -30,12 +30,6 @@ static inline bool leat_key_is_inline(const struct leat_value *v)
 	return v->type != LEAT_LIST && v->type != LEAT_MAP && !(v->type == LEAT_REAL && (v->flags & LEAT_VALUE_SOURCED));
 }
 
-/* Bytes outside the key itself. */
-static inline size_t leat_key_bytes(const struct leat_key *key)
-{
-	return leat_key_is_inline(&key->value) ? 0 : key->as.block.bytes;
-}
-
 static inline void leat_key_init(struct leat_key *key, const struct leat_value *value)
 {
 	if (!leat_key_is_inline(value)) {

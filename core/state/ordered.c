@@ -22,26 +22,43 @@ static bool is_lent(const struct leat_tables *t, const struct leat_run *run)
 	return run->lent == t->event && run->lent_until > 0;
 }
 
-/* The first position that is not before (order, sequence). */
+static bool is_before(const struct leat_ordered_entry *item, int64_t order, int64_t sequence)
+{
+	return item->order < order || (item->order == order && item->sequence < sequence);
+}
+
+/* The first position that is not before (order, sequence). Mostly it is at one of the ends, or not far from it: the steps from both
+ * are doubled before the rest is halved (Bentley, Yao: An almost optimal algorithm for unbounded searching, 1976). */
 static size_t find_position(const struct leat_run *run, int64_t order, int64_t sequence)
 {
 	const struct leat_ordered_entry *item = run->item + run->start;
-	size_t low = 0;
-	size_t high = run->n;
+	size_t before = 0, behind = run->n - 1; /* where one is that is before it, and one that is not */
 
-	/* Mostly it belongs at the end. */
-	if (high > 0 && (item[high - 1].order < order || (item[high - 1].order == order && item[high - 1].sequence < sequence)))
-		return high;
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-		const struct leat_ordered_entry *m = &item[middle];
-
-		if (m->order < order || (m->order == order && m->sequence < sequence))
-			low = middle + 1;
-		else
-			high = middle;
+	if (run->n == 0 || !is_before(&item[0], order, sequence))
+		return 0;
+	if (is_before(&item[run->n - 1], order, sequence))
+		return run->n;
+	for (size_t step = 1; behind - before > 2 * step; step *= 2) {
+		if (!is_before(&item[before + step], order, sequence)) {
+			behind = before + step;
+			break;
+		}
+		before += step;
+		if (is_before(&item[behind - step], order, sequence)) {
+			before = behind - step;
+			break;
+		}
+		behind -= step;
 	}
-	return low;
+	while (behind - before > 1) {
+		size_t middle = before + (behind - before) / 2;
+
+		if (is_before(&item[middle], order, sequence))
+			before = middle;
+		else
+			behind = middle;
+	}
+	return behind;
 }
 
 static bool is_at(const struct leat_run *run, size_t position, int64_t order, int64_t sequence)

@@ -16,19 +16,11 @@ struct reading {
 	uint32_t tag;
 };
 
-/* R4 */
-static bool is_packed_so(struct leat_tables *t, const struct leat_value *value, const char *bytes, size_t n)
-{
-	t->row.n = 0;
-	leat_pack_key(value, &t->row);
-	return t->row.n == n && memcmp(t->row.data, bytes, n) == 0;
-}
-
-static bool read_key(struct leat_tables *t, struct reading *r)
+static bool read_key(struct reading *r)
 {
 	r->key_n = leat_packed_size(r->put->key, r->put->key_n);
 	if (!leat_unpack_value(r->arena, r->symbols, r->put->key, r->key_n, &r->key) ||
-	    !is_packed_so(t, &r->key, r->put->key, r->key_n))
+	    !leat_pack_key_is(&r->key, r->put->key, r->key_n)) /* R4 */
 		return false;
 	r->tag = leat_index_tag(leat_key_hash(&r->key));
 	return true;
@@ -37,7 +29,7 @@ static bool read_key(struct leat_tables *t, struct reading *r)
 static struct leat_entry *make_entry(struct leat_tables *t, struct leat_table *tab, const struct reading *r)
 {
 	uint32_t number;
-	struct leat_entry *e = leat_entry_make(t, tab, &r->key, r->tag, &number);
+	struct leat_entry *e = leat_entry_make(t, tab, r->put->key, r->key_n, r->tag, &number);
 
 	e->event = 0; /* so that the event in hand logs its change */
 	e->is_stored = 1;
@@ -143,7 +135,7 @@ static bool restore(struct leat_tables *t, struct reading *r)
 static bool begin_reading(struct leat_tables *t, struct reading *r)
 {
 	r->arena = leat_arena_create();
-	return r->put->kind == LEAT_DELTA_PUT && r->put->table < t->n && read_key(t, r);
+	return r->put->kind == LEAT_DELTA_PUT && r->put->table < t->n && read_key(r);
 }
 
 static void end_reading(struct leat_tables *t, struct reading *r)
@@ -169,11 +161,11 @@ uint32_t leat_cold_fetch(struct leat_tables *t, uint32_t table, const struct lea
 	const struct leat_table *tab = &t->table[table];
 	uint32_t number;
 
-	/* C1 */
-	if (leat_graves_hold(&tab->graves, key, tag))
-		return 0;
 	t->row.n = 0;
 	leat_pack_key(key, &t->row);
+	/* C1 */
+	if (leat_graves_hold(&tab->graves, t->row.data, t->row.n, tag))
+		return 0;
 	t->cold->below.fetch(t->cold->below.opaque, table, t->row.data, t->row.n);
 	number = leat_table_find(tab, key, tag);
 	t->n_created += number != 0;
@@ -204,7 +196,7 @@ bool leat_tables_expire_row(struct leat_tables *t, const struct leat_symbols *sy
 	is_good = begin_reading(t, &r);
 	/* C4 */
 	if (is_good && (LEAT_BUG("expired-though-changed") || leat_table_find(tab, &r.key, r.tag) == 0) &&
-	    !leat_graves_hold(&tab->graves, &r.key, r.tag)) {
+	    !leat_graves_hold(&tab->graves, put->key, r.key_n, r.tag)) {
 		leat_track_gone(t, put->table, put->key, r.key_n);
 		(*n_gone)++;
 	}
@@ -219,7 +211,7 @@ static bool load(struct leat_tables *t, struct reading *r)
 	bool is_item = tab->kind == LEAT_TABLE_ORDERED && r->put->key_n > r->key_n && r->put->key[r->key_n] == LEAT_ROW_ITEM;
 
 	/* C3 */
-	if (is_item || leat_table_find(tab, &r->key, r->tag) != 0 || leat_graves_hold(&tab->graves, &r->key, r->tag))
+	if (is_item || leat_table_find(tab, &r->key, r->tag) != 0 || leat_graves_hold(&tab->graves, r->put->key, r->key_n, r->tag))
 		return true;
 	if (tab->kind == LEAT_TABLE_ORDERED)
 		return leat_cold_fetch(t, r->put->table, &r->key, r->tag) != 0;

@@ -5,7 +5,7 @@
 #include <leat/buffer.h>
 
 /*
- * What a row of a delta is. K is the key as it is kept in the entry, packed (data/pack.h); numbers are 8 bytes.
+ * What a row of a delta is. K is the key, packed (data/pack.h), as an entry keeps it (packed_key.h); numbers are 8 bytes.
  *
  *     table            key                             value
  *     fixed            K                               changed_us, then the declared fields in the spec's order

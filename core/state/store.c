@@ -386,10 +386,13 @@ void leat_store_put_progress(struct leat_store *store, uint32_t sink, const stru
 	struct store_sink *s = &store->sink[sink - 1];
 	char from[12], to[12], name[32];
 
-	outbox_key(from, sink, 0);
-	outbox_key(to, sink, until + 1);
-	if (until > 0)
+	/* Ranges that overlap would cost RocksDB the square of their number whenever it writes them into a file. */
+	if (until > s->forgotten) {
+		outbox_key(from, sink, s->forgotten + 1);
+		outbox_key(to, sink, until + 1);
 		rocksdb_writebatch_delete_range_cf(store->batch, store->family[STORE_OUTBOX], from, sizeof from, to, sizeof to);
+		s->forgotten = until;
+	}
 	s->delivered = *fence;
 	leat_store_settle_move(store, sink);
 	(void)snprintf(name, sizeof name, "delivered/%" PRIu32, sink);

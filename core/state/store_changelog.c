@@ -18,9 +18,10 @@
 #include "base/condition.h"
 #include "base/fault.h"
 #include "base/memory.h"
+#include "base/thread.h"
 #include "state/store_internal.h"
 
-enum { CHANGELOG_LIMIT = 16 << 20, WAIT_AT = 4, BLOB_MOST = 256 << 20, BLOB_KEY = 8, ANEW_AT_ONCE = 64 << 20 };
+enum { CHANGELOG_LIMIT = 16 << 20, WAIT_AT = 4, BLOB_MOST = 256 << 20, BLOB_KEY = 8, ANEW_AT_ONCE = 64 << 20, KEEP_US = 5000000, AHEAD = 8 };
 /* What is in files is deleted that seldom, or when there is so much of it: each time, who opens the store for reading just then has to
  * do so again (leat_store_has_its_rows()). */
 enum { CLEAR_EVERY_US = 2000000, CLEAR_AT = 2 * CHANGELOG_LIMIT };
@@ -190,8 +191,12 @@ static void write_changes(rocksdb_sstfilewriter_t *file, const struct leat_chang
 	if (!LEAT_BUG("rows-not-numbered"))
 		rocksdb_sstfilewriter_put(file, ROWS_UNTIL, sizeof ROWS_UNTIL, number, sizeof number, said);
 	for (size_t i = 0; i < changes->n; i++)
-		for (size_t c = 0; c < changes->of[i].n && *said == NULL; c++)
+		for (size_t c = 0; c < changes->of[i].n && *said == NULL; c++) {
+			/* In order of their keys they lie all over the blobs. */
+			if (c + AHEAD < changes->of[i].n)
+				__builtin_prefetch(changes->of[i].change[c + AHEAD].key);
 			write_change(file, &changes->of[i], &changes->of[i].change[c], &key, said);
+		}
 	leat_buffer_finish(&key);
 }
 
@@ -225,16 +230,16 @@ static enum leat_status take_file(const struct leat_store *store, const char *pa
 	return said != NULL ? leat_store_error(store, "write rows of", said, err) : LEAT_OK;
 }
 
-static enum leat_status write_rows(struct leat_store *store, uint64_t until, struct leat_error *err)
+/* `blobs` is memory to use, empty. */
+static enum leat_status write_rows(struct leat_store *store, uint64_t until, struct leat_buffer *blobs, struct leat_error *err)
 {
 	char *path = leat_format_text("%s/rows.sst", store->folder);
 	struct leat_changes changes = { .n = 0 };
-	struct leat_buffer blobs = { 0 };
 	enum leat_status status = leat_fault_error("rows-before", err);
 
 	(void)unlink(path); /* of one that died before it was taken */
 	if (status == LEAT_OK)
-		status = leat_store_gather(store, store->read, until, 0, &blobs, &changes, err);
+		status = leat_store_gather(store, store->read, until, 0, blobs, &changes, err);
 	if (status == LEAT_OK)
 		status = write_file(store, path, &changes, until, err);
 	if (status == LEAT_OK)
@@ -244,7 +249,7 @@ static enum leat_status write_rows(struct leat_store *store, uint64_t until, str
 	if (status == LEAT_OK)
 		status = leat_fault_error("rows-take-after", err);
 	leat_changes_finish(&changes);
-	leat_buffer_finish(&blobs);
+	blobs->n = 0;
 	free(path);
 	if (status == LEAT_OK)
 		atomic_store(&store->changelog.in_rows, until);
@@ -289,11 +294,22 @@ static void rewrite(struct leat_store *store)
 	pthread_mutex_lock(&log->lock);
 }
 
+/* Memory that has just been used is used again; afterwards others may have it. */
+static void wait_for_work(struct store_changelog *log, struct leat_buffer *blobs)
+{
+	int64_t until_us = blobs->data != NULL ? leat_clock_monotonic_us() + KEEP_US : INT64_MAX;
+
+	if (!leat_condition_wait(&log->changed, &log->lock, until_us))
+		leat_buffer_finish(blobs);
+}
+
 static void *work(void *opaque)
 {
 	struct leat_store *store = opaque;
 	struct store_changelog *log = &store->changelog;
+	struct leat_buffer blobs = { 0 };
 
+	leat_thread_name("changelog");
 	pthread_mutex_lock(&log->lock);
 	while (!log->is_ending) {
 		uint64_t wanted = log->wanted;
@@ -305,11 +321,11 @@ static void *work(void *opaque)
 			continue;
 		}
 		if (!has_work(log)) {
-			(void)leat_condition_wait(&log->changed, &log->lock, INT64_MAX);
+			wait_for_work(log, &blobs);
 			continue;
 		}
 		pthread_mutex_unlock(&log->lock);
-		status = write_rows(store, wanted, &err);
+		status = write_rows(store, wanted, &blobs, &err);
 		pthread_mutex_lock(&log->lock);
 		log->status = status;
 		if (status != LEAT_OK)
@@ -317,6 +333,7 @@ static void *work(void *opaque)
 		pthread_cond_broadcast(&log->changed);
 	}
 	pthread_mutex_unlock(&log->lock);
+	leat_buffer_finish(&blobs);
 	return NULL;
 }
 

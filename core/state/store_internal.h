@@ -34,6 +34,7 @@ struct store_table {
 struct store_sink {
 	char *name;
 	struct leat_fence delivered, head;
+	uint64_t forgotten; /* by this process: no effects of epochs up to it are in the outbox */
 	bool is_used;
 	bool has_moved; /* its fence may be behind: it is elsewhere since the last delivery, or effects were dropped */
 };

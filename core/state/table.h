@@ -8,6 +8,7 @@
 #include "state/graves.h"
 #include "state/index.h"
 #include "state/key.h"
+#include "state/packed_key.h"
 #include "state/pool.h"
 #include "state/rows.h"
 #include "state/tables.h"
@@ -36,7 +37,7 @@ struct leat_entry {
 	uint8_t is_dirty;  /* T4; not touched when the number is taken again */
 	uint8_t is_stored; /* T5 */
 	uint8_t is_warm;   /* cold.c */
-	struct leat_key key;
+	struct leat_packed_key key;
 };
 
 /* An owned deep copy. Scalars need none: `clone` is NULL. */
@@ -164,7 +165,7 @@ static inline struct leat_entry *leat_table_entry(const struct leat_table *table
 static inline uint32_t leat_table_find(const struct leat_table *table, const struct leat_value *key, uint32_t tag)
 {
 	for (struct leat_probe p = leat_index_probe(&table->index, tag); p.slot[p.i].number != 0; leat_probe_next(&p))
-		if (p.slot[p.i].tag == tag && leat_key_equals(&leat_table_entry(table, p.slot[p.i].number)->key, key))
+		if (p.slot[p.i].tag == tag && leat_packed_key_is(&leat_table_entry(table, p.slot[p.i].number)->key, key))
 			return p.slot[p.i].number;
 	return 0;
 }
@@ -212,8 +213,8 @@ uint32_t leat_entry_find(struct leat_tables *t, uint32_t table, const struct lea
 void leat_entry_erase(struct leat_tables *t, uint32_t table, uint32_t number);
 /* A live one leaves memory, and what is in the store stays as it is. Between events. */
 void leat_entry_drop(struct leat_tables *t, struct leat_table *tab, uint32_t number);
-/* A new one with zeroed data, live and not logged. Any time. */
-struct leat_entry *leat_entry_make(struct leat_tables *t, struct leat_table *table, const struct leat_value *key, uint32_t tag,
+/* A new one with zeroed data, live and not logged; `key` is packed as one. Any time. */
+struct leat_entry *leat_entry_make(struct leat_tables *t, struct leat_table *table, const char *key, size_t key_n, uint32_t tag,
                                    uint32_t *number);
 /* Frees what was released and swept. Between events. */
 void leat_entries_clear(struct leat_tables *t);

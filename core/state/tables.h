@@ -101,7 +101,9 @@ bool leat_tables_expire_row(struct leat_tables *tables, const struct leat_symbol
 /* There may be entries below that are not in memory. */
 bool leat_tables_is_cold(const struct leat_tables *tables, uint32_t table);
 
-/* Hint that these keys are about to be used with get() on table 0; does nothing while that is small. */
+/* Hint that these keys are about to be asked for; does nothing while the table is small. */
+void leat_tables_expect(struct leat_tables *tables, uint32_t table, const struct leat_value *key, size_t n);
+/* The same of the records' own keys, in every table. */
 void leat_tables_prefetch(struct leat_tables *tables, const struct leat_record *record, size_t n);
 
 size_t leat_tables_entries(const struct leat_tables *tables); /* in memory; from any thread, a snapshot */

@@ -18,7 +18,7 @@
 static void begin_row(struct leat_tables *t, const struct leat_entry *e)
 {
 	t->row.n = 0;
-	leat_pack_key(&e->key.value, &t->row);
+	leat_buffer_append(&t->row, leat_packed_key_bytes(&e->key), e->key.n);
 }
 
 static void add_op(struct leat_tables *t, struct leat_delta *delta, enum leat_delta_kind kind, bool is_new, uint32_t table, size_t key_n)

@@ -22,6 +22,9 @@ struct dedup {
 	const struct leat_path *by;
 	int64_t within, allow;
 	int clock;
+	/* of the batch in hand, with `by`: */
+	const struct leat_record *first;
+	struct leat_value *kind; /* null: it has none */
 };
 
 struct seen {
@@ -66,6 +69,24 @@ static enum leat_status find_kind(const struct dedup *self, const struct leat_re
 	return LEAT_OK;
 }
 
+/* A key alone is what the host expects anyway. */
+static enum leat_status prepare(void *self_, const struct leat_batch *batch, struct leat_context *ctx, struct leat_error *err)
+{
+	struct dedup *self = self_;
+	size_t i;
+
+	(void)err;
+	if (self->by == NULL)
+		return LEAT_OK;
+	self->first = batch->record;
+	self->kind = leat_allocate(ctx, batch->n * sizeof *self->kind);
+	for (i = 0; i < batch->n; i++)
+		if (find_kind(self, &batch->record[i], &self->kind[i], ctx, NULL) != LEAT_OK)
+			self->kind[i] = leat_null();
+	leat_table_expect(ctx, self->clock == EVENT ? TIMES : SEEN, self->kind, batch->n);
+	return LEAT_OK;
+}
+
 /* An entry is written once, so it expires `within` after the first of its events, not the last. */
 static int judge_by_arrival(const struct leat_value *kind, struct leat_context *ctx)
 {
@@ -104,8 +125,8 @@ static enum leat_status judge_by_time(const struct dedup *self, const struct lea
 static enum leat_status process(void *self_, const struct leat_record *record, struct leat_context *ctx, struct leat_error *err)
 {
 	const struct dedup *self = self_;
-	struct leat_value kind;
-	enum leat_status status = find_kind(self, record, &kind, ctx, err);
+	struct leat_value kind = self->by != NULL ? self->kind[record - self->first] : leat_null();
+	enum leat_status status = kind.type != LEAT_NULL ? LEAT_OK : find_kind(self, record, &kind, ctx, err);
 	int port = OUT;
 
 	if (status == LEAT_OK && self->clock == EVENT)
@@ -143,7 +164,9 @@ static const struct leat_operator_ops ops = {
 	.tables = tables,
 	.ports = ports,
 	.create = create,
+	.prepare = prepare,
 	.process = process,
+	.keeps_records = true,
 	.timer = timer,
 };
 

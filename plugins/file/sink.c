@@ -12,6 +12,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include "../shared/line.h"
 #include "sink.h"
 
 static enum leat_status encode(const void *self, const struct leat_record *record, struct leat_buffer *effect,
@@ -25,11 +26,7 @@ static enum leat_status encode(const void *self, const struct leat_record *recor
 		effect->n = start;
 		return status;
 	}
-	/* JSON that came in over several lines goes out as it came: outside its texts, where a line break is a blank. */
-	for (size_t i = start; i < effect->n; i++)
-		if (effect->data[i] == '\n' || effect->data[i] == '\r')
-			effect->data[i] = ' ';
-	leat_buffer_byte(effect, '\n');
+	line_end(effect, start);
 	return LEAT_OK;
 }
 

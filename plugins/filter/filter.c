@@ -35,6 +35,7 @@ static const struct leat_operator_ops ops = {
 	.options = options,
 	.ports = ports,
 	.process = process,
+	.keeps_records = true,
 };
 
 LEAT_PLUGIN(.name = "filter", .version = "1.0", .summary = "Lets events through that meet a condition.", .licence = "Apache-2.0",

@@ -17,14 +17,8 @@
 #include "kafka.h"
 
 enum {
-	TRANSACTION_MS = 15000, /* after that the brokers abort it, and until then nobody reads beyond it */
-	MESSAGE_MS = 10000,
-	PATIENCE_MS = 12000, /* a message has its result before */
-	CAUSE_MS = 100,      /* until it is told which message has made a transaction fail */
-	INIT_MS = 10000,     /* to end what a former owner has begun takes the brokers a moment */
-	COMMIT_MS = 5000,
-	ABORT_MS = 5000,
-	PROBE_MS = 5000, /* within TRANSACTION_MS, with all else that may happen in it */
+	CAUSE_MS = 100,  /* until it is told which message has made a transaction fail */
+	PROBE_MS = 5000, /* within KAFKA_TRANSACTION_MS, with all else that may happen in it */
 };
 
 static void close_producers(struct kafka_sink *s)
@@ -34,85 +28,9 @@ static void close_producers(struct kafka_sink *s)
 	s->has_fence = false;
 }
 
-static enum leat_status tell(struct kafka_producer *p, rd_kafka_resp_err_t code, const char *what, struct leat_error *err)
+static bool is_same(const struct leat_fence *a, const struct leat_fence *b)
 {
-	enum leat_status status = kafka_client_error(&p->client, code, what, err);
-
-	return kafka_is_missing(code) ? LEAT_UNKNOWN : status; /* claim() will see whether it is so */
-}
-
-static enum leat_status tell_error(struct kafka_producer *p, rd_kafka_error_t *error, const char *what, struct leat_error *err)
-{
-	rd_kafka_resp_err_t code;
-
-	if (error == NULL)
-		return LEAT_OK;
-	code = rd_kafka_error_code(error);
-	rd_kafka_error_destroy(error);
-	return tell(p, code, what, err);
-}
-
-/* What librdkafka would say at a fault point. */
-static rd_kafka_error_t *lose(void)
-{
-	return rd_kafka_error_new(RD_KAFKA_RESP_ERR__TRANSPORT, "%s", "fault point");
-}
-
-/* ---- a transaction ----------------------------------------------------------------------------------------------------- */
-
-static enum leat_status begin(struct kafka_producer *p, struct leat_error *err)
-{
-	rd_kafka_error_t *error;
-
-	atomic_store(&p->client.n_ends, 0);
-	atomic_store(&p->client.n_offsets, 0);
-	error = fault_fails("kafka-begin-before") ? lose() : rd_kafka_begin_transaction(p->client.rk);
-	if (error == NULL && fault_fails("kafka-begin-after"))
-		error = lose();
-	return tell_error(p, error, "begin a transaction", err);
-}
-
-/* Whether a request that ends the transaction, or changes the fence, may still be under way: it was sent more than once. */
-static enum leat_status doubt(struct kafka_producer *p, struct leat_error *err)
-{
-	if (LEAT_BUG("kafka-doubt-ignored") || (atomic_load(&p->client.n_ends) <= 1 && atomic_load(&p->client.n_offsets) <= 1))
-		return LEAT_OK;
-	return leat_error_set(err, LEAT_UNKNOWN, 0, "a request about a transaction of topic \"%s\" at %s had to be sent again",
-	                      p->client.options->topic, p->client.options->brokers);
-}
-
-static enum leat_status commit(struct kafka_producer *p, struct leat_error *err)
-{
-	rd_kafka_error_t *error =
-		fault_fails("kafka-commit-before") ? lose() : rd_kafka_commit_transaction(p->client.rk, COMMIT_MS);
-
-	if (error == NULL && fault_fails("kafka-commit-after"))
-		error = lose();
-	if (tell_error(p, error, "commit a transaction", err) != LEAT_OK)
-		return LEAT_UNKNOWN;
-	return doubt(p, err);
-}
-
-/* All messages have their results afterwards, be it that they were taken back. */
-static enum leat_status abort_transaction(struct kafka_producer *p, struct leat_error *err)
-{
-	rd_kafka_error_t *error = rd_kafka_abort_transaction(p->client.rk, ABORT_MS);
-
-	if (tell_error(p, error, "abort a transaction", err) != LEAT_OK)
-		return LEAT_UNKNOWN;
-	if (!kafka_producer_wait(p, KAFKA_PATIENCE_MS, false))
-		return tell(p, RD_KAFKA_RESP_ERR__TIMED_OUT, "abort a transaction", err);
-	return doubt(p, err);
-}
-
-static enum leat_status put_fence(const struct kafka_sink *s, struct kafka_producer *p, const struct kafka_fence *fence,
-                                  struct leat_error *err)
-{
-	rd_kafka_error_t *error = fault_fails("kafka-fence-before") ? lose() : kafka_fence_put(s, p, fence);
-
-	if (error == NULL && fault_fails("kafka-fence-after"))
-		error = lose();
-	return tell_error(p, error, "write the fence", err);
+	return a->incarnation == b->incarnation && a->epoch == b->epoch && a->digest == b->digest;
 }
 
 /* ---- claim ------------------------------------------------------------------------------------------------------------- */
@@ -148,9 +66,9 @@ static enum leat_status adjust(const struct kafka_sink *s, rd_kafka_conf_t *conf
 
 	if (rd_kafka_conf_set(conf, "transactional.id", id, said, sizeof said) != RD_KAFKA_CONF_OK)
 		return leat_error_set(err, LEAT_FATAL, 0, "librdkafka cannot take setting \"transactional.id\": %s", said);
-	if ((status = set(conf, "transaction.timeout.ms", TRANSACTION_MS, err)) != LEAT_OK ||
-	    (status = set(conf, "message.timeout.ms", smaller(s->timeout_us / 1000, MESSAGE_MS), err)) != LEAT_OK ||
-	    (status = set(conf, "socket.timeout.ms", smaller(get(conf, "socket.timeout.ms"), MESSAGE_MS), err)) != LEAT_OK ||
+	if ((status = set(conf, "transaction.timeout.ms", KAFKA_TRANSACTION_MS, err)) != LEAT_OK ||
+	    (status = set(conf, "message.timeout.ms", smaller(s->timeout_us / 1000, KAFKA_MESSAGE_MS), err)) != LEAT_OK ||
+	    (status = set(conf, "socket.timeout.ms", smaller(get(conf, "socket.timeout.ms"), KAFKA_MESSAGE_MS), err)) != LEAT_OK ||
 	    /* More than one message is never too large because of the others. */
 	    (status = set(conf, "batch.size", smaller(get(conf, "batch.size"), atomic_load(&s->limit)), err)) != LEAT_OK)
 		return status;
@@ -174,16 +92,6 @@ static enum leat_status open_producer(const struct kafka_sink *s, struct kafka_p
 	return status;
 }
 
-static enum leat_status take_over(struct kafka_producer *p, struct leat_error *err)
-{
-	rd_kafka_error_t *error =
-		fault_fails("kafka-takeover-before") ? lose() : rd_kafka_init_transactions(p->client.rk, INIT_MS);
-
-	if (error == NULL && fault_fails("kafka-takeover-after"))
-		error = lose();
-	return tell_error(p, error, "take over transactions", err);
-}
-
 /* When both are through, nothing of a former owner is under way any more, and it can begin nothing. */
 static enum leat_status fence_out(struct kafka_sink *s, struct leat_error *err)
 {
@@ -195,7 +103,7 @@ static enum leat_status fence_out(struct kafka_sink *s, struct leat_error *err)
 		status = open_producer(s, &s->producer[i], id, err);
 	}
 	for (int i = 0; i < 2 && status == LEAT_OK; i++)
-		status = take_over(&s->producer[i], err);
+		status = kafka_take_over(&s->producer[i], err);
 	return status;
 }
 
@@ -218,10 +126,10 @@ static enum leat_status survey(struct kafka_sink *s, struct kafka_fence *found, 
 	return status;
 }
 
-static enum leat_status read_stable(struct kafka_sink *s, struct kafka_fence *found, struct leat_error *err)
+static enum leat_status read_fence(struct kafka_sink *s, bool is_stable, struct kafka_fence *found, struct leat_error *err)
 {
 	struct kafka_client reader;
-	enum leat_status status = kafka_fence_open(s, !LEAT_BUG("kafka-fence-believed-early"), &reader, err);
+	enum leat_status status = kafka_fence_open(s, is_stable && !LEAT_BUG("kafka-fence-believed-early"), &reader, err);
 
 	if (status != LEAT_OK)
 		return status;
@@ -239,8 +147,8 @@ static enum leat_status own(struct kafka_sink *s, const struct kafka_fence *fenc
 	for (int i = 0; i < 2 && status == LEAT_OK; i++) {
 		struct kafka_producer *p = &s->producer[i];
 
-		if ((status = begin(p, err)) == LEAT_OK && (status = put_fence(s, p, fence, err)) == LEAT_OK)
-			status = commit(p, err);
+		if ((status = kafka_begin(p, err)) == LEAT_OK && (status = kafka_put_fence(s, p, fence, err)) == LEAT_OK)
+			status = kafka_commit(p, err);
 	}
 	return status;
 }
@@ -257,15 +165,78 @@ static bool is_behind(const struct kafka_fence *found, const struct leat_claim *
 	return found->is.epoch < claim->delivered.epoch || (found->is.incarnation == 0 && claim->delivered.incarnation > 0);
 }
 
+/* For sure: nothing lies behind the last messages of the last transactions, in any partition. */
+static bool has_ended_nowhere(struct kafka_sink *s)
+{
+	struct kafka_client reader;
+	bool is_so = kafka_fence_open(s, false, &reader, NULL) == LEAT_OK;
+	int64_t low, high;
+
+	if (!is_so)
+		return false;
+	for (int i = 0; i < 2; i++) {
+		const struct kafka_partitions *set = &s->unended[i];
+
+		for (int32_t p = kafka_partitions_next(set, 0); p >= 0 && is_so; p = kafka_partitions_next(set, p + 1))
+			is_so = rd_kafka_query_watermark_offsets(reader.rk, s->common.topic, p, &low, &high, KAFKA_PATIENCE_MS) ==
+			                RD_KAFKA_RESP_ERR_NO_ERROR &&
+			        high == set->last[p] + 1;
+	}
+	kafka_client_close(&reader);
+	return is_so;
+}
+
+/*
+ * Nobody can read a fence that a broker has forgotten to end. Who knows what it holds, but for that, need not: own() ends it. In doubt
+ * is one delivery. It was committed if the fence that can be read says so. If it has ended nowhere, it is ours to say how:
+ * end_last() aborts it.
+ */
+static enum leat_status find_fence(struct kafka_sink *s, const struct leat_claim *claim, struct kafka_fence *found,
+                                   struct leat_error *err)
+{
+	enum leat_status status = read_fence(s, true, found, err);
+
+	if (status != LEAT_RETRY || !s->knows_fence || read_fence(s, false, found, NULL) != LEAT_OK)
+		return status;
+	if (is_younger(found, claim) || (s->is_doubted && is_same(&found->is, &s->next.is)))
+		return LEAT_OK;
+	if (s->is_doubted && !has_ended_nowhere(s))
+		return status;
+	*found = s->fence;
+	return LEAT_OK;
+}
+
 /* Such a broker notices when it writes to the group, and reads it again; until then it goes on so. What is written is taken back. */
 static void nudge(struct kafka_sink *s, const struct kafka_fence *found)
 {
 	struct kafka_producer *p = &s->producer[0];
 
-	if (begin(p, NULL) == LEAT_OK) {
-		(void)put_fence(s, p, found, NULL);
-		(void)abort_transaction(p, NULL);
+	if (kafka_begin(p, NULL) == LEAT_OK) {
+		(void)kafka_put_fence(s, p, found, NULL);
+		(void)kafka_abort(p, NULL);
 	}
+}
+
+/* Before the first transaction that is committed: it would commit what is open there. */
+static enum leat_status end_last(struct kafka_sink *s, struct leat_error *err)
+{
+	enum leat_status status = LEAT_OK;
+
+	for (int i = 0; i < 2 && status == LEAT_OK; i++)
+		status = kafka_abort_again(&s->producer[i], &s->unended[i], err);
+	return status;
+}
+
+/* `found` is the fence: what the last transaction came to is no longer in doubt. */
+static void learn(struct kafka_sink *s, const struct kafka_fence *found)
+{
+	if (s->is_doubted && is_same(&found->is, &s->next.is)) { /* it was committed */
+		kafka_partitions_clear(&s->unended[0]);
+		kafka_partitions_clear(&s->unended[1]);
+	}
+	s->fence = *found;
+	s->knows_fence = true;
+	s->is_doubted = false;
 }
 
 enum leat_status kafka_fenced_claim(struct kafka_sink *s, const struct leat_claim *claim, struct leat_fence *found,
@@ -285,17 +256,21 @@ enum leat_status kafka_fenced_claim(struct kafka_sink *s, const struct leat_clai
 	if (status == LEAT_OK && (!is_younger(&before, claim) || LEAT_BUG("kafka-owner-disturbed"))) {
 		status = fence_out(s, err);
 		if (status == LEAT_OK)
-			status = read_stable(s, &before, err);
+			status = find_fence(s, claim, &before, err);
 	}
 	if (status == LEAT_OK && fault_fails("kafka-own-before"))
 		status = leat_error_set(err, LEAT_RETRY, 0, "could not own topic \"%s\": fault point", s->common.topic);
-	s->fence = before;
 	if (status == LEAT_OK && !is_younger(&before, claim) && !is_behind(&before, claim)) {
+		learn(s, &before);
+		status = end_last(s, err);
 		s->fence.is.incarnation = claim->incarnation;
-		status = own(s, &s->fence, err);
+		if (status == LEAT_OK)
+			status = own(s, &s->fence, err);
 	} else {
 		if (status == LEAT_OK && !is_younger(&before, claim))
 			nudge(s, &before);
+		else if (status == LEAT_OK)
+			s->fence = before;
 		close_producers(s);
 	}
 	if (status != LEAT_OK) {
@@ -313,52 +288,34 @@ enum leat_status kafka_fenced_claim(struct kafka_sink *s, const struct leat_clai
 
 /* ---- deliver ----------------------------------------------------------------------------------------------------------- */
 
-static bool is_same(const struct leat_fence *a, const struct leat_fence *b)
-{
-	return a->incarnation == b->incarnation && a->epoch == b->epoch && a->digest == b->digest;
-}
-
-/* What came of the messages from begin to end: the worst that happened to one. LEAT_REJECT: some were refused. */
-static enum leat_status settle(struct kafka_producer *p, size_t begin, size_t end, int64_t patience_ms, struct leat_error *err)
-{
-	rd_kafka_resp_err_t code = RD_KAFKA_RESP_ERR_NO_ERROR;
-
-	if (!kafka_producer_wait(p, patience_ms, true))
-		code = RD_KAFKA_RESP_ERR__TIMED_OUT;
-	for (size_t i = begin; i < end; i++)
-		if (p->result[i] != RD_KAFKA_RESP_ERR__IN_PROGRESS && kafka_status(p->result[i]) > kafka_status(code))
-			code = p->result[i];
-	if (kafka_status(code) == LEAT_OK || kafka_status(code) == LEAT_REJECT)
-		return kafka_status(code);
-	return tell(p, code, "write messages", err);
-}
-
-static enum leat_status commit_delivery(struct kafka_producer *p, struct leat_context *ctx, struct leat_error *err)
+static enum leat_status commit_delivery(struct kafka_sink *s, struct kafka_producer *p, struct leat_context *ctx,
+                                        struct leat_error *err)
 {
 	leat_committing(ctx);
-	return commit(p, err);
+	s->is_doubted = true;
+	return kafka_commit(p, err);
 }
 
 /* The usual way. LEAT_REJECT: some message was refused, nothing has been done. */
 static enum leat_status deliver_all(struct kafka_sink *s, struct kafka_producer *p, const struct leat_delivery *d,
                                     struct leat_context *ctx, struct leat_error *err)
 {
-	enum leat_status status = begin(p, err), written;
+	enum leat_status status = kafka_begin(p, err), written;
 
 	if (status == LEAT_OK && fault_fails("kafka-effect-before"))
-		status = tell_error(p, lose(), "write messages", err);
+		status = kafka_tell_error(p, kafka_lose(), "write messages", err);
 	if (status != LEAT_OK)
 		return status;
 	kafka_producer_put(p, d->effect, 0, d->n);
-	status = put_fence(s, p, &s->next, err); /* while the messages are under way */
-	written = settle(p, 0, d->n, status == LEAT_OK ? PATIENCE_MS : CAUSE_MS, err);
+	status = kafka_put_fence(s, p, &s->next, err); /* while the messages are under way */
+	written = kafka_settle(p, 0, d->n, status == LEAT_OK ? KAFKA_SETTLE_MS : CAUSE_MS, err);
 	if (status == LEAT_OK || written >= LEAT_REJECT) /* which is the cause of the other */
 		status = written;
 	if (status == LEAT_OK && fault_fails("kafka-effect-after"))
-		status = tell_error(p, lose(), "write messages", err);
+		status = kafka_tell_error(p, kafka_lose(), "write messages", err);
 	if (status == LEAT_REJECT)
-		return abort_transaction(p, err) == LEAT_OK ? LEAT_REJECT : LEAT_UNKNOWN;
-	return status == LEAT_OK ? commit_delivery(p, ctx, err) : status;
+		return kafka_abort(p, err) == LEAT_OK ? LEAT_REJECT : LEAT_UNKNOWN;
+	return status == LEAT_OK ? commit_delivery(s, p, ctx, err) : status;
 }
 
 /* A producer that owns nothing, for transactions that are never committed. */
@@ -370,8 +327,8 @@ static enum leat_status open_probe(const struct kafka_sink *s, struct kafka_prod
 	(void)snprintf(id, sizeof id, "%s-probe", s->id);
 	status = open_producer(s, probe, id, err);
 	if (status == LEAT_OK)
-		status = take_over(probe, err);
-	return status == LEAT_OK ? begin(probe, err) : status;
+		status = kafka_take_over(probe, err);
+	return status == LEAT_OK ? kafka_begin(probe, err) : status;
 }
 
 /* Brokers refuse a batch as a whole. Alone, a message shows whether it was the one; what is written here is taken back. A
@@ -390,11 +347,11 @@ static enum leat_status find_refused(struct kafka_sink *s, const struct leat_del
 				break;
 		}
 		kafka_producer_put(&probe, d->effect, i, i + 1);
-		status = settle(&probe, i, i + 1, PATIENCE_MS, err);
+		status = kafka_settle(&probe, i, i + 1, KAFKA_SETTLE_MS, err);
 		if (status == LEAT_REJECT)
 			verdict[i] = probe.result[i];
 		if (status == LEAT_REJECT || (status == LEAT_OK && (i + 1 == d->n || kafka_now_ms() - began_ms > PROBE_MS))) {
-			status = abort_transaction(&probe, err);
+			status = kafka_abort(&probe, err);
 			kafka_producer_close(&probe);
 		}
 	}
@@ -418,7 +375,7 @@ static size_t end_of_run(const struct kafka_sink *s, const struct leat_delivery 
 static enum leat_status deliver_rest(struct kafka_sink *s, struct kafka_producer *p, const struct leat_delivery *d,
                                      const rd_kafka_resp_err_t *verdict, struct leat_context *ctx, struct leat_error *err)
 {
-	enum leat_status status = begin(p, err);
+	enum leat_status status = kafka_begin(p, err);
 
 	for (size_t i = 0, end; status == LEAT_OK && i < d->n; i = end) {
 		end = i + 1;
@@ -426,14 +383,14 @@ static enum leat_status deliver_rest(struct kafka_sink *s, struct kafka_producer
 			continue;
 		end = end_of_run(s, d, verdict, i);
 		kafka_producer_put(p, d->effect, i, end);
-		status = settle(p, i, end, PATIENCE_MS, err);
+		status = kafka_settle(p, i, end, KAFKA_SETTLE_MS, err);
 	}
 	if (status == LEAT_OK)
-		status = put_fence(s, p, &s->next, err);
+		status = kafka_put_fence(s, p, &s->next, err);
 	if (status == LEAT_REJECT) /* none of them was when it was alone: something has changed meanwhile */
 		return leat_error_set(err, LEAT_UNKNOWN, 0, "topic \"%s\" at %s refuses messages that it has just taken", s->common.topic,
 		                      s->common.brokers);
-	return status == LEAT_OK ? commit_delivery(p, ctx, err) : status;
+	return status == LEAT_OK ? commit_delivery(s, p, ctx, err) : status;
 }
 
 static void refuse(const struct kafka_sink *s, const struct leat_delivery *d, const rd_kafka_resp_err_t *verdict,
@@ -536,15 +493,18 @@ enum leat_status kafka_fenced_deliver(struct kafka_sink *s, const struct leat_de
 		status = deliver_others(s, &s->producer[s->turn ^ 1], d, ctx, err);
 	if (status == LEAT_OK) {
 		s->fence = s->next;
+		s->is_doubted = false;
 		s->turn ^= 1;
 		return LEAT_OK;
 	}
 	if (status == LEAT_UNKNOWN && LEAT_BUG("kafka-producer-reused"))
 		return leat_error_set(err, LEAT_RETRY, 0, "could not commit a transaction of topic \"%s\"", s->common.topic);
 	if (status == LEAT_FATAL)
-		(void)abort_transaction(p, NULL); /* nobody may come to claim, and readers would wait for the brokers to do it */
+		(void)kafka_abort(p, NULL); /* nobody may come to claim, and readers would wait for the brokers to do it */
 	else
 		status = LEAT_UNKNOWN; /* E6 */
+	kafka_give_up(&s->producer[0], &s->unended[0]);
+	kafka_give_up(&s->producer[1], &s->unended[1]);
 	close_producers(s);
 	if (err != NULL)
 		err->status = status;

@@ -278,9 +278,25 @@ struct kafka_message {
 
 bool kafka_effect_read(const struct leat_effect *effect, struct kafka_message *message);
 
+/* A set of partitions of the sink's topic, empty when zeroed, with the offset of the last message that was written there. */
+struct kafka_partitions {
+	int64_t *last; /* INT64_MAX: not known, KAFKA_NOT_THERE: not in the set */
+	int32_t n;
+};
+
+enum { KAFKA_NOT_THERE = -1 };
+
+/* The first one from `from` on, -1: none. */
+int32_t kafka_partitions_next(const struct kafka_partitions *set, int32_t from);
+void kafka_partitions_add(struct kafka_partitions *set, const struct kafka_partitions *more);
+void kafka_partitions_clear(struct kafka_partitions *set);
+void kafka_partitions_free(struct kafka_partitions *set);
+
 /* An idempotent producer, or a transactional one. */
 struct kafka_producer {
 	struct kafka_client client; /* first: librdkafka hands it back in delivery reports */
+	bool is_open;               /* a transaction was begun and not seen to end */
+	struct kafka_partitions touched; /* where messages of it may have been written */
 	size_t n_pending;           /* messages without a delivery report */
 	bool has_failed;            /* one of those that were put last has an error of its own */
 	rd_kafka_resp_err_t *result;
@@ -313,9 +329,12 @@ struct kafka_sink {
 	size_t n_done; /* at least once: effects at the front that an earlier deliver() had through before it returned LEAT_RETRY */
 
 	bool is_fenced;   /* as it was claimed */
-	bool has_fence;   /* what it holds is known */
+	bool has_fence;   /* both producers are ours, and `fence` is what is kept */
+	bool knows_fence; /* the latter, also when the producers are gone; */
+	bool is_doubted;  /* but it may be `next` as well: nobody heard whether the delivery was committed */
 	struct kafka_fence fence;
 	struct kafka_fence next; /* of the delivery in hand */
+	struct kafka_partitions unended[2]; /* where each producer's last transaction may be open still, unless it was committed */
 	size_t turn;      /* whose producer's transaction is next */
 	char id[240];     /* of its transactions, without the producer's number */
 	char group[256];  /* of the fence */
@@ -325,12 +344,41 @@ enum leat_status kafka_producer_open(struct kafka_producer *producer, const stru
                                      struct leat_error *err);
 /* Produces effect[i] for begin <= i < end; result[i] is known after the wait. */
 void kafka_producer_put(struct kafka_producer *producer, const struct leat_effect *effect, size_t begin, size_t end);
+/* Produces a message to each of these partitions, and returns how many. */
+size_t kafka_producer_touch(struct kafka_producer *producer, const struct kafka_partitions *set);
 /* Until each message has its result, or `stops_early` and one has failed. False: not within `patience_ms`. */
 bool kafka_producer_wait(struct kafka_producer *producer, int64_t patience_ms, bool stops_early);
 /* Both; `patience_ms` is beyond any message's own timeout. LEAT_UNKNOWN: it was closed, as results are missing. */
 enum leat_status kafka_producer_send(struct kafka_producer *producer, const struct leat_effect *effect, size_t begin, size_t end,
                                      int64_t patience_ms, struct leat_error *err);
 void kafka_producer_close(struct kafka_producer *producer);
+
+/* ---- transaction.c ------------------------------------------------------------------------------------------------------ */
+
+enum {
+	KAFKA_TRANSACTION_MS = 15000, /* after that the brokers abort it, and until then nobody reads beyond it */
+	KAFKA_MESSAGE_MS = 10000,
+	KAFKA_SETTLE_MS = 12000, /* a message has its result before */
+};
+
+/* What librdkafka says about `what` was tried; tell_error() also frees it, NULL is LEAT_OK. */
+enum leat_status kafka_tell(struct kafka_producer *producer, rd_kafka_resp_err_t code, const char *what, struct leat_error *err);
+enum leat_status kafka_tell_error(struct kafka_producer *producer, rd_kafka_error_t *error, const char *what, struct leat_error *err);
+rd_kafka_error_t *kafka_lose(void); /* what it would say at a fault point */
+/* Ends what a former owner of the producer's id has under way. */
+enum leat_status kafka_take_over(struct kafka_producer *producer, struct leat_error *err);
+enum leat_status kafka_begin(struct kafka_producer *producer, struct leat_error *err);
+/* What came of the messages first <= i < end: the worst that happened to one. LEAT_REJECT: some were refused. */
+enum leat_status kafka_settle(struct kafka_producer *producer, size_t first, size_t end, int64_t patience_ms, struct leat_error *err);
+enum leat_status kafka_put_fence(const struct kafka_sink *sink, struct kafka_producer *producer, const struct kafka_fence *fence,
+                                 struct leat_error *err);
+/* Both are LEAT_UNKNOWN unless it is sure to be done. Messages have their results after an abort: they were taken back. */
+enum leat_status kafka_commit(struct kafka_producer *producer, struct leat_error *err);
+enum leat_status kafka_abort(struct kafka_producer *producer, struct leat_error *err);
+/* Before a producer is closed: adds the partitions where it has something open. */
+void kafka_give_up(struct kafka_producer *producer, struct kafka_partitions *unended);
+/* With the next owner of its id: aborts what brokers may have left open there, and clears the set. */
+enum leat_status kafka_abort_again(struct kafka_producer *producer, struct kafka_partitions *unended, struct leat_error *err);
 
 /* ---- fence.c: the fence and where it is kept; fenced.c: delivery with it ---------------------------------------------- */
 

@@ -13,6 +13,48 @@ static bool is_taken_back(rd_kafka_resp_err_t code)
 	return code == RD_KAFKA_RESP_ERR__PURGE_QUEUE || code == RD_KAFKA_RESP_ERR__PURGE_INFLIGHT;
 }
 
+/* ---- partitions -------------------------------------------------------------------------------------------------------- */
+
+static void mark(struct kafka_partitions *set, int32_t partition, int64_t last)
+{
+	if (partition >= set->n) {
+		set->last = (int64_t *)realloc(set->last, ((size_t)partition + 1) * sizeof *set->last);
+		if (set->last == NULL)
+			leat_run_out();
+		while (set->n <= partition)
+			set->last[set->n++] = KAFKA_NOT_THERE;
+	}
+	if (set->last[partition] < last)
+		set->last[partition] = last;
+}
+
+int32_t kafka_partitions_next(const struct kafka_partitions *set, int32_t from)
+{
+	while (from < set->n && set->last[from] == KAFKA_NOT_THERE)
+		from++;
+	return from < set->n ? from : -1;
+}
+
+void kafka_partitions_add(struct kafka_partitions *set, const struct kafka_partitions *more)
+{
+	for (int32_t i = kafka_partitions_next(more, 0); i >= 0; i = kafka_partitions_next(more, i + 1))
+		mark(set, i, more->last[i]);
+}
+
+void kafka_partitions_clear(struct kafka_partitions *set)
+{
+	for (int32_t i = 0; i < set->n; i++)
+		set->last[i] = KAFKA_NOT_THERE;
+}
+
+void kafka_partitions_free(struct kafka_partitions *set)
+{
+	free(set->last);
+	*set = (struct kafka_partitions){ .n = 0 };
+}
+
+/* ---- a producer ------------------------------------------------------------------------------------------------------- */
+
 /* Inside rd_kafka_poll(), so on our own thread. */
 static void on_delivery(rd_kafka_t *rk, const rd_kafka_message_t *m, void *opaque)
 {
@@ -20,6 +62,8 @@ static void on_delivery(rd_kafka_t *rk, const rd_kafka_message_t *m, void *opaqu
 
 	(void)rk;
 	*(rd_kafka_resp_err_t *)m->_private = m->err;
+	if (rd_kafka_message_status(m) != RD_KAFKA_MSG_STATUS_NOT_PERSISTED)
+		mark(&p->touched, m->partition, m->offset >= 0 ? m->offset : INT64_MAX);
 	p->has_failed = p->has_failed || (m->err != RD_KAFKA_RESP_ERR_NO_ERROR && !is_taken_back(m->err));
 	p->n_pending--;
 }
@@ -39,6 +83,8 @@ void kafka_producer_close(struct kafka_producer *p)
 	p->result = NULL;
 	p->result_capacity = 0;
 	p->n_pending = 0;
+	p->is_open = false;
+	kafka_partitions_free(&p->touched);
 }
 
 static void reserve_results(struct kafka_producer *p, size_t n)
@@ -117,6 +163,26 @@ void kafka_producer_put(struct kafka_producer *p, const struct leat_effect *effe
 			p->has_failed = true;
 		}
 	}
+}
+
+size_t kafka_producer_touch(struct kafka_producer *p, const struct kafka_partitions *set)
+{
+	static char key[] = "leat"; /* compacted topics want one */
+	size_t n = 0;
+
+	reserve_results(p, (size_t)set->n);
+	p->has_failed = false;
+	for (int32_t i = kafka_partitions_next(set, 0); i >= 0; i = kafka_partitions_next(set, i + 1), n++) {
+		p->result[n] = rd_kafka_producev(p->client.rk, RD_KAFKA_V_RKT(p->client.topic), RD_KAFKA_V_PARTITION(i),
+		                                 RD_KAFKA_V_KEY(key, sizeof key - 1), RD_KAFKA_V_OPAQUE(&p->result[n]), RD_KAFKA_V_END);
+		if (p->result[n] == RD_KAFKA_RESP_ERR_NO_ERROR) {
+			p->result[n] = RD_KAFKA_RESP_ERR__IN_PROGRESS;
+			p->n_pending++;
+		} else {
+			p->has_failed = true;
+		}
+	}
+	return n;
 }
 
 bool kafka_producer_wait(struct kafka_producer *p, int64_t patience_ms, bool stops_early)

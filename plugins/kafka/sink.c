@@ -392,6 +392,8 @@ static void destroy(void *self)
 
 	kafka_producer_close(&s->producer[0]);
 	kafka_producer_close(&s->producer[1]);
+	kafka_partitions_free(&s->unended[0]);
+	kafka_partitions_free(&s->unended[1]);
 	if (s->conf != NULL)
 		rd_kafka_conf_destroy(s->conf);
 }

@@ -18,7 +18,7 @@
 #include "../shared/text.h"
 #include "sink.h"
 
-enum { LOCK_TIMEOUT_MS = 5000, TABLE_ATTEMPTS = 3, ARGUMENTS = 10 };
+enum { LOCK_TIMEOUT_MS = 2000, TABLE_ATTEMPTS = 3, ARGUMENTS = 10 };
 
 /* One name for all: in the schema of the option `schema`, whatever schema the sink's own table is in. */
 static const char table_name[] = "leat_fences";
@@ -34,8 +34,18 @@ static const char *const create_sql[] = {
 };
 /* An earlier version's table has none. */
 static const char *const widen_sql[] = { "ALTER TABLE ", " ADD COLUMN IF NOT EXISTS refused bytea", NULL };
+/* A conflict would wait for whoever changes the row: it is looked for first. */
 static const char *const begin_row_sql[] = {
-	"INSERT INTO ", " (pipeline, sink, incarnation, epoch, digest) VALUES ($1, $2, 0, 0, 0) ON CONFLICT DO NOTHING", NULL,
+	"INSERT INTO ", " (pipeline, sink, incarnation, epoch, digest) SELECT $1, $2, 0, 0, 0"
+	" WHERE NOT EXISTS (SELECT 1 FROM ", " WHERE pipeline = $1 AND sink = $2) ON CONFLICT DO NOTHING", NULL,
+};
+/* A row's xmax is the transaction that has it. With another role nothing is found: its sessions are not ours to end. */
+static const char *const end_silent_sql[] = {
+	"SELECT s.pid, pg_catalog.pg_terminate_backend(s.pid) FROM ", " f"
+	" JOIN pg_catalog.pg_locks l ON l.locktype = 'transactionid' AND l.transactionid = f.xmax AND l.granted"
+	" JOIN pg_catalog.pg_stat_activity s ON s.pid = l.pid AND s.usename = current_user AND s.wait_event_type = 'Client'"
+	" WHERE f.pipeline = $1 AND f.sink = $2",
+	NULL,
 };
 static const char *const lock_sql[] = {
 	"SELECT incarnation, epoch, digest FROM ", " WHERE pipeline = $1 AND sink = $2 FOR UPDATE", NULL,
@@ -150,6 +160,17 @@ static enum leat_status query(struct sink *sink, const char *const *part, const 
 	return status;
 }
 
+static enum leat_status change_row(struct sink *sink, const char *const *part, struct arguments *a, struct leat_error *err)
+{
+	PGresult *result;
+	enum leat_status status = query(sink, part, a, &result, err);
+
+	finish_arguments(a);
+	if (status == LEAT_OK)
+		PQclear(result);
+	return status;
+}
+
 static enum leat_status command(struct sink *sink, const char *sql, struct leat_error *err)
 {
 	PGresult *result;
@@ -179,9 +200,8 @@ static enum leat_status find_table(struct sink *sink, bool *is_there, bool *is_w
 /* Of two who create it at once one gets an error, in spite of IF NOT EXISTS (23505, 42P07 or XX000): it looks again. */
 static enum leat_status make_table(struct sink *sink, struct leat_error *err)
 {
-	const struct arguments none = { .n = 0 };
+	struct arguments none = { .n = 0 };
 	struct leat_error fault = { .status = LEAT_RETRY };
-	PGresult *result;
 	bool is_there = false, is_whole;
 	enum leat_status status;
 	int i;
@@ -190,11 +210,8 @@ static enum leat_status make_table(struct sink *sink, struct leat_error *err)
 		status = find_table(sink, &is_there, &is_whole, err);
 		if (status != LEAT_OK || is_whole)
 			return status;
-		status = query(sink, is_there ? widen_sql : create_sql, &none, &result, &fault);
-		if (status == LEAT_OK) {
-			PQclear(result);
+		if (change_row(sink, is_there ? widen_sql : create_sql, &none, &fault) == LEAT_OK)
 			return LEAT_OK;
-		}
 		if (sink->pg.conn == NULL)
 			break;
 	}
@@ -210,6 +227,15 @@ static enum leat_status lose(struct sink *sink, struct leat_error *err)
 	return postgres_lost(&sink->pg, false, err);
 }
 
+/* In a transaction of its own: who stands still behind it has no lock but one on a row that can be seen. */
+static enum leat_status begin_row(struct sink *sink, struct leat_error *err)
+{
+	struct arguments a;
+
+	begin_arguments(&a, sink);
+	return change_row(sink, begin_row_sql, &a, err);
+}
+
 /* Half of what a statement may take, so that the reason given is the lock. */
 static enum leat_status begin(struct sink *sink, struct leat_error *err)
 {
@@ -222,18 +248,16 @@ static enum leat_status begin(struct sink *sink, struct leat_error *err)
 	return status == LEAT_OK ? command(sink, sql, err) : status;
 }
 
-/* Behind this nobody else can move the fence until the transaction is over. */
+/* Begins a transaction. Behind this nobody else can move the fence until it is over. */
 static enum leat_status lock_row(struct sink *sink, struct leat_fence *found, struct leat_error *err)
 {
 	struct arguments a;
 	PGresult *result;
-	enum leat_status status;
+	enum leat_status status = begin(sink, err);
 
-	begin_arguments(&a, sink);
-	status = query(sink, begin_row_sql, &a, &result, err);
 	if (status != LEAT_OK)
 		return status;
-	PQclear(result);
+	begin_arguments(&a, sink);
 	status = query(sink, lock_sql, &a, &result, err);
 	if (status != LEAT_OK)
 		return status;
@@ -244,6 +268,30 @@ static enum leat_status lock_row(struct sink *sink, struct leat_fence *found, st
 		                        sink->connection.schema, table_name);
 	PQclear(result);
 	return status;
+}
+
+/*
+ * Ends the session that has the row and waits for its client: a process that was stopped, or whose machine hangs, in the middle
+ * of a delivery. Its kernel still answers keepalives, and while statements of a pipeline come in no timeout of the server runs,
+ * so it would keep the row for as long as its connection lives. One that the server works for is waited for. False: there is none.
+ */
+static bool end_silent_owner(struct sink *sink, struct leat_context *ctx)
+{
+	struct arguments a;
+	PGresult *result;
+	int n, i;
+
+	if (sink->pg.conn == NULL || command(sink, "ROLLBACK", NULL) != LEAT_OK)
+		return false;
+	begin_arguments(&a, sink);
+	if (query(sink, end_silent_sql, &a, &result, NULL) != LEAT_OK)
+		return false;
+	n = PQntuples(result);
+	for (i = 0; i < n; i++)
+		leat_log(ctx, LEAT_WARNING, "ended session %s of postgres at %s: it had this sink's fence and its client said no more",
+		         PQgetvalue(result, i, 0), sink->pg.at);
+	PQclear(result);
+	return n > 0;
 }
 
 static enum leat_status take_row(struct sink *sink, const struct leat_claim *claim, struct leat_error *err)
@@ -277,7 +325,8 @@ static void take_names(struct sink *sink, const struct leat_claim *claim)
 		leat_run_out();
 }
 
-enum leat_status fence_claim(struct sink *sink, const struct leat_claim *claim, struct leat_fence *found, struct leat_error *err)
+enum leat_status fence_claim(struct sink *sink, const struct leat_claim *claim, struct leat_fence *found, struct leat_context *ctx,
+                             struct leat_error *err)
 {
 	struct leat_fence before = { .incarnation = 0 };
 	enum leat_status status;
@@ -287,8 +336,10 @@ enum leat_status fence_claim(struct sink *sink, const struct leat_claim *claim, 
 	if (status == LEAT_OK && fault_fails("postgres-claim-before"))
 		status = lose(sink, err);
 	if (status == LEAT_OK)
-		status = begin(sink, err);
+		status = begin_row(sink, err);
 	if (status == LEAT_OK)
+		status = lock_row(sink, &before, err);
+	if (status == LEAT_RETRY && end_silent_owner(sink, ctx))
 		status = lock_row(sink, &before, err);
 	if (status == LEAT_OK && fault_fails("postgres-claim-locked"))
 		status = lose(sink, err);
@@ -340,17 +391,6 @@ bool fence_send(struct sink *sink, const struct leat_delivery *delivery, const s
 	is_sent = PQsendQueryPrepared(sink->pg.conn, move_name, a.n, a.value, NULL, NULL, 0) == 1;
 	finish_arguments(&a);
 	return is_sent;
-}
-
-static enum leat_status change_row(struct sink *sink, const char *const *part, struct arguments *a, struct leat_error *err)
-{
-	PGresult *result;
-	enum leat_status status = query(sink, part, a, &result, err);
-
-	finish_arguments(a);
-	if (status == LEAT_OK)
-		PQclear(result);
-	return status;
 }
 
 enum leat_status fence_move(struct sink *sink, const struct leat_delivery *delivery, const struct refusals *refused,

@@ -71,7 +71,7 @@ static enum leat_status claim(void *self, const struct leat_claim *claim, struct
 
 	postgres_close(&sink->pg);
 	status = table_open(sink, ctx, err);
-	return status == LEAT_OK && claim->is_fenced ? fence_claim(sink, claim, found, err) : status;
+	return status == LEAT_OK && claim->is_fenced ? fence_claim(sink, claim, found, ctx, err) : status;
 }
 
 static enum leat_status check(void *self, struct leat_context *ctx, struct leat_error *err)

@@ -126,8 +126,10 @@ bool refusal_read(struct refusals *list, const char *text, size_t n_effects);
 
 /* ---- fence.c ---- */
 
-/* Takes the fence, in a transaction of its own; makes the table for it when there is none. The connection is new and open. */
-enum leat_status fence_claim(struct sink *sink, const struct leat_claim *claim, struct leat_fence *found, struct leat_error *err);
+/* Takes the fence, in a transaction of its own; makes the table for it when there is none. The connection is new and open.
+ * A former owner's session that has the fence and waits for its client is ended. */
+enum leat_status fence_claim(struct sink *sink, const struct leat_claim *claim, struct leat_fence *found, struct leat_context *ctx,
+                             struct leat_error *err);
 /* Once for each connection, before fence_send(). */
 enum leat_status fence_prepare(struct sink *sink, struct leat_error *err);
 /* Queues the compare-and-set, the first statement of a transaction, which also sets what is known to be refused. The server's

@@ -136,6 +136,7 @@ static const struct leat_operator_ops ops = {
 	.create = create,
 	.list_ports = list_ports,
 	.process = process,
+	.keeps_records = true,
 	.destroy = destroy,
 };
 

@@ -113,6 +113,7 @@ static const struct leat_operator_ops ops = {
 	.ports = ports,
 	.create = create,
 	.process = process,
+	.keeps_records = true,
 };
 
 LEAT_PLUGIN(.name = "sample", .version = "1.0", .summary = "Lets a part of the events through, the same part each time.",

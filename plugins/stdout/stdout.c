@@ -9,6 +9,8 @@
 
 #include <leat/plugin.h>
 
+#include "../shared/line.h"
+
 struct out {
 	const char *prefix;
 	const struct leat_template *template;
@@ -31,11 +33,7 @@ static enum leat_status encode(const void *self_, const struct leat_record *reco
 		effect->n = start;
 		return status;
 	}
-	/* JSON that came in over several lines goes out as it came: outside its texts, where a line break is a blank. */
-	for (size_t i = start; i < effect->n; i++)
-		if (effect->data[i] == '\n' || effect->data[i] == '\r')
-			effect->data[i] = ' ';
-	leat_buffer_byte(effect, '\n');
+	line_end(effect, start);
 	return LEAT_OK;
 }
 

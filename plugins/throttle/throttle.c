@@ -180,6 +180,7 @@ static const struct leat_operator_ops ops = {
 	.tables = tables,
 	.ports = ports,
 	.process = process,
+	.keeps_records = true,
 	.timer = timer,
 };
 

@@ -50,10 +50,12 @@ kafka_properties() {
 # 16 bytes in base64 without padding; hexadecimal digits are valid base64, and an A at the end leaves the spare bits zero.
 kafka_cluster_id() { echo "$(tr -d '\n-' </proc/sys/kernel/random/uuid | cut -c 1-21)A"; }
 
-# The heap is small on purpose: with 1 GB its collector paused 60-340 ms on small virtual machines.
+# The heap is small on purpose: with 1 GB its collector paused 60-340 ms on small virtual machines. All pauses are written down, for
+# bench to tell them beside what it measures.
 kafka_command() {
 	command=("$(find_java)" -server -cp "$kafka_jars/*"
 		-Xms160m -Xmx160m -XX:+UseParallelGC -XX:+AlwaysPreTouch -XX:-UsePerfData -XX:+ExitOnOutOfMemoryError
+		"-Xlog:safepoint:file=$kafka_dir/pauses:utctime:filecount=1,filesize=8m"
 		-Djava.awt.headless=true "-Djava.io.tmpdir=$kafka_dir/tmp"
 		-Dorg.slf4j.simpleLogger.defaultLogLevel=warn -Dorg.slf4j.simpleLogger.log.kafka.server=info
 		-Dorg.slf4j.simpleLogger.showDateTime=true
@@ -64,7 +66,7 @@ kafka_command() {
 # An open port is not enough: the broker has to be in its own list of brokers.
 kafka_ready() { answers "$kafka_port" && kcat -b "$host:$kafka_port" -L -m 2 | grep -q '^ 1 brokers'; }
 
-kafka_env() { echo "export KAFKA_BROKERS=$host:$kafka_port"; }
+kafka_env() { printf 'export KAFKA_BROKERS=%s\nexport KAFKA_PAUSES=%q\n' "$host:$kafka_port" "$kafka_dir/pauses"; }
 
 # One of Kafka's own tools, set for a quick start.
 kafka_tool() {

@@ -182,7 +182,7 @@ static const struct layout layouts[] = {
 	AT(leat_message, offset, 48),
 	AT(leat_message, next, 56),
 
-	SIZE(leat_api, 320),
+	SIZE(leat_api, 328),
 	AT(leat_api, size, 0),
 	AT(leat_api, abi, 8),
 	AT(leat_api, log, 16),
@@ -223,6 +223,7 @@ static const struct layout layouts[] = {
 	AT(leat_api, key_field, 296),
 	AT(leat_api, ordered_last, 304),
 	AT(leat_api, committing, 312),
+	AT(leat_api, table_expect, 320),
 
 	SIZE(leat_context, 8),
 	AT(leat_context, api, 0),
@@ -244,6 +245,7 @@ static const struct layout layouts[] = {
 	AT(leat_operator_ops, reads_watermark, 104),
 	AT(leat_operator_ops, takes_null_keys, 105),
 	AT(leat_operator_ops, is_whole, 106),
+	AT(leat_operator_ops, keeps_records, 107),
 	AT(leat_operator_ops, inputs, 112),
 
 	SIZE(leat_position, 64),

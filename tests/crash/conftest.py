@@ -54,6 +54,13 @@ def pytest_terminal_summary(terminalreporter):
     terminalreporter.write_line(f"LEAT_CRASH_SEED={SEED} makes the same choices again")
 
 
+@pytest.fixture(scope="session")
+def developer_build(leat):
+    """For tests that need fault points."""
+    if b"LEAT_FAULT" not in leat.read_bytes():
+        pytest.skip(f"{leat} was not built with --enable-developer")
+
+
 class Trial:
     """A workload, the pipeline that it goes through, and what comes out. `run` is the process to kill."""
 

@@ -15,6 +15,8 @@ from matrix import AFTER, AT_THE_END, BACKUP, FULL, POINTS, RECOVERY, Case, Resu
 from pipeline import PATIENCE
 from workload import ALL_SYSTEMS
 
+pytestmark = pytest.mark.usefixtures("developer_build")
+
 # How often leat is told to end for a point that it passes only if there is something left to be written.
 LIVES = 20
 
@@ -42,12 +44,6 @@ def odd_share():
 def rate():
     """Enough for each point to be passed often; what is more takes the time of other cases."""
     return 500
-
-
-@pytest.fixture(scope="module", autouse=True)
-def developer_build(leat):
-    if b"LEAT_FAULT" not in leat.read_bytes():
-        pytest.skip(f"{leat} was not built with --enable-developer")
 
 
 def kill_soon(trial):

@@ -125,7 +125,9 @@ def describe(name, source, topic, steps, postings, prefix, systems=SYSTEMS, odd=
         sinks.update(describe_odd(postgres, redis, odd, prefix))
     operators = {
         "split": {"type": "lua", "input": "events", "script": "split.lua"},
-        "counted": {"type": "lua", "input": "split.steps", "key": "key", "script": "count.lua", "shards": 5},
+        # Of the same key, so in the same shards as what it counts for; it has state and lets all through.
+        "paced": {"type": "throttle", "input": "split.steps", "key": "key", "shards": 5, "limit": 10**6, "per": "10s"},
+        "counted": {"type": "lua", "input": "paced", "key": "key", "script": "count.lua", "shards": 5},
         "balanced": {"type": "lua", "input": "split.postings", "key": "key", "script": "balance.lua", "shards": 3},
     }
     if windows and "postgres" in systems:

@@ -44,7 +44,7 @@ def pytest_generate_tests(metafunc):
 def pytest_runtest_makereport(item):
     report = yield
     if report.when == "call" and (not report.skipped or hasattr(report, "wasxfail")):
-        item.stash[has_failed] = not report.passed
+        item.stash[has_failed] = report.failed
     return report
 
 

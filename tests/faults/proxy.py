@@ -11,7 +11,7 @@ import threading
 HOST = "127.0.0.1"
 
 # Requests, by what their first two bytes are.
-OFFSET_COMMIT, ADD_PARTITIONS, ADD_OFFSETS, END_TRANSACTION = 8, 24, 25, 26
+OFFSET_COMMIT, OFFSET_FETCH, ADD_PARTITIONS, ADD_OFFSETS, END_TRANSACTION = 8, 9, 24, 25, 26
 
 # How long a transaction is kept open while an end that is too late goes in.
 OPEN_S = 0.1
@@ -33,6 +33,11 @@ def transactional_id_of(request):
     (length,) = struct.unpack_from(">h", request, 14 + max(n, 0))
     begin = 16 + max(n, 0)
     return request[begin:begin + length].decode()
+
+
+def asks_for_stable_offsets(request):
+    """The last but one of its bytes, in the versions that have it."""
+    return kind_of(request) == OFFSET_FETCH and request[-2] == 1
 
 
 class Held:
@@ -64,6 +69,7 @@ class Proxy:
         self.is_holding, self.held, self.late_answer = False, None, None
         self.is_losing, self.n_lost = False, 0
         self.is_keeping, self.n_kept = False, 0
+        self.n_stable, self.n_unstable = None, 0
         self.tasks = set()
         self.thread = threading.Thread(target=self.loop.run_forever)
         self.thread.start()
@@ -93,6 +99,10 @@ class Proxy:
     def keep_answer_to_offset_commit(self):
         """The next one: the broker has done it, and its client waits for what does not come, on a connection that is as before."""
         self.is_keeping = True
+
+    def answer_no_more_about_stable_offsets(self, behind):
+        """But for so many times. As a broker that has forgotten to end a transaction, which librdkafka asks again and again."""
+        self.n_stable = behind
 
     async def _serve(self, reader, writer):
         task = asyncio.current_task()
@@ -150,6 +160,11 @@ class Connection:
                 self.proxy.held = Held(request, self.up_reader, self.up_writer)
             if self.is_held:
                 continue  # what comes behind it waits as well, and is never sent
+            if self.proxy.n_stable is not None and asks_for_stable_offsets(request):
+                if self.proxy.n_stable == 0:
+                    self.proxy.n_unstable += 1
+                    continue
+                self.proxy.n_stable -= 1
             if self.proxy.is_losing and kind_of(request) == END_TRANSACTION:
                 self.proxy.is_losing, self.lost = False, request[8:12]
             if self.proxy.is_keeping and kind_of(request) == OFFSET_COMMIT:

@@ -4,15 +4,23 @@
 import time
 
 import pytest
+from confluent_kafka.admin import NewPartitions
 from proxy import Proxy
+from second_broker import SecondBroker
 
-# The brokers abort a transaction of leat's that is open for longer than 15 s, TRANSACTION_MS in plugins/kafka/producer.c.
+# The brokers abort a transaction of leat's that is open for longer than 15 s, KAFKA_TRANSACTION_MS in plugins/kafka/kafka.h.
 UNREACHABLE_S = 20
+
+# Where the fence is.
+OFFSETS = "__consumer_offsets"
 
 LOST_ANSWERS = 10
 
 # Half of what librdkafka waits for an answer by itself; leat waits for a tenth, NOTEBOOK_TIMEOUT_MS in plugins/kafka/notebook.c.
 ANSWER_S = 30
+
+# In which leat has its open transactions aborted, when it has lost one.
+ABORT_S = 3
 
 # What a broker says to a producer that has been taken over.
 INVALID_PRODUCER_EPOCH, PRODUCER_FENCED = 47, 90
@@ -35,6 +43,73 @@ def test_a_broker_that_dies_changes_nothing(trial, services):
     services.crash("kafka")
     time.sleep(trial.chance.uniform(0, 2))
     services.start("kafka")
+    try:
+        trial.finish()
+    except AssertionError:  # leat has not ended; what check() finds is none
+        time.sleep(UNREACHABLE_S)
+        if "could not read the fence" in trial.run.log and trial.found.unstable(OFFSETS):
+            pytest.xfail("Kafka has forgotten to end a part of a transaction when it came back; see plugins/kafka/README.md")
+        raise
+
+
+@pytest.fixture
+def second_broker(services, kafka, tmp_path):
+    broker = SecondBroker(kafka, services.pid("kafka"), tmp_path)
+    broker.start()
+    yield broker
+    broker.crash()
+
+
+# Messages and fence are in the brokers, and nobody has asked to commit them; or leat does not know whether somebody has.
+OPEN, DOUBTED, COMMITTED = "kafka-effect-after", "kafka-commit-before", "kafka-commit-after"
+CLAIMS = 2  # that a claim commits
+ONLY_KAFKA = pytest.mark.parametrize("systems", [("kafka",)], ids=["kafka"])
+
+
+def die_within_a_transaction(trial, broker, point):
+    """leat gives the transaction up when its broker is dead, and goes on when that is back."""
+    at = trial.chance.randint(20, 40)
+    trial.run.environment["LEAT_FAULT"] = f"{OPEN}:stall:{at},{point}:error:{at if point == OPEN else at + CLAIMS}"
+    trial.run.start()
+    trial.run.wait_fault(OPEN)
+    trial.run.pause()
+    broker.crash()
+    trial.run.resume()
+    time.sleep(ABORT_S)
+    broker.start()
+
+
+# Kafka 4.3 and 4.4 forget to abort a transaction where a partition has no leader (KAFKA-20734), and would commit it there with the next
+# one of the same producer.
+
+
+@ONLY_KAFKA
+def test_a_transaction_that_is_aborted_while_one_of_its_brokers_is_dead_changes_nothing(trial, second_broker, kafka, developer_build):
+    sink, n = trial.found.topic, len(kafka.partitions(kafka.admin, trial.found.topic))
+    more = NewPartitions(sink, n + 1, replica_assignment=[[second_broker.ID]])
+    kafka.admin.create_partitions([more])[sink].result(timeout=30)
+    die_within_a_transaction(trial, second_broker, OPEN)
+    trial.finish()
+
+
+@ONLY_KAFKA
+def test_a_transaction_in_doubt_that_has_ended_nowhere_changes_nothing(trial, second_broker, proxy, kafka, developer_build):
+    kafka.delete_topics([trial.found.topic])
+    kafka.create_topic(trial.found.topic, replica_assignment=[[second_broker.ID]] * 2)
+    proxy.answer_no_more_about_stable_offsets(behind=1)
+    die_within_a_transaction(trial, second_broker, DOUBTED)
+    trial.finish()
+
+
+@ONLY_KAFKA
+@pytest.mark.parametrize("point", [OPEN, COMMITTED], ids=["open", "committed"])
+def test_a_fence_that_is_never_stable_again_holds_nobody_up_who_knows_it(trial, proxy, developer_build, point):
+    trial.run.environment["LEAT_FAULT"] = f"{point}:error:{trial.chance.randint(20, 40)}"
+    proxy.answer_no_more_about_stable_offsets(behind=1)
+    trial.run.start()
+    trial.run.wait_fault(point)
+    trial.run.wait_log("works again")
+    assert proxy.n_unstable > 0, "nobody has asked for the fence"
     trial.finish()
 
 

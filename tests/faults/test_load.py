@@ -56,7 +56,8 @@ def test_a_sink_that_stands_still_takes_no_memory(trial, where):
     trial.finish()
 
 
-N_TIMERS = int(os.environ.get("LEAT_FAULTS_TIMERS", "300000"))
+FEWEST_TIMERS = 300_000
+N_TIMERS = int(os.environ.get("LEAT_FAULTS_TIMERS", FEWEST_TIMERS))
 
 # Until all of them are due: they are set and restored before. PATIENCE is 30, stretched where the machine is slow.
 DUE_S = (10 + N_TIMERS / 30000) * PATIENCE / 30
@@ -112,7 +113,8 @@ class Storm:
         self.kafka.write(self.source, events())
 
     def start(self):
-        self.run.start("--in-flight", f"{IN_FLIGHT // MIB}MiB")
+        # All state in memory, where it is counted.
+        self.run.start("--in-flight", f"{IN_FLIGHT // MIB}MiB", "--state-memory", f"{1 + N_TIMERS // 500_000}GiB")
 
     def wait_for_state(self):
         def n():
@@ -163,5 +165,7 @@ def test_timers_that_are_due_all_at_once_fire_once_each(
     storm.wait_for_alarms(N_TIMERS)
     print(f"{before // MIB} MiB with all timers set, {more // MIB} more when they fired, {time.time() - storm.due:.1f} s after they were due")
     assert storm.run.stop() == 0
-    outcome.violations = storm.faults() + ([f"memory: {more // MIB} MiB more"] if more > ALLOWED else [])
+    # Lists of what is gone and not yet in files have a few bytes of each; an event under way has 2,000.
+    allowed = ALLOWED + 20 * max(0, N_TIMERS - FEWEST_TIMERS)
+    outcome.violations = storm.faults() + ([f"memory: {more // MIB} MiB more"] if more > allowed else [])
     assert outcome.violations == []

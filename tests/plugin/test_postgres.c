@@ -728,17 +728,24 @@ static void *attempt(void *opaque)
 	return NULL;
 }
 
-/* Until a sink's backend waits for one of ours. */
-static void await_lock_waiter(void)
+/* Until the query has a row. */
+static void await_row(const char *sql, const char *missing)
 {
 	int i;
 
 	for (i = 0; i < 1000; i++) {
-		if (strcmp(query("select count(*) from pg_stat_activity where pg_backend_pid() = any (pg_blocking_pids(pid))"), "0") != 0)
+		if (query("%s", sql)[0] != '\0')
 			return;
 		(void)usleep(5000);
 	}
-	ck_abort_msg("nobody waits for this test's transaction");
+	ck_abort_msg("%s", missing);
+}
+
+/* Until a sink's backend waits for one of ours. */
+static void await_lock_waiter(void)
+{
+	await_row("select pid from pg_stat_activity where pg_backend_pid() = any (pg_blocking_pids(pid))",
+	          "nobody waits for this test's transaction");
 }
 
 START_TEST(a_claim_waits_for_a_former_owner_in_the_middle)
@@ -758,7 +765,7 @@ START_TEST(a_claim_waits_for_a_former_owner_in_the_middle)
 	await_lock_waiter();
 	owner = leat_driver_create_sink("postgres", with("table: t\nstatement_timeout: 400ms"));
 	ck_assert_int_eq(leat_driver_claim_fenced(owner, "driver", 2, &found), LEAT_RETRY);
-	ck_assert_ptr_nonnull(strstr(leat_driver_reason(owner), "(55P03)"));
+	ck_assert_msg(strstr(leat_driver_reason(owner), "(55P03)") != NULL, "%s", leat_driver_reason(owner));
 	(void)query("rollback");
 	ck_assert_int_eq(pthread_join(thread, NULL), 0);
 	ck_assert_int_eq(a.status, LEAT_OK);
@@ -767,6 +774,40 @@ START_TEST(a_claim_waits_for_a_former_owner_in_the_middle)
 	ck_assert_int_eq(leat_driver_deliver_fenced(a.driver, fence(1, 1), fence(1, 2)), LEAT_FATAL);
 	ck_assert_str_eq(query("select id from t"), "1");
 	leat_driver_destroy(a.driver);
+	leat_driver_destroy(owner);
+	end();
+}
+END_TEST
+
+/* Its client stands still between two messages of a pipeline, where no timeout of the server runs. */
+static void stand_still_with_the_fence(PGconn *on)
+{
+	char sql[128];
+
+	(void)snprintf(sql, sizeof sql, "update %s.leat_fences set epoch = 9", schema);
+	ck_assert_int_eq(PQenterPipelineMode(on), 1);
+	ck_assert_int_eq(PQsendQueryParams(on, "begin", 0, NULL, NULL, NULL, NULL, 0), 1);
+	ck_assert_int_eq(PQsendQueryParams(on, sql, 0, NULL, NULL, NULL, NULL, 0), 1);
+	ck_assert_int_eq(PQflush(on), 0);
+	await_row("select pid from leat_fences f join pg_locks l on l.transactionid = f.xmax", "the fence's row is not locked");
+}
+
+START_TEST(a_claim_ends_a_former_owner_that_says_no_more)
+{
+	struct leat_driver *owner;
+	PGconn *former;
+
+	if (!begin())
+		return;
+	(void)query("create table t (id int)");
+	leat_driver_destroy(claimed_fenced("table: t", 1, fence(0, 0)));
+	former = connect_again();
+	stand_still_with_the_fence(former);
+	owner = leat_driver_create_sink("postgres", with("table: t\nstatement_timeout: 400ms"));
+	claim_fenced(owner, 2, fence(1, 0));
+	encode(owner, "{\"id\": 1}");
+	ck_assert_int_eq(leat_driver_deliver_fenced(owner, fence(2, 0), fence(2, 1)), LEAT_OK);
+	PQfinish(former);
 	leat_driver_destroy(owner);
 	end();
 }
@@ -1391,7 +1432,8 @@ int main(void)
 		many_shapes_are_more_than_are_kept, a_claim_finds_nothing_and_then_what_was_delivered,
 		a_delivery_that_is_repeated_is_applied_once, another_fence_than_expected_is_fatal_and_nothing_is_applied,
 		a_former_owner_is_refused_after_another_claim, an_attempt_of_before_a_claim_is_refused_even_with_our_incarnation,
-		a_claim_waits_for_a_former_owner_in_the_middle, a_claim_that_has_waited_finds_what_was_committed_meanwhile,
+		a_claim_waits_for_a_former_owner_in_the_middle, a_claim_ends_a_former_owner_that_says_no_more,
+		a_claim_that_has_waited_finds_what_was_committed_meanwhile,
 		a_former_owner_that_waits_for_the_fence_is_refused,
 		refused_rows_leave_the_others_and_the_fence_in_one_transaction,
 		refused_rows_are_the_same_when_a_delivery_comes_again, what_is_kept_as_refused_and_is_not_is_told,

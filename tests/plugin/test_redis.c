@@ -430,7 +430,7 @@ static void stop_private_server(pid_t pid)
 
 START_TEST(a_server_that_runs_full_or_stops_gets_every_command)
 {
-	int private_port = 20000 + (int)getpid() % 20000, i;
+	int private_port = choose_port(), i;
 	struct leat_driver *d;
 	const char *at;
 	char text[128];

@@ -76,10 +76,13 @@ class Kafka:
         self.brokers = brokers
         self.admin = AdminClient({"bootstrap.servers": brokers, **SILENT})
 
-    def create_topic(self, name, partitions=1, **config):
-        """Options of the topic are keywords with underscores: cleanup_policy="compact"."""
+    def create_topic(self, name, partitions=1, replica_assignment=None, **config):
+        """Options of the topic are keywords with underscores: cleanup_policy="compact". An assignment has the brokers of each partition."""
         config = {option.replace("_", "."): value for option, value in config.items()}
-        topic = NewTopic(name, num_partitions=partitions, replication_factor=1, config=config)
+        if replica_assignment:
+            topic = NewTopic(name, num_partitions=len(replica_assignment), replica_assignment=replica_assignment, config=config)
+        else:
+            topic = NewTopic(name, num_partitions=partitions, replication_factor=1, config=config)
         self.admin.create_topics([topic])[name].result(timeout=30)
 
     def delete_topics(self, names):

@@ -534,6 +534,15 @@ def test_every_metric_is_in_the_documentation(pipeline):
     assert set(re.findall(r"^# TYPE (\w+) ", it.get("/metrics")[1], re.MULTILINE)) == told
 
 
+def test_threads_are_named_after_what_they_do(pipeline):
+    run = pipeline(BUSY.replace("at-least-once", "exactly-once")).start()
+
+    def names():
+        return {task.read_text().strip() for task in pathlib.Path(f"/proc/{run.process.pid}/task").glob("*/comm")}
+
+    run.wait_until(lambda: {"leat", "supervisor", "worker 0", "epochs", "sink nowhere"} <= names(), "the names of threads")
+
+
 def test_the_sample_pipeline_runs(pipeline):
     text = (SOURCE / "etc/pipelines.d/README.md").read_text()
     it = pipeline(re.search(r"```yaml\n(.*?)```", text, re.DOTALL)[1]).start()

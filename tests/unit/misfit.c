@@ -43,6 +43,8 @@ static void use_state(const char *by, struct leat_context *ctx)
 		leat_table_erase(ctx, 99, &key);
 	else if (strcmp(by, "peek") == 0)
 		(void)leat_table_peek(ctx, 1, &key);
+	else if (strcmp(by, "expect") == 0)
+		leat_table_expect(ctx, 99, &key, 1);
 	else if (strcmp(by, "value") == 0)
 		(void)leat_table_value(ctx, 0, &key);
 	else if (strcmp(by, "scan") == 0)
@@ -150,6 +152,7 @@ static const struct leat_operator_ops op = {
 	.process = process,
 	.timer = fire,
 	.end = end,
+	.keeps_records = true,
 };
 
 /* ---- source: some records, then a pause long enough for a timer, then the end ---- */

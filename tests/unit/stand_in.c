@@ -146,11 +146,12 @@ static const struct leat_option dedup_options[] = {
 	{ 0 },
 };
 static const struct leat_operator_ops dedup_ops = { .size = sizeof dedup_ops, .instance_size = sizeof(struct dedup),
-	                                            .options = dedup_options, .process = process };
+	                                            .options = dedup_options, .process = process, .keeps_records = true };
 static const struct leat_plugin dedup = STAND_IN(.name = "dedup", .op = &dedup_ops);
 
 static const struct leat_operator_ops plain_ops = { .size = sizeof plain_ops, .process = process };
-static const struct leat_plugin filter = STAND_IN(.name = "filter", .op = &plain_ops);
+static const struct leat_operator_ops filter_ops = { .size = sizeof filter_ops, .process = process, .keeps_records = true };
+static const struct leat_plugin filter = STAND_IN(.name = "filter", .op = &filter_ops);
 static const struct leat_plugin map = STAND_IN(.name = "map", .op = &plain_ops);
 static const struct leat_plugin aggregate = STAND_IN(.name = "aggregate", .op = &plain_ops);
 

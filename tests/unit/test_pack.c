@@ -356,6 +356,11 @@ static bool has_same_key(const char *left, const char *right)
 	leat_pack_key(&b, &of_b);
 	is_same = of_a.n == of_b.n && memcmp(of_a.data, of_b.data, of_a.n) == 0;
 	ck_assert_int_eq(is_same, leat_value_equals(&a, &b));
+	ck_assert_int_eq(is_same, leat_pack_key_is(&a, of_b.data, of_b.n));
+	ck_assert(!leat_pack_key_is(&a, of_a.data, of_a.n - 1));
+	leat_buffer_byte(&of_a, 0);
+	ck_assert(!leat_pack_key_is(&a, of_a.data, of_a.n));
+	of_a.n--;
 	ck_assert(leat_unpack_value(arena, symbols, of_a.data, of_a.n, &back));
 	ck_assert(leat_value_equals(&a, &back));
 	leat_buffer_finish(&of_a);

@@ -116,6 +116,42 @@ START_TEST(a_keyed_operator_begins_a_stage_and_one_without_joins_its_inputs)
 }
 END_TEST
 
+START_TEST(a_keyed_operator_joins_inputs_that_are_in_the_shards_of_its_key)
+{
+	make(HEAD "sources:\n  a: {type: generate}\noperators:\n"
+	     "  first: {type: dedup, input: a, key: [x, y.z]}\n"
+	     "  some: {type: filter, input: first}\n"
+	     "  second: {type: dedup, input: some, key: [x, y.z]}\n"
+	     "  both: {type: aggregate, input: [first, second], key: [x, y.z]}\n"
+	     "sinks:\n  out: {type: stdout, input: both}\n", NULL);
+	expect_stages("a[*] | first some second both[8]");
+	expect_edges("a => first\nfirst -> some\nfirst -> both\nsome -> second\nsecond -> both\nboth >> out\n");
+	finish();
+}
+END_TEST
+
+START_TEST(a_keyed_operator_does_not_join_where_an_exchange_may_be_needed)
+{
+	make(HEAD "sources:\n  a: {type: generate}\noperators:\n"
+	     "  first: {type: dedup, input: a, key: [x, y]}\n"
+	     "  order: {type: dedup, input: first, key: [y, x]}\n"
+	     "  fewer: {type: dedup, input: first, key: x}\n"
+	     "  shards: {type: dedup, input: first, key: [x, y], shards: 4}\n"
+	     "  letters: {type: dedup, input: first.dead, key: [x, y]}\n"
+	     "  other: {type: map, input: first}\n"
+	     "  behind: {type: dedup, input: other, key: [x, y]}\n"
+	     "  mixed: {type: dedup, input: [first, fewer], key: [x, y]}\n"
+	     "  filtered: {type: filter, input: a}\n"
+	     "  source: {type: dedup, input: filtered, key: [x, y]}\n"
+	     "  single: {type: filter, input: first, shards: 1}\n"
+	     "  last: {type: dedup, input: single, key: [x, y]}\n"
+	     "sinks:\n  out: {type: stdout, input: [order, shards, letters, behind, mixed, source, last]}\n", NULL);
+	expect_stages("a filtered[*] | first other[8] | order[8] | fewer[8] | shards[4] | letters[8] | behind[8] | mixed[8] | source[8] |"
+	              " single[1] | last[8]");
+	finish();
+}
+END_TEST
+
 START_TEST(inputs_of_different_stages_meet_in_a_stage_of_one_shard)
 {
 	make(HEAD "sources:\n  a: {type: generate}\n  b: {type: generate}\noperators:\n"
@@ -286,6 +322,8 @@ int main(void)
 {
 	return leat_test_main("plan", (const TTest *[]){
 		a_keyed_operator_begins_a_stage_and_one_without_joins_its_inputs,
+		a_keyed_operator_joins_inputs_that_are_in_the_shards_of_its_key,
+		a_keyed_operator_does_not_join_where_an_exchange_may_be_needed,
 		inputs_of_different_stages_meet_in_a_stage_of_one_shard,
 		an_operator_without_key_may_ask_for_a_single_shard,
 		edges_into_named_inputs_are_told_apart,

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The store of a pipeline: what it keeps, what it refuses, what others may see of it. */
-#define _XOPEN_SOURCE 700 /* nftw() */
+#define _GNU_SOURCE /* nftw(), memmem() */
 #include "state/store.h"
 
 #include <fcntl.h>
+#include <glob.h>
 #include <rocksdb/c.h>
 #include <stdio.h>
 #include <string.h>
@@ -951,6 +952,54 @@ START_TEST(what_was_delivered_may_be_kept_for_a_while)
 }
 END_TEST
 
+/* How often RocksDB's log names the effects of that epoch. */
+static int n_in_log(uint32_t sink, uint64_t epoch)
+{
+	struct leat_buffer log = { .n = 0 };
+	char pattern[128], key[12];
+	glob_t found;
+	int n = 0;
+
+	outbox_key(key, sink, epoch);
+	(void)snprintf(pattern, sizeof pattern, "%s/db/*.log", folder);
+	ck_assert_int_eq(glob(pattern, 0, NULL, &found), 0);
+	for (size_t i = 0; i < found.gl_pathc; i++) {
+		FILE *file = fopen(found.gl_pathv[i], "r");
+		char part[4096];
+
+		ck_assert_ptr_nonnull(file);
+		for (size_t got; (got = fread(part, 1, sizeof part, file)) > 0;)
+			leat_buffer_append(&log, part, got);
+		(void)fclose(file);
+	}
+	globfree(&found);
+	for (const char *at = log.data; (at = memmem(at, (size_t)(log.data + log.n - at), key, sizeof key)) != NULL; at++)
+		n++;
+	leat_buffer_finish(&log);
+	return n;
+}
+
+/* RocksDB needs the square of the number of deleted ranges that overlap, when it writes them into a file. */
+START_TEST(what_was_forgotten_is_not_forgotten_again)
+{
+	struct leat_fence at;
+
+	begin();
+	(void)leat_store_use_sink(store, "a");
+	for (int i = 1; i <= 5; i++) {
+		put_effects(1, "some");
+		at = head_of(1);
+		deliver(1, &at);
+		leat_store_put_progress(store, 1, &at, (uint64_t)i / 2); /* as after a retention that was made longer */
+	}
+	ck_assert_int_eq(n_in_log(1, 0), 0);
+	for (uint64_t epoch = 2; epoch <= 5; epoch++)
+		ck_assert_int_eq(n_in_log(1, epoch), 3); /* put, the end of one range, the start of the next */
+	expect_outbox(1, 0, "");
+	end();
+}
+END_TEST
+
 START_TEST(damaged_effects_are_refused)
 {
 	static const struct {
@@ -1292,6 +1341,7 @@ int main(void)
 	                                                  a_sink_moves_when_nothing_waits_for_it,
 	                                                  effects_wait_in_order_until_they_are_delivered,
 	                                                  what_was_delivered_may_be_kept_for_a_while,
+	                                                  what_was_forgotten_is_not_forgotten_again,
 		damaged_effects_are_refused,
 	                                                  a_chain_that_is_broken_is_told,
 	                                                  a_sink_is_taken_as_it_is,

@@ -16,6 +16,7 @@
  *   values, allocate                          x        x       x     x       x        x
  *   emit, tables, timers                               x       x     x
  *   peek, value, scan, last                   x        x       x     x
+ *   expect                                    x
  *   push, push_record, wait                                                  x
  *   encode_value                                       x                              x
  *   refuse, committing                                                                         x (deliver)
@@ -116,6 +117,7 @@ struct leat_api {
 	bool (*ordered_last)(struct leat_context *ctx, uint32_t table, const struct leat_value *key, int64_t from, int64_t until,
 	                     struct leat_ordered_entry *entry);
 	void (*committing)(struct leat_context *ctx);
+	void (*table_expect)(struct leat_context *ctx, uint32_t table, const struct leat_value *key, size_t n);
 };
 
 /* The host's own struct begins with this. */
@@ -281,6 +283,13 @@ static inline void *leat_table_get(struct leat_context *ctx, uint32_t table, con
 static inline const void *leat_table_peek(struct leat_context *ctx, uint32_t table, const struct leat_value *key)
 {
 	return ctx->api->table_peek(ctx, table, key);
+}
+
+/* any kind: a hint that process() will ask for these n keys, so that they are fetched from memory together. Without it the host expects
+ * each record's own key, in every table. */
+static inline void leat_table_expect(struct leat_context *ctx, uint32_t table, const struct leat_value *key, size_t n)
+{
+	ctx->api->table_expect(ctx, table, key, n);
 }
 
 /* any kind: removes what is stored under the key. */

@@ -51,6 +51,9 @@ struct leat_operator_ops {
 	bool takes_null_keys;
 	/* Without a key there is one instance for all events, as what it makes is of all of them; else one for each shard of its inputs. */
 	bool is_whole;
+	/* What it emits are the very records that process() was given, so an operator behind it that goes by the same key finds its own in
+	 * the same shard, and no exchange is between them. Emitting another one breaks the contract. */
+	bool keeps_records;
 	/* Names of its inputs, NULL at the end, at most LEAT_INPUTS: a file says which node is read as which, and leat_input() which
 	 * one a record came by. NULL: it has any number of inputs, all alike. */
 	const char *const *inputs;

@@ -18,7 +18,8 @@
  * Journal of the interface. It is not frozen before its first release; from then on structs grow at their end only.
  *   1  the first. While it is not frozen, it has grown by: leat_watermark() and timers of event time, named inputs of operators with
  *      leat_input(), null keys for who takes them, leat_copy(), leat_key_field(), leat_ordered_last(), .reads_watermark, .is_whole,
- *      options of aggregates, timers of endless time, leat_run_out(), leat_committing().
+ *      .keeps_records, options of aggregates, timers of endless time, leat_run_out(), leat_committing(),
+ *      leat_table_expect().
  */
 
 #include <leat/codec.h>

@@ -45,7 +45,7 @@ struct leat_record {
 
 struct leat_batch {
 	size_t n;
-	const struct leat_record *record;
+	const struct leat_record *record; /* process() is called with pointers to these */
 };
 
 #ifdef __cplusplus
