@@ -18,6 +18,7 @@ const char *const leat_bug_names[] = {
 	"effect-in-wrong-round",
 	"effects-before-durable",
 	"empty-epoch-numbered",
+	"eviction-not-noted",
 	"expired-though-changed",
 	"file-fence-before-lines",
 	"file-fence-not-compared",

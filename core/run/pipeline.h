@@ -18,7 +18,7 @@ struct leat_run_options {
 	uint32_t workers;       /* 0: one per processor */
 	size_t in_flight_bytes; /* budget of all events between sources and sinks; 0: 64 MiB */
 	size_t state_bytes;     /* memory of tables; what is more stays in the store alone. Only with one. 0: 1 GiB */
-	size_t changelog_bytes; /* changes of state that wait to get into files; 0: 16 MiB */
+	size_t changelog_bytes; /* changes of state that wait to get into files; 0: by the size of the state */
 	size_t ring_capacity;   /* batches in an exchange's ring; 0: 64 */
 	size_t batch_bytes;     /* read from a partition at once; 0: 64 KiB */
 	size_t epoch_records;   /* an epoch ends when so many were read, fired or encoded for one sink; 0: 65536 */

@@ -149,7 +149,7 @@ static enum leat_status load_row(struct leat_restore *r, const struct floor *f, 
 /* Of the instance whose turn it is. LEAT_AGAIN: it is the turn of the next one. */
 static enum leat_status load_some(struct leat_restore *r, const struct floor *f, size_t *rows, struct leat_error *err)
 {
-	while (r->table < f->instance->n_specs && leat_tables_has_room(f->instance->tables)) {
+	while (r->table < f->instance->n_specs && leat_tables_wants_rows(f->instance->tables)) {
 		enum leat_status status = LEAT_OK;
 
 		if (r->cursor == NULL)
@@ -160,7 +160,8 @@ static enum leat_status load_some(struct leat_restore *r, const struct floor *f,
 			return status;
 		r->table++;
 	}
-	leat_tables_loaded(f->instance->tables, r->table == f->instance->n_specs);
+	if (r->table == f->instance->n_specs)
+		leat_tables_loaded(f->instance->tables, true);
 	return LEAT_AGAIN;
 }
 
@@ -181,10 +182,21 @@ static enum leat_status load(struct leat_restore *r, size_t rows, struct leat_er
 	return status == LEAT_AGAIN ? LEAT_OK : status;
 }
 
+/* When what is known of the rows is out of date, they are read again. */
+static bool is_wanted_again(const struct leat_restore *r)
+{
+	for (uint32_t i = 0; i < r->n; i++)
+		if (r->floor[i].instance->tables != NULL && leat_tables_wants_rows(r->floor[i].instance->tables))
+			return true;
+	return false;
+}
+
 bool leat_restore_step(struct leat_restore *r)
 {
 	struct leat_error err;
 
+	if (r->position == r->n && is_wanted_again(r))
+		r->position = 0;
 	if (r->position < r->n && load(r, ROWS_PER_STEP, &err) != LEAT_OK)
 		die(r, &err);
 	return r->position < r->n;

@@ -857,9 +857,13 @@ static int64_t run_turn(struct leat_shard *shard)
 /* Between batches. False: all is loaded that is to be. */
 static bool load_state(struct leat_shard *shard)
 {
-	if (shard->restore == NULL || shard->arena != NULL || shard->is_loaded)
+	bool was_loaded = shard->is_loaded;
+
+	if (shard->restore == NULL || shard->arena != NULL)
 		return false;
 	shard->is_loaded = !leat_restore_step(shard->restore);
+	if (shard->is_loaded && was_loaded)
+		return false;
 	for (uint32_t i = 0; i < shard->stage->n_nodes; i++)
 		count_state(shard->instance[i]);
 	return !shard->is_loaded;

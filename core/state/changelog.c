@@ -17,6 +17,15 @@ struct section {
 	uint32_t padding;
 };
 
+enum { SHARE_OF_ROWS = 4 };
+
+size_t leat_changelog_limit(uint64_t rows)
+{
+	uint64_t wanted = rows / SHARE_OF_ROWS;
+
+	return wanted < LEAT_CHANGELOG_LEAST ? LEAT_CHANGELOG_LEAST : wanted > LEAT_CHANGELOG_MOST ? LEAT_CHANGELOG_MOST : (size_t)wanted;
+}
+
 void leat_changelog_add(struct leat_buffer *blob, const struct leat_delta_place *place, const struct leat_delta *delta)
 {
 	const struct section section = { .bytes_n = delta->bytes.n, .n = delta->n, .shard = place->shard, .timers = place->timers,

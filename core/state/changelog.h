@@ -24,6 +24,11 @@ struct leat_delta_place {
 	uint32_t shard;
 };
 
+/* Bytes of changes that are worth a file beside rows of so many bytes in files, where they are compressed to half or less. RocksDB
+ * sorts files into what is there again and again, the more often the smaller they are; but a start has to read what waits. */
+enum { LEAT_CHANGELOG_LEAST = 16 << 20, LEAT_CHANGELOG_MOST = 64 << 20 };
+size_t leat_changelog_limit(uint64_t rows);
+
 void leat_changelog_add(struct leat_buffer *blob, const struct leat_delta_place *place, const struct leat_delta *delta);
 
 struct leat_change {

@@ -10,16 +10,23 @@
  * C4  So a row that is looked at between two events, of a key that is neither in memory nor in a grave, is that key's newest. If it
  *     has expired it may be erased unseen, without a grave: who reads it until the erase is settled finds what has expired, which
  *     is as good as nothing, and the rows of a new entry stand among the changes behind the erase.
+ * C5  Most keys that nobody knows are new, and to find that out in files costs more than the event. So once all rows were seen, `away`
+ *     has the tag of each key that is in the store only, at least once for each of them. What is there without need, because a key left
+ *     memory before its row was seen, or has expired unseen, costs a look; when there is much of it all rows are seen again. Where it
+ *     takes too much it is given up for good.
  *
  * Who leaves is found by a clock: a hand goes round the numbers, and what was used since it came by last stays once more.
  */
+#include "base/bug.h"
 #include "base/check.h"
 #include "state/table.h"
 
 enum {
 	/* By how much, at most, this instance's use has to change before the others are told; a share of a small budget. */
 	TELL_BYTES = 64 * 1024,
-	TELL_SHARE = 256
+	TELL_SHARE = 256,
+	AWAY_SHARE = 4,    /* of the memory, at most, may be taken by what is known of the store */
+	STALE_LEAST = 1000 /* of it may be out of date, and as much as is not */
 };
 
 void leat_tables_put_over(struct leat_tables *t, const struct leat_below *below, struct leat_memory *memory)
@@ -28,10 +35,11 @@ void leat_tables_put_over(struct leat_tables *t, const struct leat_below *below,
 	t->cold = leat_allocate_zeroed(1, sizeof *t->cold);
 	t->cold->below = *below;
 	t->cold->memory = memory;
-	t->cold->is_loading = true;
+	t->cold->phase = LEAT_COLD_LOADING;
 	atomic_fetch_add(&memory->n_users, 1);
 	for (size_t i = 0; i < t->n; i++) {
 		leat_graves_init(&t->table[i].graves);
+		leat_index_init(&t->table[i].away);
 		t->table[i].is_cold = true;
 	}
 }
@@ -42,13 +50,15 @@ void leat_cold_finish(struct leat_tables *t)
 		return;
 	atomic_fetch_sub(&t->cold->memory->used, t->cold->told);
 	atomic_fetch_sub(&t->cold->memory->n_users, 1);
-	for (size_t i = 0; i < t->n; i++)
+	for (size_t i = 0; i < t->n; i++) {
 		leat_graves_finish(&t->table[i].graves);
+		leat_index_finish(&t->table[i].away);
+	}
 	free(t->cold);
 	t->cold = NULL;
 }
 
-/* ---- what the store has --------------------------------------------------------------------------------------------- */
+/* ---- what was erased --------------------------------------------------------------------------------------------- */
 
 void leat_cold_bury(struct leat_tables *t, struct leat_table *tab, struct leat_entry *e)
 {
@@ -60,9 +70,69 @@ void leat_cold_bury(struct leat_tables *t, struct leat_table *tab, struct leat_e
 /* As far as entries may leave, or a newer one with the key could, and would be taken for erased. */
 static void release_graves(struct leat_tables *t)
 {
-	for (size_t i = 0; i < t->n && !t->cold->is_loading; i++) /* C3 */
+	for (size_t i = 0; i < t->n && t->cold->phase != LEAT_COLD_LOADING; i++) /* C3 */
 		leat_graves_release(&t->table[i].graves, t->cold->settled_event);
 }
+
+/* ---- what is in the store only: C5 ----------------------------------------------------------------------------------- */
+
+static void clear_away(struct leat_tables *t)
+{
+	for (size_t i = 0; i < t->n; i++) {
+		leat_index_finish(&t->table[i].away);
+		leat_index_init(&t->table[i].away);
+	}
+	t->cold->n_stale = 0;
+}
+
+static void forget_away(struct leat_tables *t)
+{
+	t->cold->phase = LEAT_COLD_UNKNOWN;
+	clear_away(t);
+}
+
+void leat_cold_note(struct leat_tables *t, struct leat_table *tab, uint32_t tag)
+{
+	size_t bytes = 0;
+
+	if (t->cold->phase == LEAT_COLD_UNKNOWN)
+		return;
+	leat_index_insert(&tab->away, tag, 1);
+	for (size_t i = 0; i < t->n; i++)
+		bytes += t->table[i].away.bytes;
+	if (bytes > t->cold->memory->limit / AWAY_SHARE / atomic_load(&t->cold->memory->n_users))
+		forget_away(t);
+}
+
+bool leat_cold_may_hold(const struct leat_tables *t, const struct leat_table *tab, uint32_t tag)
+{
+	struct leat_probe p = leat_index_probe(&tab->away, tag);
+
+	while (p.slot[p.i].number != 0 && p.slot[p.i].tag != tag)
+		leat_probe_next(&p);
+	return t->cold->phase != LEAT_COLD_KNOWN || p.slot[p.i].number != 0;
+}
+
+/* Until all rows were seen, what was noted may be that of another key. */
+void leat_cold_found(struct leat_tables *t, struct leat_table *tab, uint32_t tag)
+{
+	if (t->cold->phase == LEAT_COLD_KNOWN)
+		leat_index_remove(&tab->away, tag, 1);
+}
+
+static void look_again_if_stale(struct leat_tables *t)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < t->n; i++)
+		n += t->table[i].away.n;
+	if (t->cold->phase == LEAT_COLD_KNOWN && t->cold->n_stale >= STALE_LEAST && t->cold->n_stale >= n / 2) {
+		t->cold->phase = LEAT_COLD_NOTING;
+		clear_away(t);
+	}
+}
+
+/* ---- as loading and writing go on ------------------------------------------------------------------------------------- */
 
 /* C2. One mark is enough: what comes while it waits is settled with the next one. */
 void leat_tables_durable(struct leat_tables *t, uint64_t written, uint64_t in_rows)
@@ -78,13 +148,31 @@ void leat_tables_durable(struct leat_tables *t, uint64_t written, uint64_t in_ro
 		}
 	}
 	release_graves(t);
+	look_again_if_stale(t);
+}
+
+bool leat_tables_wants_rows(const struct leat_tables *t)
+{
+	return t->cold->phase == LEAT_COLD_LOADING || t->cold->phase == LEAT_COLD_NOTING;
+}
+
+bool leat_cold_has_room(struct leat_tables *t)
+{
+	if (t->cold->phase == LEAT_COLD_LOADING && t->cold->is_over) {
+		t->cold->phase = LEAT_COLD_NOTING;
+		release_graves(t);
+	}
+	return t->cold->phase == LEAT_COLD_LOADING;
 }
 
 void leat_tables_loaded(struct leat_tables *t, bool is_all)
 {
-	t->cold->is_loading = false;
-	for (size_t i = 0; i < t->n; i++)
+	for (size_t i = 0; i < t->n && t->cold->phase == LEAT_COLD_LOADING; i++)
 		t->table[i].is_cold = !is_all;
+	if (!is_all)
+		forget_away(t);
+	else if (leat_tables_wants_rows(t))
+		t->cold->phase = LEAT_COLD_KNOWN;
 	release_graves(t);
 }
 
@@ -97,7 +185,7 @@ static size_t bytes_in_use(const struct leat_tables *t)
 	for (size_t i = 0; i < t->n; i++) {
 		const struct leat_table *tab = &t->table[i];
 
-		bytes += tab->index.bytes + tab->index.n * tab->pool.stride + leat_graves_bytes(&tab->graves);
+		bytes += tab->index.bytes + tab->away.bytes + tab->index.n * tab->pool.stride + leat_graves_bytes(&tab->graves);
 	}
 	return bytes;
 }
@@ -127,11 +215,6 @@ uint64_t leat_tables_evicted(const struct leat_tables *t)
 	return t->cold == NULL ? 0 : t->cold->n_evicted;
 }
 
-bool leat_tables_has_room(const struct leat_tables *t)
-{
-	return !t->cold->is_over;
-}
-
 /* C1, C2: one that has changed since it was taken was touched after that. */
 static bool may_leave(const struct leat_tables *t, const struct leat_entry *e)
 {
@@ -155,6 +238,8 @@ static void evict_some(struct leat_tables *t, struct leat_table *tab)
 
 		if (may_leave(t, e) && has_cooled(e)) {
 			tab->is_cold = true;
+			if (!LEAT_BUG("eviction-not-noted"))
+				leat_cold_note(t, tab, e->tag);
 			leat_entry_drop(t, tab, number);
 			t->cold->n_evicted++;
 		}
@@ -169,7 +254,7 @@ bool leat_tables_is_cold(const struct leat_tables *t, uint32_t table)
 void leat_cold_evict(struct leat_tables *t)
 {
 	/* C3 */
-	for (size_t i = 0; i < t->n && !t->cold->is_loading; i++)
+	for (size_t i = 0; i < t->n && t->cold->phase != LEAT_COLD_LOADING; i++)
 		evict_some(t, &t->table[i]);
 	leat_tables_publish(t);
 }

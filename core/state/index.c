@@ -191,7 +191,7 @@ void leat_index_remove(struct leat_index *index, uint32_t tag, uint32_t number)
 	struct leat_slot *slot = e->segment->slot;
 	uint32_t i = tag & e->mask;
 
-	while (slot[i].number != number) {
+	while (slot[i].number != number || slot[i].tag != tag) {
 		leat_check(slot[i].number != 0);
 		i = (i + 1) & e->mask;
 	}

@@ -43,7 +43,7 @@ struct leat_index {
 void leat_index_init(struct leat_index *index);
 void leat_index_finish(struct leat_index *index);
 void leat_index_insert(struct leat_index *index, uint32_t tag, uint32_t number);
-/* It has to be there. */
+/* It has to be there. Items of the same tag and number are as good as each other. */
 void leat_index_remove(struct leat_index *index, uint32_t tag, uint32_t number);
 
 /* Multiplied so that the tag depends on all bits: shards are chosen by some bits of the hash, which are then the same for

@@ -158,9 +158,11 @@ bool leat_tables_restore(struct leat_tables *t, const struct leat_symbols *symbo
 
 uint32_t leat_cold_fetch(struct leat_tables *t, uint32_t table, const struct leat_value *key, uint32_t tag)
 {
-	const struct leat_table *tab = &t->table[table];
+	struct leat_table *tab = &t->table[table];
 	uint32_t number;
 
+	if (!leat_cold_may_hold(t, tab, tag))
+		return 0;
 	t->row.n = 0;
 	leat_pack_key(key, &t->row);
 	/* C1 */
@@ -168,6 +170,8 @@ uint32_t leat_cold_fetch(struct leat_tables *t, uint32_t table, const struct lea
 		return 0;
 	t->cold->below.fetch(t->cold->below.opaque, table, t->row.data, t->row.n);
 	number = leat_table_find(tab, key, tag);
+	if (number != 0)
+		leat_cold_found(t, tab, tag);
 	t->n_created += number != 0;
 	t->cold->n_fetched += number != 0;
 	return number;
@@ -189,7 +193,7 @@ bool leat_tables_expire_row(struct leat_tables *t, const struct leat_symbols *sy
 	struct reading r = { .symbols = symbols, .put = put };
 	bool is_good;
 
-	leat_check(!t->is_open && put->table < t->n && t->cold != NULL && !t->cold->is_loading);
+	leat_check(!t->is_open && put->table < t->n && t->cold != NULL && t->cold->phase != LEAT_COLD_LOADING);
 	leat_tables_tell_time(t, now_us);
 	if (!is_expired_row(t, tab, put))
 		return true;
@@ -198,6 +202,7 @@ bool leat_tables_expire_row(struct leat_tables *t, const struct leat_symbols *sy
 	if (is_good && (LEAT_BUG("expired-though-changed") || leat_table_find(tab, &r.key, r.tag) == 0) &&
 	    !leat_graves_hold(&tab->graves, put->key, r.key_n, r.tag)) {
 		leat_track_gone(t, put->table, put->key, r.key_n);
+		t->cold->n_stale++;
 		(*n_gone)++;
 	}
 	end_reading(t, &r);
@@ -207,12 +212,17 @@ bool leat_tables_expire_row(struct leat_tables *t, const struct leat_symbols *sy
 /* Items come with their head: asked for one by one they would come twice. */
 static bool load(struct leat_tables *t, struct reading *r)
 {
-	const struct leat_table *tab = &t->table[r->put->table];
+	struct leat_table *tab = &t->table[r->put->table];
 	bool is_item = tab->kind == LEAT_TABLE_ORDERED && r->put->key_n > r->key_n && r->put->key[r->key_n] == LEAT_ROW_ITEM;
 
 	/* C3 */
 	if (is_item || leat_table_find(tab, &r->key, r->tag) != 0 || leat_graves_hold(&tab->graves, r->put->key, r->key_n, r->tag))
 		return true;
+	if (!leat_cold_has_room(t)) {
+		if (!is_expired_row(t, tab, r->put))
+			leat_cold_note(t, tab, r->tag);
+		return true;
+	}
 	if (tab->kind == LEAT_TABLE_ORDERED)
 		return leat_cold_fetch(t, r->put->table, &r->key, r->tag) != 0;
 	return restore(t, r);
@@ -223,7 +233,7 @@ bool leat_tables_load(struct leat_tables *t, const struct leat_symbols *symbols,
 	struct reading r = { .symbols = symbols, .put = put };
 	bool is_good;
 
-	leat_check(!t->is_open && t->cold != NULL && t->cold->is_loading);
+	leat_check(!t->is_open && t->cold != NULL && t->cold->phase != LEAT_COLD_KNOWN);
 	is_good = begin_reading(t, &r) && load(t, &r);
 	end_reading(t, &r);
 	return is_good;

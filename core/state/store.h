@@ -135,7 +135,7 @@ enum leat_status leat_store_commit(struct leat_store *store, uint64_t epoch, str
  */
 uint64_t leat_store_written(const struct leat_store *store);
 uint64_t leat_store_in_rows(const struct leat_store *store);
-/* Bytes of changes until rows are written; 0: 16 MiB. A start has to read them again. */
+/* Bytes of changes until rows are written; 0: by the size of the rows (leat_changelog_limit()). A start has to read them again. */
 void leat_store_limit_changelog(struct leat_store *store, size_t bytes);
 /* Everything that is committed is in files. LEAT_FATAL: it could not be written, and the process has to end. */
 enum leat_status leat_store_materialize(struct leat_store *store, struct leat_error *err);

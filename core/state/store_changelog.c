@@ -21,10 +21,10 @@
 #include "base/thread.h"
 #include "state/store_internal.h"
 
-enum { CHANGELOG_LIMIT = 16 << 20, WAIT_AT = 4, BLOB_MOST = 256 << 20, BLOB_KEY = 8, ANEW_AT_ONCE = 64 << 20, KEEP_US = 5000000, AHEAD = 8 };
+enum { WAIT_AT = 4, BLOB_MOST = 256 << 20, BLOB_KEY = 8, ANEW_AT_ONCE = 64 << 20, KEEP_US = 5000000, AHEAD = 8 };
 /* What is in files is deleted that seldom, or when there is so much of it: each time, who opens the store for reading just then has to
  * do so again (leat_store_has_its_rows()). */
-enum { CLEAR_EVERY_US = 2000000, CLEAR_AT = 2 * CHANGELOG_LIMIT };
+enum { CLEAR_EVERY_US = 2000000, CLEAR_AT = 2 * LEAT_CHANGELOG_LEAST };
 
 /* No table has this number. */
 static const char ROWS_UNTIL[STORE_ROW_PREFIX] = { 0 };
@@ -33,15 +33,31 @@ void leat_store_begin_changelog(struct leat_store *store)
 {
 	struct store_changelog *log = &store->changelog;
 
-	log->limit = CHANGELOG_LIMIT;
+	log->limit = LEAT_CHANGELOG_LEAST;
 	log->next = 1;
 	pthread_mutex_init(&log->lock, NULL);
 	leat_condition_init(&log->changed);
 }
 
+static void fit_limit(struct leat_store *store)
+{
+	uint64_t rows = 0; /* bytes in files */
+
+	if (!store->changelog.is_limit_given)
+		(void)rocksdb_property_int_cf(store->db, store->family[STORE_ROWS], "rocksdb.live-sst-files-size", &rows);
+	if (!store->changelog.is_limit_given)
+		store->changelog.limit = leat_changelog_limit(rows);
+}
+
 void leat_store_limit_changelog(struct leat_store *store, size_t bytes)
 {
-	store->changelog.limit = bytes == 0 ? CHANGELOG_LIMIT : bytes;
+	struct store_changelog *log = &store->changelog;
+
+	log->is_limit_given = bytes > 0;
+	if (bytes > 0)
+		log->limit = bytes;
+	else
+		fit_limit(store);
 }
 
 uint64_t leat_store_written(const struct leat_store *store)
@@ -465,6 +481,7 @@ static enum leat_status ask_for_rows(struct leat_store *store, struct leat_error
 		return LEAT_OK;
 	log->bytes = 0;
 	log->asked = written;
+	fit_limit(store);
 	return want_rows(store, written, is_late ? written : 0, err);
 }
 

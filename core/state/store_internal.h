@@ -70,6 +70,7 @@ struct store_changelog {
 	size_t kept;              /* and bytes of blobs since */
 	uint64_t asked;           /* up to here rows were asked for last */
 	size_t bytes, limit;      /* since then, and when they are asked for again */
+	bool is_limit_given;      /* else it follows the size of the rows */
 	_Atomic uint64_t written; /* up to here they are durable */
 	_Atomic uint64_t in_rows; /* and up to here in files of rows */
 	pthread_t thread;

@@ -74,6 +74,7 @@ struct leat_table {
 	size_t n_dirty, dirty_capacity;
 	/* cold.c */
 	bool is_cold; /* there may be entries in the store that are not in memory */
+	struct leat_index away; /* C5 */
 	uint32_t hand;
 	struct leat_graves graves;
 };
@@ -83,12 +84,21 @@ struct leat_mark {
 	uint64_t event, written;
 };
 
+/* How much of the store is known, in this order. */
+enum leat_cold_phase {
+	LEAT_COLD_LOADING, /* its rows come into memory */
+	LEAT_COLD_NOTING,  /* memory is full: of the rest it is noted which there are */
+	LEAT_COLD_KNOWN,   /* C5 */
+	LEAT_COLD_UNKNOWN  /* for good */
+};
+
 struct leat_cold {
 	struct leat_below below;
 	struct leat_memory *memory;
 	size_t told; /* bytes in use, as the others know them */
 	bool is_over;
-	bool is_loading;
+	enum leat_cold_phase phase;
+	size_t n_stale; /* of what was noted, about */
 	uint64_t taken_event, settled_event;
 	struct leat_mark mark; /* the next event to be settled */
 	uint64_t n_fetched, n_evicted;
@@ -279,6 +289,14 @@ uint32_t leat_cold_fetch(struct leat_tables *t, uint32_t table, const struct lea
 
 /* The entry is about to be erased. Also without t->cold. */
 void leat_cold_bury(struct leat_tables *t, struct leat_table *tab, struct leat_entry *e);
+/* A row of the store with the tag stays there, and its key is not in memory. */
+void leat_cold_note(struct leat_tables *t, struct leat_table *tab, uint32_t tag);
+/* C5: whether to look for such a key in the store. */
+bool leat_cold_may_hold(const struct leat_tables *t, const struct leat_table *tab, uint32_t tag);
+/* A key that was in the store only is in memory now. */
+void leat_cold_found(struct leat_tables *t, struct leat_table *tab, uint32_t tag);
+/* While rows are loaded: whether there is room for another one. If not, there never will be. */
+bool leat_cold_has_room(struct leat_tables *t);
 /* Looks whether there is too much in memory. */
 void leat_cold_measure(struct leat_tables *t);
 /* Some of what has not been used lately leaves memory. Between events. */

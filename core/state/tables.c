@@ -25,7 +25,7 @@ void leat_tables_publish(struct leat_tables *t)
 
 	for (size_t i = 0; i < t->n; i++) {
 		entries += t->table[i].index.n;
-		bytes += t->table[i].index.bytes + leat_pool_bytes(&t->table[i].pool);
+		bytes += t->table[i].index.bytes + t->table[i].away.bytes + leat_pool_bytes(&t->table[i].pool);
 		bytes += t->table[i].dirty_capacity * sizeof *t->table[i].dirty;
 	}
 	atomic_store_explicit(&t->entries, entries, memory_order_relaxed);
@@ -194,6 +194,10 @@ static void prefetch(const struct leat_table *table, const uint32_t *tag, size_t
 		struct leat_probe p = leat_index_probe(&table->index, tag[i]);
 
 		__builtin_prefetch(&p.slot[p.i]);
+		if (table->is_cold) {
+			p = leat_index_probe(&table->away, tag[i]);
+			__builtin_prefetch(&p.slot[p.i]);
+		}
 	}
 	for (size_t i = 0; i < n; i++) {
 		struct leat_probe p = leat_index_probe(&table->index, tag[i]);

@@ -60,7 +60,7 @@ bool leat_tables_restore(struct leat_tables *tables, const struct leat_symbols *
  * and what has not been used for a while leaves when there is too much. At first the store has everything and memory nothing.
  *
  *     leat_tables_put_over()                                before the first event
- *     leat_tables_load() of the store's rows, in slices     between events, as long as there is room
+ *     leat_tables_load() of the store's rows, in slices     between events, as long as it wants them
  *     leat_tables_loaded()                                  with or without the rest
  *     leat_tables_durable(), leat_tables_take()             with each checkpoint
  */
@@ -79,10 +79,11 @@ struct leat_memory {
 };
 
 void leat_tables_put_over(struct leat_tables *tables, const struct leat_below *below, struct leat_memory *memory);
-/* A row as it was before the first event, if what it belongs to is not in memory yet. False: it is damaged. */
+/* A row as it was before the first event, if what it belongs to is not in memory yet; when there is no room for it any more, it is
+ * noted that it is there, so that who asks for what is not need not look. False: it is damaged. */
 bool leat_tables_load(struct leat_tables *tables, const struct leat_symbols *symbols, const struct leat_delta_op *put);
-bool leat_tables_has_room(const struct leat_tables *tables);
-/* `is_all`: there is nothing in the store that is not in memory. */
+bool leat_tables_wants_rows(const struct leat_tables *tables);
+/* `is_all`: all rows that the store has were given. */
 void leat_tables_loaded(struct leat_tables *tables, bool is_all);
 /* What was taken last is durable with `written`, and what was with `in_rows` can be found below (leat_store_written(),
  * leat_store_in_rows()). */

@@ -366,6 +366,16 @@ START_TEST(a_damaged_blob_is_told)
 }
 END_TEST
 
+START_TEST(more_waits_beside_a_large_state)
+{
+	const uint64_t mib = 1 << 20;
+
+	ck_assert_uint_eq(leat_changelog_limit(0), LEAT_CHANGELOG_LEAST);
+	ck_assert_uint_eq(leat_changelog_limit(160 * mib), 40 * mib);
+	ck_assert_uint_eq(leat_changelog_limit(UINT64_MAX), LEAT_CHANGELOG_MOST);
+}
+END_TEST
+
 int main(void)
 {
 	return leat_test_main("changelog", (const TTest *[]){
@@ -374,6 +384,7 @@ int main(void)
 		what_was_new_and_is_gone_leaves_nothing,
 		an_erased_prefix_takes_what_was_put_before_it,
 		a_damaged_blob_is_told,
+		more_waits_beside_a_large_state,
 		NULL,
 	});
 }

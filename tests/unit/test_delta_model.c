@@ -245,6 +245,14 @@ static void forget_loading(struct run *r)
 	r->is_loading = false;
 }
 
+/* To nothing; to so little that entries leave, but what has left is known (C5); or to more than is ever needed. */
+static void limit_memory(struct run *r)
+{
+	static const size_t limits[] = { 1, 4096, 1 << 20 };
+
+	r->memory.limit = limits[random_below(&r->w.seed, 3)];
+}
+
 /* All its rows are in files after a crash. */
 static void begin_loading(struct run *r)
 {
@@ -261,7 +269,7 @@ static void begin_loading(struct run *r)
 		r->loading[r->n_loading++] = row;
 	}
 	r->is_loading = true;
-	r->memory.limit = random_below(&r->w.seed, 3) == 0 ? 1 : 1 << 20;
+	limit_memory(r);
 }
 
 static void load_some(struct run *r)
@@ -274,7 +282,7 @@ static void load_some(struct run *r)
 		free(row->key);
 		free(row->value);
 	}
-	if (r->n_loading > 0 && leat_tables_has_room(r->w.tables))
+	if (r->n_loading > 0 && leat_tables_wants_rows(r->w.tables))
 		return;
 	leat_tables_loaded(r->w.tables, r->n_loading == 0);
 	forget_loading(r);
@@ -505,7 +513,7 @@ static void step(struct run *r)
 	else if (r->is_over_store && random_below(&r->w.seed, 4) == 0)
 		expire_some(r, 16, random_below(&r->w.seed, 20));
 	if (random_below(&r->w.seed, 50) == 0)
-		r->memory.limit = random_below(&r->w.seed, 2) == 0 ? 1 : 1 << 20;
+		limit_memory(r);
 	if (random_below(&r->w.seed, 8) == 0)
 		take(r);
 	if (random_below(&r->w.seed, 40) == 0)
