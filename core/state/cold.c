@@ -49,6 +49,7 @@ void leat_cold_finish(struct leat_tables *t)
 	if (t->cold == NULL)
 		return;
 	atomic_fetch_sub(&t->cold->memory->used, t->cold->told);
+	atomic_fetch_sub(&t->cold->memory->away, t->cold->told_away);
 	atomic_fetch_sub(&t->cold->memory->n_users, 1);
 	for (size_t i = 0; i < t->n; i++) {
 		leat_graves_finish(&t->table[i].graves);
@@ -76,6 +77,26 @@ static void release_graves(struct leat_tables *t)
 
 /* ---- what is in the store only: C5 ----------------------------------------------------------------------------------- */
 
+static void tell_away(struct leat_tables *t)
+{
+	size_t bytes = 0;
+
+	for (size_t i = 0; i < t->n; i++)
+		bytes += t->table[i].away.bytes;
+	if (bytes != t->cold->told_away)
+		atomic_fetch_add(&t->cold->memory->away, bytes - t->cold->told_away);
+	t->cold->told_away = bytes;
+}
+
+/* Some instance has more than its share then, and that one gives it up. */
+static bool takes_too_much(const struct leat_cold *cold)
+{
+	size_t most = cold->memory->limit / AWAY_SHARE;
+
+	return atomic_load_explicit(&cold->memory->away, memory_order_relaxed) > most &&
+	       cold->told_away > most / atomic_load(&cold->memory->n_users);
+}
+
 static void clear_away(struct leat_tables *t)
 {
 	for (size_t i = 0; i < t->n; i++) {
@@ -83,6 +104,7 @@ static void clear_away(struct leat_tables *t)
 		leat_index_init(&t->table[i].away);
 	}
 	t->cold->n_stale = 0;
+	tell_away(t);
 }
 
 static void forget_away(struct leat_tables *t)
@@ -93,14 +115,11 @@ static void forget_away(struct leat_tables *t)
 
 void leat_cold_note(struct leat_tables *t, struct leat_table *tab, uint32_t tag)
 {
-	size_t bytes = 0;
-
 	if (t->cold->phase == LEAT_COLD_UNKNOWN)
 		return;
 	leat_index_insert(&tab->away, tag, 1);
-	for (size_t i = 0; i < t->n; i++)
-		bytes += t->table[i].away.bytes;
-	if (bytes > t->cold->memory->limit / AWAY_SHARE / atomic_load(&t->cold->memory->n_users))
+	tell_away(t);
+	if (takes_too_much(t->cold))
 		forget_away(t);
 }
 

@@ -95,7 +95,7 @@ enum leat_cold_phase {
 struct leat_cold {
 	struct leat_below below;
 	struct leat_memory *memory;
-	size_t told; /* bytes in use, as the others know them */
+	size_t told, told_away; /* bytes in use, as the others know them */
 	bool is_over;
 	enum leat_cold_phase phase;
 	size_t n_stale; /* of what was noted, about */

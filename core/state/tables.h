@@ -75,6 +75,7 @@ struct leat_below {
 struct leat_memory {
 	size_t limit;
 	_Atomic size_t used;
+	_Atomic size_t away; /* of it by what is known of the store */
 	_Atomic size_t n_users;
 };
 

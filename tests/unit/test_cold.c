@@ -148,6 +148,7 @@ static void finish(void)
 {
 	leat_tables_destroy(tables);
 	ck_assert_uint_eq(atomic_load(&memory.used), 0);
+	ck_assert_uint_eq(atomic_load(&memory.away), 0);
 }
 
 static size_t looks_for_strangers(void)
