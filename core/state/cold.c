@@ -249,12 +249,27 @@ static bool has_cooled(struct leat_entry *e)
 	return !was_warm;
 }
 
+/* Entries stand one behind the other, but their slots lie anywhere. */
+static inline __attribute__((always_inline)) void expect_to_evict(const struct leat_table *tab, uint32_t number)
+{
+	uint32_t tag;
+
+	if (number >= tab->pool.n_used)
+		return;
+	tag = leat_table_entry(tab, number)->tag;
+	leat_index_expect(&tab->index, tag);
+	leat_index_expect(&tab->away, tag);
+}
+
 static void evict_some(struct leat_tables *t, struct leat_table *tab)
 {
+	enum { AHEAD = 8 };
+
 	for (size_t looks = leat_table_looks(t, tab); looks > 0 && tab->index.n > 0; looks--) {
 		uint32_t number = leat_table_next(tab, &tab->hand);
 		struct leat_entry *e = leat_table_entry(tab, number);
 
+		expect_to_evict(tab, number + AHEAD);
 		if (may_leave(t, e) && has_cooled(e)) {
 			tab->is_cold = true;
 			if (!LEAT_BUG("eviction-not-noted"))

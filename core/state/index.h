@@ -66,6 +66,15 @@ static inline struct leat_probe leat_index_probe(const struct leat_index *index,
 	return (struct leat_probe){ .slot = e->segment->slot, .mask = e->mask, .i = tag & e->mask };
 }
 
+/* Hint that the tag is about to be inserted, removed or looked for. GCC 12 takes a call of a function that only prefetches for one
+ * without effect and drops it, so it must not see one. */
+static inline __attribute__((always_inline)) void leat_index_expect(const struct leat_index *index, uint32_t tag)
+{
+	struct leat_probe p = leat_index_probe(index, tag);
+
+	__builtin_prefetch(&p.slot[p.i]);
+}
+
 static inline void leat_probe_next(struct leat_probe *p)
 {
 	p->i = (p->i + 1) & p->mask;

@@ -191,13 +191,9 @@ static bool is_large(const struct leat_table *table)
 static void prefetch(const struct leat_table *table, const uint32_t *tag, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
-		struct leat_probe p = leat_index_probe(&table->index, tag[i]);
-
-		__builtin_prefetch(&p.slot[p.i]);
-		if (table->is_cold) {
-			p = leat_index_probe(&table->away, tag[i]);
-			__builtin_prefetch(&p.slot[p.i]);
-		}
+		leat_index_expect(&table->index, tag[i]);
+		if (table->is_cold)
+			leat_index_expect(&table->away, tag[i]);
 	}
 	for (size_t i = 0; i < n; i++) {
 		struct leat_probe p = leat_index_probe(&table->index, tag[i]);
