@@ -125,11 +125,7 @@ void leat_cold_note(struct leat_tables *t, struct leat_table *tab, uint32_t tag)
 
 bool leat_cold_may_hold(const struct leat_tables *t, const struct leat_table *tab, uint32_t tag)
 {
-	struct leat_probe p = leat_index_probe(&tab->away, tag);
-
-	while (p.slot[p.i].number != 0 && p.slot[p.i].tag != tag)
-		leat_probe_next(&p);
-	return t->cold->phase != LEAT_COLD_KNOWN || p.slot[p.i].number != 0;
+	return t->cold->phase != LEAT_COLD_KNOWN || leat_index_first(&tab->away, tag) != 0;
 }
 
 /* Until all rows were seen, what was noted may be that of another key. */

@@ -80,4 +80,14 @@ static inline void leat_probe_next(struct leat_probe *p)
 	p->i = (p->i + 1) & p->mask;
 }
 
+/* The number of the first item with the tag, or 0. */
+static inline uint32_t leat_index_first(const struct leat_index *index, uint32_t tag)
+{
+	struct leat_probe p = leat_index_probe(index, tag);
+
+	while (p.slot[p.i].number != 0 && p.slot[p.i].tag != tag)
+		leat_probe_next(&p);
+	return p.slot[p.i].number;
+}
+
 #endif

@@ -43,21 +43,17 @@ static void fit_limit(struct leat_store *store)
 {
 	uint64_t rows = 0; /* bytes in files */
 
-	if (!store->changelog.is_limit_given)
-		(void)rocksdb_property_int_cf(store->db, store->family[STORE_ROWS], "rocksdb.live-sst-files-size", &rows);
-	if (!store->changelog.is_limit_given)
-		store->changelog.limit = leat_changelog_limit(rows);
+	if (store->changelog.is_limit_given)
+		return;
+	(void)rocksdb_property_int_cf(store->db, store->family[STORE_ROWS], "rocksdb.live-sst-files-size", &rows);
+	store->changelog.limit = leat_changelog_limit(rows);
 }
 
 void leat_store_limit_changelog(struct leat_store *store, size_t bytes)
 {
-	struct store_changelog *log = &store->changelog;
-
-	log->is_limit_given = bytes > 0;
-	if (bytes > 0)
-		log->limit = bytes;
-	else
-		fit_limit(store);
+	store->changelog.is_limit_given = bytes > 0;
+	store->changelog.limit = bytes;
+	fit_limit(store);
 }
 
 uint64_t leat_store_written(const struct leat_store *store)

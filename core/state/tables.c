@@ -196,12 +196,10 @@ static void prefetch(const struct leat_table *table, const uint32_t *tag, size_t
 			leat_index_expect(&table->away, tag[i]);
 	}
 	for (size_t i = 0; i < n; i++) {
-		struct leat_probe p = leat_index_probe(&table->index, tag[i]);
+		uint32_t number = leat_index_first(&table->index, tag[i]);
 
-		while (p.slot[p.i].number != 0 && p.slot[p.i].tag != tag[i])
-			leat_probe_next(&p);
-		if (p.slot[p.i].number != 0) {
-			const char *e = leat_pool_at(&table->pool, p.slot[p.i].number);
+		if (number != 0) {
+			const char *e = leat_pool_at(&table->pool, number);
 
 			__builtin_prefetch(e);
 			__builtin_prefetch(e + sizeof(struct leat_entry));
