@@ -32,6 +32,11 @@ struct kept {
 	struct leat_arena *arena;
 };
 
+struct adopted {
+	struct adopted *next;
+	void *memory;
+};
+
 struct leat_arena {
 	uint32_t magic;
 	uint32_t n_chunks;
@@ -40,6 +45,7 @@ struct leat_arena {
 	struct chunk *chunks;
 	atomic_size_t bytes;
 	struct kept *kept;
+	struct adopted *adopted;
 	leat_arena_released *released;
 	void *opaque;
 	alignas(64) atomic_size_t references; /* changed by other threads: on a cache line of its own */
@@ -285,6 +291,7 @@ struct leat_arena *leat_arena_ref(struct leat_arena *arena)
 
 void leat_arena_unref(struct leat_arena *arena)
 {
+	const struct adopted *adopted;
 	struct kept *kept;
 
 	if (arena == NULL)
@@ -296,6 +303,8 @@ void leat_arena_unref(struct leat_arena *arena)
 		arena->released(arena->opaque, leat_arena_bytes(arena));
 	for (kept = arena->kept; kept != NULL; kept = kept->next)
 		leat_arena_unref(kept->arena);
+	for (adopted = arena->adopted; adopted != NULL; adopted = adopted->next)
+		free(adopted->memory);
 	close_arena(arena);
 }
 
@@ -311,6 +320,16 @@ void leat_arena_keep(struct leat_arena *arena, struct leat_arena *other)
 	kept->arena = leat_arena_ref(other);
 	kept->next = arena->kept;
 	arena->kept = kept;
+}
+
+void leat_arena_adopt(struct leat_arena *arena, void *memory, size_t bytes)
+{
+	struct adopted *adopted = leat_arena_allocate(arena, sizeof *adopted);
+
+	adopted->memory = memory;
+	adopted->next = arena->adopted;
+	arena->adopted = adopted;
+	add_bytes(arena, bytes);
 }
 
 void leat_arena_on_release(struct leat_arena *arena, leat_arena_released *released, void *opaque)

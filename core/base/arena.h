@@ -31,6 +31,8 @@ void *leat_arena_allocate(struct leat_arena *arena, size_t n);
 /* Unaligned: for text. */
 char *leat_arena_text(struct leat_arena *arena, const char *s, size_t n);
 
+/* What malloc gave: it is freed when the arena goes. */
+void leat_arena_adopt(struct leat_arena *arena, void *memory, size_t bytes);
 /* Takes a reference on `other` that is given back when `arena` goes. */
 void leat_arena_keep(struct leat_arena *arena, struct leat_arena *other);
 /* One callback at most. */

@@ -33,7 +33,7 @@ static void *place(struct layout *layout, size_t n, size_t alignment)
 	return layout->block == NULL ? NULL : layout->block + at;
 }
 
-static const char *place_bytes(struct layout *layout, const struct around *around, const char *bytes, size_t n)
+static inline const char *place_bytes(struct layout *layout, const struct around *around, const char *bytes, size_t n)
 {
 	uintptr_t offset = (uintptr_t)bytes - (uintptr_t)around->from;
 	char *copy;
@@ -53,6 +53,15 @@ static inline bool is_plain(const struct leat_value *value)
 {
 	return value->type == LEAT_INTEGER || (value->type == LEAT_REAL && (value->flags & LEAT_VALUE_SOURCED) == 0) ||
 	       value->type == LEAT_BOOL || value->type == LEAT_NULL || value->type == LEAT_TIME;
+}
+
+/* What is in lists and maps is mostly plain or a text, and needs no call of its own. */
+static inline void place_part(struct layout *layout, const struct around *around, struct leat_value *part)
+{
+	if (part->type == LEAT_TEXT)
+		part->as.text = place_bytes(layout, around, part->as.text, part->n);
+	else if (!is_plain(part))
+		*part = place_value(layout, around, part);
 }
 
 /* Copies a source, if there is one, and makes it the one around what is inside. */
@@ -88,8 +97,7 @@ static struct leat_value place_list(struct layout *layout, const struct around *
 	for (i = 0; i < list->n; i++) {
 		struct leat_value v = list->item[i];
 
-		if (!is_plain(&v))
-			v = place_value(layout, &inside, &v);
+		place_part(layout, &inside, &v);
 		if (item != NULL)
 			item[i] = v;
 	}
@@ -115,8 +123,7 @@ static struct leat_value place_map(struct layout *layout, const struct around *a
 		struct leat_member m = map->member[i];
 
 		m.name = place_bytes(layout, &inside, m.name, m.name_n);
-		if (!is_plain(&m.value))
-			m.value = place_value(layout, &inside, &m.value);
+		place_part(layout, &inside, &m.value);
 		if (member != NULL)
 			member[i] = m;
 	}

@@ -219,6 +219,15 @@ static size_t no_ordered_scan(struct leat_context *ctx, uint32_t table, const st
 	return 0;
 }
 
+static size_t no_ordered_take(struct leat_context *ctx, uint32_t table, const struct leat_value *key, int64_t from, int64_t until,
+                              const struct leat_ordered_entry **entries)
+{
+	(void)table, (void)key, (void)from, (void)until;
+	refuse_call(ctx, "leat_ordered_take");
+	*entries = NULL;
+	return 0;
+}
+
 static int64_t no_watermark(struct leat_context *ctx)
 {
 	refuse_call(ctx, "leat_watermark");
@@ -332,6 +341,7 @@ static const struct leat_api setup_api = {
 	.ordered_put = no_ordered_put,
 	.ordered_erase = no_ordered_erase,
 	.ordered_scan = no_ordered_scan,
+	.ordered_take = no_ordered_take,
 	.timer_set = no_timer_set,
 	.timer_cancel = no_timer_cancel,
 	.push = no_push,

@@ -288,6 +288,17 @@ static void ordered_erase(struct leat_context *ctx, uint32_t table, const struct
 		leat_tables_ordered_erase(instance_of(ctx)->tables, table, key, from, until);
 }
 
+static size_t ordered_take(struct leat_context *ctx, uint32_t table, const struct leat_value *key, int64_t from, int64_t until,
+                           const struct leat_ordered_entry **entries)
+{
+	struct leat_instance *instance = instance_of(ctx);
+
+	if (may_change(instance, table, LEAT_TABLE_ORDERED))
+		return leat_tables_ordered_take(instance->tables, table, key, from, until, arena_of(instance), entries);
+	*entries = NULL;
+	return 0;
+}
+
 static size_t ordered_scan(struct leat_context *ctx, uint32_t table, const struct leat_value *key, int64_t from, int64_t until,
                            const struct leat_ordered_entry **entries)
 {
@@ -581,4 +592,5 @@ const struct leat_api leat_instance_api = {
 	.ordered_last = ordered_last,
 	.committing = committing,
 	.table_expect = table_expect,
+	.ordered_take = ordered_take,
 };

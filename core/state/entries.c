@@ -68,6 +68,15 @@ uint32_t leat_entry_find(struct leat_tables *t, uint32_t table, const struct lea
 	return number == 0 && tab->is_cold ? leat_cold_fetch(t, table, key, tag) : number;
 }
 
+static struct leat_entry *reopen(struct leat_tables *t, uint32_t table, uint32_t number, struct leat_entry *e)
+{
+	if (e->event != t->event)
+		touch(t, table, number, e);
+	e->changed_us = t->now_us;
+	e->is_warm = 1;
+	return e;
+}
+
 struct leat_entry *leat_entry_open(struct leat_tables *t, uint32_t table, const struct leat_value *key, uint32_t *number)
 {
 	const struct leat_table *tab = &t->table[table];
@@ -82,11 +91,17 @@ struct leat_entry *leat_entry_open(struct leat_tables *t, uint32_t table, const 
 		leat_entry_erase(t, table, *number);
 		return create(t, table, key, tag, number);
 	}
-	if (e->event != t->event)
-		touch(t, table, *number, e);
-	e->changed_us = t->now_us;
-	e->is_warm = 1;
-	return e;
+	return reopen(t, table, *number, e);
+}
+
+struct leat_entry *leat_entry_open_old(struct leat_tables *t, uint32_t table, const struct leat_value *key, uint32_t *number)
+{
+	const struct leat_table *tab = &t->table[table];
+	struct leat_entry *e;
+
+	*number = leat_entry_find(t, table, key, leat_index_tag(leat_key_hash(key)));
+	e = *number != 0 ? leat_table_entry(tab, *number) : NULL;
+	return e != NULL && !leat_entry_is_expired(t, tab, e) ? reopen(t, table, *number, e) : NULL;
 }
 
 struct leat_entry *leat_entry_read(struct leat_tables *t, uint32_t table, const struct leat_value *key)

@@ -68,11 +68,11 @@ static bool is_at(const struct leat_run *run, size_t position, int64_t order, in
 	return position < run->n && item->order == order && item->sequence == sequence;
 }
 
-/* Into arrays of another capacity. */
+/* Into arrays of another capacity, both in one piece. */
 static void move_run(struct leat_tables *t, struct leat_run *run, size_t capacity)
 {
-	struct leat_ordered_entry *item = leat_allocate_bytes(capacity * sizeof *item);
-	struct leat_block *block = leat_allocate_bytes(capacity * sizeof *block);
+	struct leat_ordered_entry *item = leat_allocate_bytes(run_bytes(capacity));
+	struct leat_block *block = (struct leat_block *)(item + capacity);
 
 	if (run->n > 0) {
 		memcpy(item, run->item + run->start, run->n * sizeof *item);
@@ -82,7 +82,6 @@ static void move_run(struct leat_tables *t, struct leat_run *run, size_t capacit
 		leat_tables_discard(t, run->item);
 	else
 		free(run->item);
-	free(run->block);
 	t->owned = t->owned - run_bytes(run->capacity) + run_bytes(capacity);
 	t->is_changed = true;
 	run->item = item;
@@ -210,9 +209,11 @@ void leat_tables_ordered_put(struct leat_tables *t, uint32_t table, const struct
 	set_item(run, position, &piece);
 }
 
-void leat_tables_ordered_erase(struct leat_tables *t, uint32_t table, const struct leat_value *key, int64_t from, int64_t until)
+/* How many; what they were is in *image, until the next change. */
+static size_t remove_range(struct leat_tables *t, uint32_t table, const struct leat_value *key, int64_t from, int64_t until,
+                           enum leat_undo_kind kind, struct leat_piece **image)
 {
-	struct leat_piece *image;
+	struct leat_entry *e;
 	struct leat_run *run;
 	struct leat_undo *undo;
 	uint32_t number;
@@ -220,22 +221,49 @@ void leat_tables_ordered_erase(struct leat_tables *t, uint32_t table, const stru
 
 	check_table(t, table);
 	leat_check(t->is_open);
-	if (from >= until || leat_entry_read(t, table, key) == NULL)
-		return;
-	run = leat_entry_data(leat_entry_open(t, table, key, &number));
+	e = from < until ? leat_entry_open_old(t, table, key, &number) : NULL;
+	if (e == NULL)
+		return 0;
+	run = leat_entry_data(e);
 	first = find_position(run, from, INT64_MIN);
 	n = find_position(run, until, INT64_MIN) - first;
 	if (n > 0) {
-		undo = leat_undo_add(t, LEAT_UNDO_REMOVED, table, number);
+		undo = leat_undo_add(t, kind, table, number);
 		undo->n = n;
 		t->n_settle++;
-		image = leat_undo_image(t, undo, n * sizeof *image);
+		*image = leat_undo_image(t, undo, n * sizeof **image);
 		for (size_t i = 0; i < n; i++)
-			image[i] = piece_at(run, first + i);
+			(*image)[i] = piece_at(run, first + i);
 		close_gap(t, run, first, n);
 	}
 	if (run->n == 0)
 		leat_entry_erase(t, table, number);
+	return n;
+}
+
+void leat_tables_ordered_erase(struct leat_tables *t, uint32_t table, const struct leat_value *key, int64_t from, int64_t until)
+{
+	struct leat_piece *image;
+
+	(void)remove_range(t, table, key, from, until, LEAT_UNDO_REMOVED, &image);
+}
+
+size_t leat_tables_ordered_take(struct leat_tables *t, uint32_t table, const struct leat_value *key, int64_t from, int64_t until,
+                                struct leat_arena *arena, const struct leat_ordered_entry **entries)
+{
+	struct leat_piece *image;
+	size_t n = remove_range(t, table, key, from, until, LEAT_UNDO_TAKEN, &image);
+	struct leat_ordered_entry *taken;
+
+	*entries = NULL;
+	if (n == 0)
+		return 0;
+	taken = leat_arena_allocate(arena, n * sizeof *taken);
+	for (size_t i = 0; i < n; i++)
+		taken[i] = image[i].item;
+	t->taker = arena;
+	*entries = taken;
+	return n;
 }
 
 size_t leat_tables_ordered_scan(struct leat_tables *t, uint32_t table, const struct leat_value *key, int64_t from, int64_t until,
@@ -340,5 +368,4 @@ void leat_run_finish(struct leat_tables *t, struct leat_run *run)
 	}
 	t->owned -= run_bytes(run->capacity);
 	free(run->item);
-	free(run->block);
 }

@@ -41,6 +41,7 @@ uint32_t leat_pool_take(struct leat_pool *pool)
 	while ((number >> pool->shift) >= pool->n_blocks) {
 		pool->block = leat_grow(pool->block, pool->n_blocks, &pool->capacity, sizeof *pool->block);
 		pool->block[pool->n_blocks++] = leat_allocate_zeroed((size_t)pool->mask + 1, pool->stride);
+		pool->bytes = pool->n_blocks * (((size_t)pool->mask + 1) * pool->stride) + pool->capacity * sizeof *pool->block;
 	}
 	pool->n_used++;
 	return number;
@@ -50,9 +51,4 @@ void leat_pool_give(struct leat_pool *pool, uint32_t number)
 {
 	memcpy(leat_pool_at(pool, number), &pool->free, sizeof pool->free);
 	pool->free = number;
-}
-
-size_t leat_pool_bytes(const struct leat_pool *pool)
-{
-	return pool->n_blocks * (((size_t)pool->mask + 1) * pool->stride) + pool->capacity * sizeof *pool->block;
 }

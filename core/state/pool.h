@@ -18,6 +18,7 @@ struct leat_pool {
 	uint32_t free;   /* last one given back, or 0 */
 	size_t n_blocks;
 	size_t capacity;
+	size_t bytes;
 };
 
 void leat_pool_init(struct leat_pool *pool, size_t item_size);
@@ -25,8 +26,6 @@ void leat_pool_finish(struct leat_pool *pool);
 /* Not zeroed when it is taken again; zeroed when it is new. */
 uint32_t leat_pool_take(struct leat_pool *pool);
 void leat_pool_give(struct leat_pool *pool, uint32_t number);
-size_t leat_pool_bytes(const struct leat_pool *pool);
-
 static inline void *leat_pool_at(const struct leat_pool *pool, uint32_t number)
 {
 	return pool->block[number >> pool->shift] + (number & pool->mask) * pool->stride;

@@ -54,7 +54,7 @@ struct leat_cell {
 /* ordered: sorted by (order, sequence), from `start` on. */
 struct leat_run {
 	struct leat_ordered_entry *item;
-	struct leat_block *block; /* of the items' values */
+	struct leat_block *block; /* of the items' values; behind them */
 	size_t start;
 	size_t n;
 	size_t capacity;
@@ -110,7 +110,8 @@ enum leat_undo_kind {
 	LEAT_UNDO_ERASED,   /* entry */
 	LEAT_UNDO_PUT,      /* ordered: a leat_piece that was not there */
 	LEAT_UNDO_REPLACED, /* ordered: the leat_piece that was */
-	LEAT_UNDO_REMOVED   /* ordered: n leat_pieces, next to each other */
+	LEAT_UNDO_REMOVED,  /* ordered: n leat_pieces, next to each other */
+	LEAT_UNDO_TAKEN     /* the same; what they hold goes to the taker, if it comes to that */
 };
 
 struct leat_undo {
@@ -148,6 +149,7 @@ struct leat_tables {
 	size_t n_undo, undo_capacity;
 	size_t n_settle; /* entries of the log that commit has to look at */
 	struct leat_buffer images;
+	struct leat_arena *taker; /* of this event */
 
 	void **rubbish;
 	size_t n_rubbish, rubbish_capacity;
@@ -216,6 +218,8 @@ void leat_tables_tell_time(struct leat_tables *t, int64_t now_us);
 
 /* The entry to be changed, and its number: found and touched, or created with zeroed data. */
 struct leat_entry *leat_entry_open(struct leat_tables *t, uint32_t table, const struct leat_value *key, uint32_t *number);
+/* Only if there is one; else NULL, and nothing has changed. */
+struct leat_entry *leat_entry_open_old(struct leat_tables *t, uint32_t table, const struct leat_value *key, uint32_t *number);
 /* The entry for reading, or NULL. Any time. */
 struct leat_entry *leat_entry_read(struct leat_tables *t, uint32_t table, const struct leat_value *key);
 /* Its number, or 0. In memory, or from the store. Any time. */

@@ -25,7 +25,7 @@ void leat_tables_publish(struct leat_tables *t)
 
 	for (size_t i = 0; i < t->n; i++) {
 		entries += t->table[i].index.n;
-		bytes += t->table[i].index.bytes + t->table[i].away.bytes + leat_pool_bytes(&t->table[i].pool);
+		bytes += t->table[i].index.bytes + t->table[i].away.bytes + t->table[i].pool.bytes;
 		bytes += t->table[i].dirty_capacity * sizeof *t->table[i].dirty;
 	}
 	atomic_store_explicit(&t->entries, entries, memory_order_relaxed);
@@ -184,7 +184,7 @@ enum { AT_ONCE = 64, PREFETCH_FROM = 2 << 20 };
  * without at 20,000 keys (94 bytes each), 125 to 58 at 40,000, 394 to 153 at a million. */
 static bool is_large(const struct leat_table *table)
 {
-	return table->index.bytes + leat_pool_bytes(&table->pool) >= PREFETCH_FROM;
+	return table->index.bytes + table->pool.bytes >= PREFETCH_FROM;
 }
 
 /* In two passes, so that the misses of one key are waited for together with those of the others. */

@@ -45,6 +45,9 @@ size_t leat_tables_ordered_scan(struct leat_tables *tables, uint32_t table, cons
                                 int64_t until,
                                 const struct leat_ordered_entry **entries);
 /* The last entry of the range, a copy: the slots are not handed out. */
+/* The entries and their values belong to the arena, unless the event is taken back. One arena in an event. */
+size_t leat_tables_ordered_take(struct leat_tables *tables, uint32_t table, const struct leat_value *key, int64_t from, int64_t until,
+                                struct leat_arena *arena, const struct leat_ordered_entry **entries);
 bool leat_tables_ordered_last(struct leat_tables *tables, uint32_t table, const struct leat_value *key, int64_t from, int64_t until,
                               struct leat_ordered_entry *entry);
 

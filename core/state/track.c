@@ -135,6 +135,7 @@ void leat_track_settled(struct leat_tables *t, const struct leat_undo *undo, con
 			put_item(t, undo->table, e, &piece->item, undo->kind == LEAT_UNDO_PUT);
 		break;
 	case LEAT_UNDO_REMOVED:
+	case LEAT_UNDO_TAKEN:
 		if (e->is_live && e->is_stored)
 			erase_items(t, undo->table, e, piece, undo->n);
 		break;

@@ -42,6 +42,15 @@ static void clear_log(struct leat_tables *t)
 
 /* ---- commit: what the log held on to is no longer needed ------------------------------------------------------------ */
 
+static void hand_over(struct leat_tables *t, struct leat_block block)
+{
+	if (block.clone == NULL)
+		return;
+	t->owned -= block.bytes;
+	t->is_changed = true;
+	leat_arena_adopt(t->taker, block.clone, block.bytes);
+}
+
 static void settle(struct leat_tables *t, const struct leat_undo *undo)
 {
 	const struct leat_table *tab = &t->table[undo->table];
@@ -62,6 +71,11 @@ static void settle(struct leat_tables *t, const struct leat_undo *undo)
 		piece = image_of(t, undo);
 		for (size_t i = 0; i < undo->n; i++)
 			leat_tables_discard_block(t, piece[i].block);
+		break;
+	case LEAT_UNDO_TAKEN:
+		piece = image_of(t, undo);
+		for (size_t i = 0; i < undo->n; i++)
+			hand_over(t, piece[i].block);
 		break;
 	case LEAT_UNDO_CREATED:
 	case LEAT_UNDO_PUT:
@@ -116,6 +130,7 @@ static void take_back(struct leat_tables *t, const struct leat_undo *undo)
 		leat_run_undo_replace(t, leat_entry_data(e), image_of(t, undo));
 		break;
 	case LEAT_UNDO_REMOVED:
+	case LEAT_UNDO_TAKEN:
 		leat_run_undo_remove(t, leat_entry_data(e), image_of(t, undo), undo->n);
 		break;
 	}

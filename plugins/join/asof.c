@@ -46,15 +46,14 @@ enum leat_status join_asof_process(const struct join *self, enum join_side side,
 static void emit(const struct join *self, const struct leat_ordered_entry *left, const struct leat_record *like, struct leat_context *ctx)
 {
 	const struct leat_ordered_entry *found = find_latest(self, &like->key, left->order, ctx);
-	struct leat_value value[JOIN_SIDES];
 	struct leat_record result = *like;
+	struct leat_value right;
 
 	if (found == NULL && self->kind == JOIN_INNER)
 		return;
-	value[JOIN_LEFT] = leat_copy(ctx, &left->value);
 	if (found != NULL)
-		value[JOIN_RIGHT] = leat_copy(ctx, &found->value);
-	result.value = join_pair(self, &value[JOIN_LEFT], found == NULL ? NULL : &value[JOIN_RIGHT], ctx);
+		right = leat_copy(ctx, &found->value);
+	result.value = join_pair(self, &left->value, found == NULL ? NULL : &right, ctx);
 	leat_emit(ctx, JOIN_OUT, &result);
 }
 
@@ -63,11 +62,10 @@ enum leat_status join_asof_timer(const struct join *self, const struct leat_time
 	int64_t until = join_rows_until(self, JOIN_LEFT, due->due_us);
 	const struct leat_record like = join_like(due, ctx);
 	const struct leat_ordered_entry *left;
-	size_t n = leat_ordered_scan(ctx, JOIN_ROWS, &due->key, INT64_MIN, until, &left);
+	size_t n = leat_ordered_take(ctx, JOIN_ROWS, &due->key, INT64_MIN, until, &left);
 
 	for (size_t i = 0; i < n; i++)
 		emit(self, &left[i], &like, ctx);
-	join_rows_drop(JOIN_LEFT, &due->key, until, ctx);
 	drop_superseded(&due->key, until, ctx);
 	join_rows_drop(JOIN_RIGHT, &due->key, join_rows_until(self, JOIN_RIGHT, due->due_us), ctx);
 	return join_rows_again(self, &due->key, ctx, err);

@@ -65,22 +65,19 @@ enum leat_status join_interval_process(const struct join *self, enum join_side s
 	return join_rows_add(self, side, record, ctx, err);
 }
 
-/* The rows before `until` that have met none. */
+/* The rows before `until` that have met none; all of them go. */
 static void emit_alone(const struct join *self, enum join_side side, const struct leat_timer *due, int64_t until, struct leat_context *ctx)
 {
 	const struct leat_record like = join_like(due, ctx);
 	const struct leat_ordered_entry *row, *met;
-	size_t n = leat_ordered_scan(ctx, JOIN_ROWS + side, &due->key, INT64_MIN, until, &row);
-	size_t n_met = leat_ordered_scan(ctx, JOIN_MET + side, &due->key, INT64_MIN, until, &met), k = 0;
+	size_t n = leat_ordered_take(ctx, JOIN_ROWS + side, &due->key, INT64_MIN, until, &row);
+	size_t n_met = leat_ordered_take(ctx, JOIN_MET + side, &due->key, INT64_MIN, until, &met), k = 0;
 
 	for (size_t i = 0; i < n; i++) {
-		if (k < n_met && is_same(&met[k], &row[i])) {
+		if (k < n_met && is_same(&met[k], &row[i]))
 			k++;
-		} else {
-			const struct leat_value value = leat_copy(ctx, &row[i].value);
-
-			join_emit_alone(self, side, &like, &value, ctx);
-		}
+		else
+			join_emit_alone(self, side, &like, &row[i].value, ctx);
 	}
 }
 
@@ -92,7 +89,8 @@ enum leat_status join_interval_timer(const struct join *self, const struct leat_
 
 		if (self->is_kept[side])
 			emit_alone(self, side, due, until, ctx);
-		join_rows_drop(side, &due->key, until, ctx);
+		else
+			join_rows_drop(side, &due->key, until, ctx);
 	}
 	return join_rows_again(self, &due->key, ctx, err);
 }

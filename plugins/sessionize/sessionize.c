@@ -254,16 +254,15 @@ static enum leat_status process(void *self_, const struct leat_record *record, s
 static enum leat_status timer(void *self_, const struct leat_timer *due, struct leat_context *ctx, struct leat_error *err)
 {
 	const struct sessionize *self = self_;
-	const struct leat_value key = leat_copy(ctx, &due->key);
 	const struct leat_ordered_entry *entry;
-	size_t n = leat_ordered_scan(ctx, 0, &key, INT64_MIN, INT64_MAX, &entry);
+	size_t n = leat_ordered_scan(ctx, 0, &due->key, INT64_MIN, INT64_MAX, &entry);
 	enum leat_status status = LEAT_OK;
 
 	for (size_t i = 0; i < n && status == LEAT_OK; i++) {
 		struct session s = read_session(&entry[i]);
 
-		if (!close_session(self, &key, &s, due->due_us, ctx))
-			status = watch_session(self, &key, &s, ctx, err);
+		if (!close_session(self, &due->key, &s, due->due_us, ctx))
+			status = watch_session(self, &due->key, &s, ctx, err);
 	}
 	return status;
 }

@@ -47,7 +47,7 @@ static const struct leat_headers *unpack_headers(const struct leat_value *item, 
 		memcpy(name, item[0].as.text, item[0].n);
 		name[item[0].n] = '\0';
 		header[i].name = name;
-		header[i].bytes = item[1].type == LEAT_NULL ? NULL : leat_copy(ctx, &item[1]).as.text;
+		header[i].bytes = item[1].type == LEAT_NULL ? NULL : item[1].as.text;
 		header[i].n = item[1].n;
 	}
 	headers->n = n;
@@ -60,8 +60,8 @@ struct leat_record record_unpack(const struct leat_value *packed, int64_t time_u
 	const struct leat_value *item = packed->as.list->item;
 	struct leat_record record = { .time_us = time_us };
 
-	record.value = leat_copy(ctx, &item[VALUE]);
-	record.key = leat_copy(ctx, &item[KEY]);
+	record.value = item[VALUE];
+	record.key = item[KEY];
 	record.arrival_us = item[ARRIVAL].as.integer;
 	record.origin.source = (uint32_t)item[SOURCE].as.integer;
 	record.origin.partition = (int32_t)item[PARTITION].as.integer;

@@ -55,14 +55,13 @@ static struct leat_timer timer_of(int64_t time_us)
 static void send(struct counts *c, int64_t until_us, struct leat_context *ctx)
 {
 	const struct leat_ordered_entry *row;
-	size_t n = leat_ordered_scan(ctx, ROWS, &all, INT64_MIN, until_us, &row);
+	size_t n = leat_ordered_take(ctx, ROWS, &all, INT64_MIN, until_us, &row);
 
 	for (size_t i = 0; i < n; i++) {
 		struct leat_record record = record_unpack(&row[i].value, row[i].order, ctx);
 
 		leat_emit(ctx, OUT, &record);
 	}
-	leat_ordered_erase(ctx, ROWS, &all, INT64_MIN, until_us);
 	c->rows -= (int64_t)n;
 }
 

@@ -182,7 +182,7 @@ static const struct layout layouts[] = {
 	AT(leat_message, offset, 48),
 	AT(leat_message, next, 56),
 
-	SIZE(leat_api, 328),
+	SIZE(leat_api, 336),
 	AT(leat_api, size, 0),
 	AT(leat_api, abi, 8),
 	AT(leat_api, log, 16),
@@ -224,6 +224,7 @@ static const struct layout layouts[] = {
 	AT(leat_api, ordered_last, 304),
 	AT(leat_api, committing, 312),
 	AT(leat_api, table_expect, 320),
+	AT(leat_api, ordered_take, 328),
 
 	SIZE(leat_context, 8),
 	AT(leat_context, api, 0),

@@ -179,6 +179,12 @@ static void expect_last(struct world *w, const struct leat_value *key, int64_t f
 		assert_entries(&last, &item[n - 1], 1);
 }
 
+static void remember(struct world_lent *lent, const struct leat_ordered_entry *entries, const struct world_item *item, size_t n)
+{
+	*lent = (struct world_lent){ .entries = entries, .n = n };
+	memcpy(lent->item, item, n * sizeof *item);
+}
+
 static void scan_run(struct world *w, size_t k)
 {
 	int64_t from = (int64_t)random_below(&w->seed, 40);
@@ -194,12 +200,8 @@ static void scan_run(struct world *w, size_t k)
 	if (n == 0)
 		return;
 	assert_entries(entries, &e->item[first], n);
-	if (w->n_lent < LENT) {
-		struct world_lent *lent = &w->lent[w->n_lent++];
-
-		*lent = (struct world_lent){ .entries = entries, .n = n };
-		memcpy(lent->item, &e->item[first], n * sizeof *lent->item);
-	}
+	if (w->n_lent < LENT)
+		remember(&w->lent[w->n_lent++], entries, &e->item[first], n);
 }
 
 static void put_item(struct world *w, size_t k)
@@ -230,7 +232,21 @@ static void put_item(struct world *w, size_t k)
 	e->item[i] = item;
 }
 
-static void erase_range(struct world *w, size_t k)
+static void take_range(struct world *w, const struct leat_value *key, int64_t from, int64_t until, const struct world_item *item, size_t n)
+{
+	const struct leat_ordered_entry *entries;
+
+	ck_assert_uint_eq(leat_tables_ordered_take(w->tables, 2, key, from, until, w->arena, &entries), n);
+	ck_assert_int_eq(entries != NULL, n > 0);
+	if (n == 0)
+		return;
+	assert_entries(entries, item, n);
+	if (w->n_taken < LENT)
+		remember(&w->taken[w->n_taken++], entries, item, n);
+}
+
+/* By erasing or by taking; what is taken is there as long as the arena. */
+static void remove_range(struct world *w, size_t k)
 {
 	bool is_front = random_below(&w->seed, 2) == 0;
 	int64_t from = is_front ? INT64_MIN : (int64_t)random_below(&w->seed, 40);
@@ -239,7 +255,10 @@ static void erase_range(struct world *w, size_t k)
 	struct world_entry *e = live(w, 2, k);
 	size_t first, n = range_of(e, from, until, &first);
 
-	leat_tables_ordered_erase(w->tables, 2, &key, from, until);
+	if (w->arena == NULL || random_below(&w->seed, 2) == 0)
+		leat_tables_ordered_erase(w->tables, 2, &key, from, until);
+	else
+		take_range(w, &key, from, until, e == NULL ? NULL : &e->item[first], n);
 	if (e == NULL || from >= until)
 		return;
 	e->changed_us = w->now_us;
@@ -288,7 +307,7 @@ void world_step(struct world *w)
 		put_item(w, k % 5);
 		break;
 	case 13:
-		erase_range(w, k % 5);
+		remove_range(w, k % 5);
 		break;
 	case 14:
 		scan_run(w, k % 5);
@@ -307,6 +326,12 @@ void world_check_lent(struct world *w)
 			assert_entries(w->lent[i].entries, w->lent[i].item, w->lent[i].n);
 	}
 	w->n_lent = 0;
+}
+
+void world_check_taken(const struct world *w)
+{
+	for (size_t i = 0; i < w->n_taken; i++)
+		assert_entries(w->taken[i].entries, w->taken[i].item, w->taken[i].n);
 }
 
 void world_check_all(struct world *w)

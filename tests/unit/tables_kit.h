@@ -50,6 +50,9 @@ struct world {
 	struct world_model model, before;
 	struct world_lent lent[LENT];
 	size_t n_lent;
+	struct leat_arena *arena; /* for what is taken; NULL: nothing is */
+	struct world_lent taken[LENT];
+	size_t n_taken;
 };
 
 extern const struct leat_table_spec world_specs[];
@@ -60,6 +63,8 @@ struct leat_value world_key(size_t k);
 void world_step(struct world *w);
 /* T1: what was handed out is as it was, after commit and abort too. */
 void world_check_lent(struct world *w);
+/* What was taken is as it was: in the event, and after its commit as long as the arena is there. */
+void world_check_taken(const struct world *w);
 void world_check_all(struct world *w);
 
 #endif

@@ -377,6 +377,7 @@ static bool pop(struct leat_timers *timers, struct timer_model *set, enum leat_c
 static void begin(struct run *r)
 {
 	r->w.before = r->w.model;
+	r->w.arena = leat_arena_create();
 	r->set_before = r->set;
 	leat_tables_begin(r->w.tables, r->w.now_us);
 	leat_timers_begin(r->timers);
@@ -387,6 +388,7 @@ static bool end(struct run *r)
 	bool is_aborted = random_below(&r->w.seed, 3) == 0;
 
 	world_check_lent(&r->w);
+	world_check_taken(&r->w);
 	if (is_aborted) {
 		leat_tables_abort(r->w.tables);
 		leat_timers_abort(r->timers);
@@ -396,6 +398,8 @@ static bool end(struct run *r)
 		leat_tables_commit(r->w.tables);
 		leat_timers_commit(r->timers);
 	}
+	leat_arena_unref(r->w.arena);
+	r->w.n_taken = 0;
 	return is_aborted;
 }
 

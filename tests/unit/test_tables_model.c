@@ -6,6 +6,14 @@
 
 enum { EVENTS = 30000, TTL_US = 400 };
 
+static void end_batch(struct world *w)
+{
+	world_check_taken(w);
+	w->n_taken = 0;
+	leat_arena_unref(w->arena);
+	w->arena = leat_arena_create();
+}
+
 static void run_model(uint64_t seed, int64_t ttl_us)
 {
 	const int64_t ttls[TABLES] = { ttl_us, ttl_us, ttl_us };
@@ -15,8 +23,9 @@ static void run_model(uint64_t seed, int64_t ttl_us)
 	w->seed = seed;
 	w->ttl_us = ttl_us;
 	w->tables = leat_tables_create(world_specs, ttls);
+	w->arena = leat_arena_create();
 	for (size_t event = 0; event < EVENTS; event++) {
-		size_t n_steps = random_below(&w->seed, 8);
+		size_t n_steps = random_below(&w->seed, 8), n_taken = w->n_taken;
 
 		w->now_us += (int64_t)random_below(&w->seed, 20);
 		w->before = w->model;
@@ -27,14 +36,19 @@ static void run_model(uint64_t seed, int64_t ttl_us)
 		if (random_below(&w->seed, 3) == 0) {
 			leat_tables_abort(w->tables);
 			w->model = w->before;
+			w->n_taken = n_taken;
 		} else {
 			leat_tables_commit(w->tables);
 		}
 		if (event % 16 == 0)
 			world_check_all(w);
+		if (random_below(&w->seed, 4) == 0)
+			end_batch(w);
 	}
 	world_check_all(w);
+	end_batch(w);
 	leat_tables_destroy(w->tables);
+	leat_arena_unref(w->arena);
 	free(w);
 }
 

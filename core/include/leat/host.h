@@ -118,6 +118,8 @@ struct leat_api {
 	                     struct leat_ordered_entry *entry);
 	void (*committing)(struct leat_context *ctx);
 	void (*table_expect)(struct leat_context *ctx, uint32_t table, const struct leat_value *key, size_t n);
+	size_t (*ordered_take)(struct leat_context *ctx, uint32_t table, const struct leat_value *key, int64_t from, int64_t until,
+	                       const struct leat_ordered_entry **entries);
 };
 
 /* The host's own struct begins with this. */
@@ -342,6 +344,14 @@ static inline bool leat_ordered_last(struct leat_context *ctx, uint32_t table, c
                                      struct leat_ordered_entry *entry)
 {
 	return ctx->api->ordered_last(ctx, table, key, from, until, entry);
+}
+
+/* ordered: removes the entries with from <= order < until and hands them out as a scan does. They and their values are the batch's from
+ * then on, so that they can be emitted as they are. */
+static inline size_t leat_ordered_take(struct leat_context *ctx, uint32_t table, const struct leat_value *key, int64_t from,
+                                       int64_t until, const struct leat_ordered_entry **entries)
+{
+	return ctx->api->ordered_take(ctx, table, key, from, until, entries);
 }
 
 /* Event time that has passed for this instance: no record with an earlier time is expected any more, and one that comes is

@@ -19,7 +19,7 @@
  *   1  the first. While it is not frozen, it has grown by: leat_watermark() and timers of event time, named inputs of operators with
  *      leat_input(), null keys for who takes them, leat_copy(), leat_key_field(), leat_ordered_last(), .reads_watermark, .is_whole,
  *      .keeps_records, options of aggregates, timers of endless time, leat_run_out(), leat_committing(),
- *      leat_table_expect().
+ *      leat_table_expect(), leat_ordered_take().
  */
 
 #include <leat/codec.h>
