@@ -16,6 +16,8 @@ static fold_wide_bits take_bits(struct fold_reader *r, unsigned most)
 {
 	fold_wide_bits n = 0;
 
+	if (r->at != r->end && *r->at < 0x80) /* mostly */
+		return *r->at++;
 	for (unsigned shift = 0; shift < most; shift += 7) {
 		unsigned char byte;
 

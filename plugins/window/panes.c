@@ -4,14 +4,16 @@
 
 /* ---- an event ---------------------------------------------------------------------------------------------------- */
 
+/* Whether it is the pane's first event. */
 static enum leat_status add_to_pane(const struct window *self, const struct leat_value *key, int64_t pane_us,
-                                    const struct leat_record *record, struct leat_context *ctx, struct leat_error *err)
+                                    const struct leat_record *record, bool *is_first, struct leat_context *ctx, struct leat_error *err)
 {
 	struct fold_state *state = fold_make(&self->fold, ctx);
 	struct leat_ordered_entry pane = { .order = pane_us };
-	bool is_there = leat_ordered_last(ctx, PANES, key, pane_us, pane_us + 1, &pane);
-	enum leat_status status = fold_load(&self->fold, state, is_there ? &pane.value : NULL, ctx, err);
+	enum leat_status status;
 
+	*is_first = !leat_ordered_last(ctx, PANES, key, pane_us, pane_us + 1, &pane);
+	status = fold_load(&self->fold, state, *is_first ? NULL : &pane.value, ctx, err);
 	if (status == LEAT_OK)
 		status = fold_add(&self->fold, state, record, ctx, err);
 	if (status != LEAT_OK)
@@ -22,11 +24,11 @@ static enum leat_status add_to_pane(const struct window *self, const struct leat
 }
 
 /* Until its row is final. */
-static void hold(const struct leat_value *key, const struct leat_record *record, struct leat_context *ctx)
+static void hold(const struct leat_value *key, const struct leat_record *record, bool is_first, struct leat_context *ctx)
 {
 	struct leat_ordered_entry last, held = { .order = record->time_us, .value = record->value };
 
-	if (leat_ordered_last(ctx, HELD, key, record->time_us, record->time_us + 1, &last))
+	if (!is_first && leat_ordered_last(ctx, HELD, key, record->time_us, record->time_us + 1, &last))
 		held.sequence = last.sequence + 1;
 	leat_ordered_put(ctx, HELD, key, &held);
 }
@@ -40,8 +42,8 @@ static void note_change(const struct leat_value *key, int64_t pane_us, struct le
 }
 
 /* The rows that an event changes: of windows that have ended at once, of others as `emit` and `early` have it. */
-static enum leat_status send_changes(const struct window *self, const struct leat_value *key, int64_t pane_us, struct leat_context *ctx,
-                                     struct leat_error *err)
+static enum leat_status send_changes(const struct window *self, const struct keyed *keyed, const struct leat_value *key, int64_t pane_us,
+                                     struct leat_context *ctx, struct leat_error *err)
 {
 	int64_t watermark = leat_watermark(ctx);
 	int64_t first = assign_first_end(self, pane_us), last = assign_last_end(self, pane_us), open = first;
@@ -61,34 +63,35 @@ static enum leat_status send_changes(const struct window *self, const struct lea
 	if (self->early == 0)
 		return LEAT_OK;
 	note_change(key, pane_us, ctx);
-	return key_wake_early(self, key, ctx, err);
+	return key_wake_early(self, keyed, key, ctx, err);
 }
 
-enum leat_status panes_process(const struct window *self, const struct leat_value *key, const struct leat_record *record,
-                               struct leat_context *ctx, struct leat_error *err)
+enum leat_status panes_process(const struct window *self, const struct keyed *keyed, const struct leat_value *key,
+                               const struct leat_record *record, struct leat_context *ctx, struct leat_error *err)
 {
 	int64_t watermark = leat_watermark(ctx), pane = assign_pane(self, record->time_us);
 	int64_t first = assign_first_end(self, pane), last = assign_last_end(self, pane);
 	int64_t own = self->kind == SLIDING ? first : last; /* the last end that is this event's business */
 	enum leat_status status;
+	bool is_first;
 
 	/* W1 */
 	if (watermark >= own + self->allow) {
 		leat_emit(ctx, LATE, record);
 		return LEAT_OK;
 	}
-	status = add_to_pane(self, key, pane, record, ctx, err);
+	status = add_to_pane(self, key, pane, record, &is_first, ctx, err);
 	if (status == LEAT_OK)
-		status = stack_add(self, key, pane, record, ctx, err);
+		status = stack_add(self, keyed, key, pane, record, ctx, err);
 	if (status == LEAT_OK && self->kind == SLIDING)
-		hold(key, record, ctx);
+		hold(key, record, is_first, ctx);
 	if (status == LEAT_OK)
-		status = send_changes(self, key, pane, ctx, err);
+		status = send_changes(self, keyed, key, pane, ctx, err);
 	if (status != LEAT_OK)
 		return status;
 	if (watermark >= own)
-		return key_wake_last(key, last + self->allow, ctx, err);
-	return key_wake(key, watermark < first ? first : assign_first_end(self, watermark), ctx, err);
+		return key_forget_at(self, key, last + self->allow, ctx, err);
+	return key_wake(keyed, key, watermark < first ? first : assign_first_end(self, watermark), ctx, err);
 }
 
 /* ---- rows -------------------------------------------------------------------------------------------------------- */
@@ -105,6 +108,31 @@ static int64_t count_row(const struct window *self, const struct leat_value *key
 	return counted.value.as.integer;
 }
 
+/* The events that the window ends behind, for the batch. */
+static size_t find_held(const struct window *self, const struct leat_value *key, int64_t end_us, bool is_final,
+                        const struct leat_ordered_entry **held, struct leat_context *ctx)
+{
+	const struct leat_ordered_entry *found;
+	struct leat_ordered_entry *copy;
+	size_t n;
+
+	/* Nobody asks for them again; nor for what is left of a longer `allow`, before it was changed. */
+	if (is_final && self->allow == 0) {
+		n = leat_ordered_take(ctx, HELD, key, INT64_MIN, end_us, held);
+		for (; n > 0 && (*held)->order < end_us - 1; n--)
+			(*held)++;
+		return n;
+	}
+	n = leat_ordered_scan(ctx, HELD, key, end_us - 1, end_us, &found);
+	copy = leat_allocate(ctx, n * sizeof *copy);
+	for (size_t i = 0; i < n; i++) {
+		copy[i] = found[i];
+		copy[i].value = leat_copy(ctx, &found[i].value);
+	}
+	*held = copy;
+	return n;
+}
+
 enum leat_status panes_emit(const struct window *self, const struct leat_value *key, int64_t end_us, bool is_final,
                             const struct fold_state *totals, struct leat_context *ctx, struct leat_error *err)
 {
@@ -116,7 +144,7 @@ enum leat_status panes_emit(const struct window *self, const struct leat_value *
 	row.revision = count_row(self, key, end_us, ctx);
 	if (self->kind != SLIDING)
 		return row_emit(self, &row, totals, ctx, err);
-	n = leat_ordered_scan(ctx, HELD, key, end_us - 1, end_us, &held);
+	n = find_held(self, key, end_us, is_final, &held, ctx);
 	for (size_t i = 0; i < n && status == LEAT_OK; i++) {
 		row.base = &held[i].value;
 		status = row_emit(self, &row, totals, ctx, err);
@@ -126,41 +154,56 @@ enum leat_status panes_emit(const struct window *self, const struct leat_value *
 
 /* ---- timers ------------------------------------------------------------------------------------------------------ */
 
-static bool has_window(const struct window *self, const struct leat_value *key, int64_t end_us, struct leat_context *ctx)
+size_t panes_find(const struct panes *panes, int64_t from_us)
 {
-	struct leat_ordered_entry pane;
+	size_t before = 0, behind = panes->n;
 
-	/* The timer may be there for the end of the state. */
-	return assign_first_end(self, end_us - 1) == end_us
-	       && leat_ordered_last(ctx, PANES, key, self->kind == SLIDING ? end_us - 1 : assign_start(self, end_us), end_us, &pane);
+	while (before < behind) {
+		size_t middle = before + (behind - before) / 2;
+
+		if (panes->item[middle].order < from_us)
+			before = middle + 1;
+		else
+			behind = middle;
+	}
+	return before;
 }
 
-static enum leat_status end_window(const struct window *self, const struct leat_value *key, int64_t end_us, struct leat_context *ctx,
-                                   struct leat_error *err)
+static bool has_window(const struct window *self, const struct panes *panes, int64_t end_us)
 {
-	struct leat_ordered_entry pane;
+	size_t first = panes_find(panes, self->kind == SLIDING ? end_us - 1 : assign_start(self, end_us));
+
+	/* The timer may be there for the end of the state. */
+	return assign_first_end(self, end_us - 1) == end_us && first < panes->n && panes->item[first].order < end_us;
+}
+
+static enum leat_status end_window(const struct window *self, struct keyed *keyed, const struct leat_value *key,
+                                   const struct panes *panes, int64_t end_us, struct leat_context *ctx, struct leat_error *err)
+{
 	struct fold_state *totals;
 	enum leat_status status;
 
 	if (self->kind == TUMBLING) {
-		(void)leat_ordered_last(ctx, PANES, key, end_us - self->length, end_us, &pane);
 		totals = fold_make(&self->fold, ctx);
-		status = fold_load(&self->fold, totals, &pane.value, ctx, err);
+		status = fold_load(&self->fold, totals, &panes->item[panes_find(panes, end_us - self->length)].value, ctx, err);
 	} else {
-		status = stack_end(self, key, end_us, &totals, ctx, err);
+		status = stack_end(self, keyed, key, panes, end_us, &totals, ctx, err);
 	}
 	if (status != LEAT_OK)
 		return status;
 	return row_forgive(panes_emit(self, key, end_us, true, totals, ctx, err), key, end_us, ctx, err);
 }
 
-/* What no window needs that has not been over for `allow`. */
-static void expire(const struct window *self, const struct leat_value *key, int64_t now_us, struct leat_context *ctx)
+/* What no window needs that has not been over for `allow`. Of panes some are left, rather than that each end erases one. */
+static void expire(const struct window *self, const struct leat_value *key, const struct panes *panes, int64_t now_us,
+                   struct leat_context *ctx)
 {
-	int64_t over = now_us - self->allow;
+	enum { MOST_LEFT = 8 /* one in so many */ };
+	int64_t over = now_us - self->allow, needed = assign_start(self, assign_first_end(self, over));
 
-	leat_ordered_erase(ctx, PANES, key, INT64_MIN, assign_start(self, assign_first_end(self, over)));
-	if (self->kind == SLIDING)
+	if (panes_find(panes, needed) * MOST_LEFT >= panes->n)
+		leat_ordered_erase(ctx, PANES, key, INT64_MIN, needed);
+	if (self->kind == SLIDING && self->allow > 0)
 		leat_ordered_erase(ctx, HELD, key, INT64_MIN, over);
 	if (self->is_counted)
 		leat_ordered_erase(ctx, ROWS, key, INT64_MIN, over + 1);
@@ -168,36 +211,58 @@ static void expire(const struct window *self, const struct leat_value *key, int6
 		leat_ordered_erase(ctx, CHANGED, key, INT64_MIN, assign_start(self, assign_first_end(self, now_us)));
 }
 
-/* W3, W4 */
-static enum leat_status go_on(const struct window *self, const struct leat_value *key, int64_t now_us, struct leat_context *ctx,
-                              struct leat_error *err)
+/* Until when something of them is needed. */
+static int64_t last_need(const struct window *self, const struct panes *panes)
 {
-	int64_t next = assign_first_end(self, now_us);
-	const struct leat_ordered_entry *pane;
-	struct leat_ordered_entry last;
+	return panes->n == 0 ? INT64_MIN : assign_last_end(self, panes->item[panes->n - 1].order) + self->allow;
+}
 
-	if (leat_ordered_scan(ctx, PANES, key, self->kind == SLIDING ? now_us : assign_start(self, next), INT64_MAX, &pane) > 0) {
-		int64_t end = assign_first_end(self, pane->order);
+/* W3, W4 */
+static enum leat_status go_on(const struct window *self, struct keyed *keyed, const struct leat_value *key, const struct panes *panes,
+                              int64_t now_us, struct leat_context *ctx, struct leat_error *err)
+{
+	int64_t next = assign_first_end(self, now_us), last = last_need(self, panes);
+	size_t first = panes_find(panes, self->kind == SLIDING ? now_us : assign_start(self, next));
 
-		return key_wake(key, end > next ? end : next, ctx, err);
+	if (first < panes->n) {
+		int64_t end = assign_first_end(self, panes->item[first].order);
+
+		return key_set_timer(keyed, key, end > next ? end : next, ctx, err);
 	}
-	if (leat_ordered_last(ctx, PANES, key, INT64_MIN, INT64_MAX, &last))
-		return key_wake(key, assign_last_end(self, last.order) + self->allow, ctx, err);
+	if (last > now_us)
+		return key_forget_at(self, key, last, ctx, err);
 	key_forget(key, ctx);
 	return LEAT_OK;
 }
 
-enum leat_status panes_timer(const struct window *self, const struct leat_value *key, int64_t due_us, struct leat_context *ctx,
-                             struct leat_error *err)
+enum leat_status panes_timer(const struct window *self, struct keyed *keyed, const struct leat_value *key, int64_t due_us,
+                             struct leat_context *ctx, struct leat_error *err)
 {
 	enum leat_status status = LEAT_OK;
+	struct panes panes;
 
-	if (has_window(self, key, due_us, ctx))
-		status = end_window(self, key, due_us, ctx, err);
+	panes.n = leat_ordered_scan(ctx, PANES, key, INT64_MIN, INT64_MAX, &panes.item);
+	if (has_window(self, &panes, due_us))
+		status = end_window(self, keyed, key, &panes, due_us, ctx, err);
 	if (status != LEAT_OK)
 		return status;
-	expire(self, key, due_us, ctx);
-	return go_on(self, key, due_us, ctx, err);
+	expire(self, key, &panes, due_us, ctx);
+	return go_on(self, keyed, key, &panes, due_us, ctx, err);
+}
+
+enum leat_status panes_forget(const struct window *self, const struct leat_value *key, int64_t now_us, struct leat_context *ctx,
+                              struct leat_error *err)
+{
+	const struct keyed *keyed = leat_table_peek(ctx, KEYS, key);
+	struct panes panes;
+
+	if (keyed != NULL && keyed->has_timer)
+		return LEAT_OK; /* there is more to come, and then W3 */
+	panes.n = leat_ordered_scan(ctx, PANES, key, INT64_MIN, INT64_MAX, &panes.item);
+	if (last_need(self, &panes) > now_us)
+		return key_forget_at(self, key, last_need(self, &panes), ctx, err);
+	key_forget(key, ctx);
+	return LEAT_OK;
 }
 
 /* Ends up to this need nothing any more. A watermark that is far from all windows is taken to be nearer, where there is no overflow;

@@ -2,7 +2,6 @@
 /* What goes out. Its time is the window's last microsecond, so that a window over windows has it in the right one. */
 #include "window.h"
 
-/* The key may be a timer's; totals and events may point into tables. */
 static size_t put_key(const struct window *self, const struct leat_value *key, struct leat_member *out)
 {
 	for (size_t i = 0; i < self->n_keys; i++)
@@ -28,12 +27,11 @@ enum leat_status row_emit(const struct window *self, const struct row *row, cons
 {
 	struct leat_member *member = leat_allocate(ctx, (self->n_keys + self->fold.n + 5) * sizeof *member);
 	struct leat_record record = {
-		.key = leat_copy(ctx, row->key),
+		.key = *row->key,
 		.time_us = row->end_us - 1,
 		.arrival_us = leat_now(ctx),
 		.origin.source = LEAT_NO_SOURCE,
 	};
-	struct leat_value base;
 	enum leat_status status;
 	size_t n = 0;
 
@@ -45,12 +43,9 @@ enum leat_status row_emit(const struct window *self, const struct row *row, cons
 	status = fold_result(&self->fold, totals, member + n, ctx, err);
 	if (status != LEAT_OK)
 		return status;
-	for (size_t i = 0; i < self->fold.n; i++, n++)
-		member[n].value = leat_copy(ctx, &member[n].value);
+	n += self->fold.n;
 	n += put_figures(self, row, member + n);
-	if (row->base != NULL)
-		base = leat_copy(ctx, row->base);
-	record.value = leat_map_with(ctx, row->base == NULL ? NULL : &base, member, n);
+	record.value = leat_map_with(ctx, row->base, member, n);
 	leat_emit(ctx, OUT, &record);
 	return LEAT_OK;
 }

@@ -138,8 +138,8 @@ static enum leat_status merge(const struct window *self, const struct leat_value
 	return status;
 }
 
-enum leat_status sessions_process(const struct window *self, const struct leat_value *key, const struct leat_record *record,
-                                  struct leat_context *ctx, struct leat_error *err)
+enum leat_status sessions_process(const struct window *self, const struct keyed *keyed, const struct leat_value *key,
+                                  const struct leat_record *record, struct leat_context *ctx, struct leat_error *err)
 {
 	int64_t watermark = leat_watermark(ctx);
 	struct run run = { .start_us = record->time_us, .last_us = record->time_us }, part[2];
@@ -160,10 +160,14 @@ enum leat_status sessions_process(const struct window *self, const struct leat_v
 	run.is_changed = !run.has_ended && self->early > 0;
 	put_run(key, &run, ctx);
 	if (status == LEAT_OK && run.is_changed)
-		status = key_wake_early(self, key, ctx, err);
+		status = key_wake_early(self, keyed, key, ctx, err);
 	if (status != LEAT_OK)
 		return status;
-	return run.has_ended ? key_wake_last(key, end_of(self, &run) + self->allow, ctx, err) : key_wake(key, end_of(self, &run), ctx, err);
+	if (!run.has_ended)
+		return key_wake(keyed, key, end_of(self, &run), ctx, err);
+	if (keyed != NULL && keyed->has_timer)
+		return LEAT_OK;
+	return key_wake(keyed, key, end_of(self, &run) + self->allow, ctx, err);
 }
 
 /* ---- timers ------------------------------------------------------------------------------------------------------ */
@@ -184,8 +188,8 @@ static enum leat_status end_run(const struct window *self, const struct leat_val
 	return status;
 }
 
-enum leat_status sessions_timer(const struct window *self, const struct leat_value *key, int64_t due_us, struct leat_context *ctx,
-                                struct leat_error *err)
+enum leat_status sessions_timer(const struct window *self, struct keyed *keyed, const struct leat_value *key, int64_t due_us,
+                                struct leat_context *ctx, struct leat_error *err)
 {
 	const struct leat_ordered_entry *entry;
 	size_t n = leat_ordered_scan(ctx, RUNS, key, INT64_MIN, INT64_MAX, &entry);
@@ -203,9 +207,9 @@ enum leat_status sessions_timer(const struct window *self, const struct leat_val
 	if (status != LEAT_OK)
 		return status;
 	if (n > 0 && !run.has_ended)
-		return key_wake(key, end_of(self, &run), ctx, err);
+		return key_set_timer(keyed, key, end_of(self, &run), ctx, err);
 	if (n > 0 && !is_over(self, &run, due_us))
-		return key_wake(key, end_of(self, &run) + self->allow, ctx, err);
+		return key_set_timer(keyed, key, end_of(self, &run) + self->allow, ctx, err);
 	key_forget(key, ctx);
 	return LEAT_OK;
 }

@@ -21,11 +21,11 @@ static void drop_stack(const struct leat_value *key, struct leat_context *ctx)
 }
 
 /* The panes from start_us to end_us into TAILS. */
-static enum leat_status turn(const struct window *self, const struct leat_value *key, int64_t start_us, int64_t end_us,
-                             struct leat_context *ctx, struct leat_error *err)
+static enum leat_status turn(const struct window *self, const struct leat_value *key, const struct panes *panes, int64_t start_us,
+                             int64_t end_us, struct leat_context *ctx, struct leat_error *err)
 {
-	const struct leat_ordered_entry *pane;
-	size_t n = leat_ordered_scan(ctx, PANES, key, start_us, end_us, &pane);
+	size_t first = panes_find(panes, start_us), n = panes_find(panes, end_us) - first;
+	const struct leat_ordered_entry *pane = panes->item + first;
 	struct leat_ordered_entry *tail = leat_allocate(ctx, (n + 1) * sizeof *tail);
 	struct fold_state *state[2] = { fold_make(&self->fold, ctx), fold_make(&self->fold, ctx) };
 	enum leat_status status = LEAT_OK;
@@ -46,48 +46,47 @@ static enum leat_status turn(const struct window *self, const struct leat_value 
 	return status;
 }
 
-static enum leat_status extend(const struct window *self, const struct leat_value *key, int64_t from_us, int64_t until_us,
-                               struct leat_context *ctx, struct leat_error *err)
+/* The back of the stack, which is loaded, with the panes from from_us to until_us. */
+static enum leat_status extend(const struct window *self, const struct leat_value *key, const struct panes *panes, int64_t from_us,
+                               int64_t until_us, struct fold_state *back, struct leat_context *ctx, struct leat_error *err)
 {
-	const struct leat_ordered_entry *pane;
-	size_t n = leat_ordered_scan(ctx, PANES, key, from_us, until_us, &pane);
-	struct fold_state *back, *more;
+	size_t first = panes_find(panes, from_us), end = panes_find(panes, until_us);
+	struct fold_state *more;
 	struct leat_value stored;
-	enum leat_status status;
 
-	if (n == 0)
+	if (first == end)
 		return LEAT_OK;
-	back = fold_make(&self->fold, ctx);
 	more = fold_make(&self->fold, ctx);
-	status = fold_load(&self->fold, back, leat_table_value(ctx, BACKS, key), ctx, err);
-	for (size_t i = 0; i < n && status == LEAT_OK; i++) {
-		status = fold_load(&self->fold, more, &pane[i].value, ctx, err);
-		if (status == LEAT_OK)
-			fold_merge(&self->fold, back, more, ctx);
+	for (size_t i = first; i < end; i++) {
+		enum leat_status status = fold_load(&self->fold, more, &panes->item[i].value, ctx, err);
+
+		if (status != LEAT_OK)
+			return status;
+		fold_merge(&self->fold, back, more, ctx);
 	}
-	if (status != LEAT_OK)
-		return status;
 	stored = fold_store(&self->fold, back, ctx);
 	leat_table_put(ctx, BACKS, key, &stored);
 	return LEAT_OK;
 }
 
-/* So that the stack has the panes of this window, and perhaps some before it in TAILS. */
-static enum leat_status move_to(const struct window *self, const struct leat_value *key, int64_t start_us, int64_t end_us,
-                                struct leat_context *ctx, struct leat_error *err)
+/* So that the stack has the panes of this window, and perhaps some before it in TAILS; `back` is empty, and gets what BACKS has. */
+static enum leat_status move_to(const struct window *self, struct keyed *keyed, const struct leat_value *key, const struct panes *panes,
+                                int64_t end_us, struct fold_state *back, struct leat_context *ctx, struct leat_error *err)
 {
-	struct keyed *keyed = leat_table_get(ctx, KEYS, key);
-	enum leat_status status = LEAT_OK;
+	int64_t start_us = assign_start(self, end_us);
+	enum leat_status status;
 
 	if (keyed->has_stack && start_us <= keyed->flip_us) {
-		status = extend(self, key, keyed->until_us, end_us, ctx, err);
+		status = fold_load(&self->fold, back, leat_table_value(ctx, BACKS, key), ctx, err);
+		if (status == LEAT_OK)
+			status = extend(self, key, panes, keyed->until_us, end_us, back, ctx, err);
 	} else if (self->kind == CUMULATING) {
 		/* Its windows only grow until they begin anew: it needs no TAILS. */
 		drop_stack(key, ctx);
 		keyed->flip_us = start_us;
-		status = extend(self, key, start_us, end_us, ctx, err);
+		status = extend(self, key, panes, start_us, end_us, back, ctx, err);
 	} else {
-		status = turn(self, key, start_us, end_us, ctx, err);
+		status = turn(self, key, panes, start_us, end_us, ctx, err);
 		keyed->flip_us = end_us;
 	}
 	keyed->has_stack = true;
@@ -95,37 +94,27 @@ static enum leat_status move_to(const struct window *self, const struct leat_val
 	return status;
 }
 
-enum leat_status stack_end(const struct window *self, const struct leat_value *key, int64_t end_us, struct fold_state **totals,
-                           struct leat_context *ctx, struct leat_error *err)
+enum leat_status stack_end(const struct window *self, struct keyed *keyed, const struct leat_value *key, const struct panes *panes,
+                           int64_t end_us, struct fold_state **totals, struct leat_context *ctx, struct leat_error *err)
 {
-	int64_t start_us = assign_start(self, end_us);
-	enum leat_status status = move_to(self, key, start_us, end_us, ctx, err);
-	const struct leat_ordered_entry *tail = NULL;
-	const struct leat_value *back = leat_table_value(ctx, BACKS, key);
-	struct fold_state *is, *more;
+	struct fold_state *back = fold_make(&self->fold, ctx);
+	enum leat_status status = move_to(self, keyed, key, panes, end_us, back, ctx, err);
+	const struct leat_ordered_entry *tail;
 
-	*totals = NULL;
-	if (status != LEAT_OK)
+	*totals = back;
+	/* Tails before it are left for the next turn, which drops all of them. */
+	if (status != LEAT_OK || leat_ordered_scan(ctx, TAILS, key, assign_start(self, end_us), INT64_MAX, &tail) == 0)
 		return status;
-	leat_ordered_erase(ctx, TAILS, key, INT64_MIN, start_us);
-	if (leat_ordered_scan(ctx, TAILS, key, INT64_MIN, INT64_MAX, &tail) == 0 && back == NULL)
-		return LEAT_OK;
-	is = fold_make(&self->fold, ctx);
-	more = fold_make(&self->fold, ctx);
-	status = fold_load(&self->fold, is, tail == NULL ? NULL : &tail->value, ctx, err);
+	*totals = fold_make(&self->fold, ctx);
+	status = fold_load(&self->fold, *totals, &tail->value, ctx, err);
 	if (status == LEAT_OK)
-		status = fold_load(&self->fold, more, back, ctx, err);
-	if (status != LEAT_OK)
-		return status;
-	fold_merge(&self->fold, is, more, ctx);
-	*totals = is;
-	return LEAT_OK;
+		fold_merge(&self->fold, *totals, back, ctx);
+	return status;
 }
 
-enum leat_status stack_add(const struct window *self, const struct leat_value *key, int64_t pane_us, const struct leat_record *record,
-                           struct leat_context *ctx, struct leat_error *err)
+enum leat_status stack_add(const struct window *self, const struct keyed *keyed, const struct leat_value *key, int64_t pane_us,
+                           const struct leat_record *record, struct leat_context *ctx, struct leat_error *err)
 {
-	const struct keyed *keyed = leat_table_peek(ctx, KEYS, key);
 	struct fold_state *back;
 	struct leat_value stored;
 	enum leat_status status;

@@ -163,16 +163,11 @@ static void destroy(void *self_)
 
 /* ---- timers of a key --------------------------------------------------------------------------------------------- */
 
-enum leat_status key_wake(const struct leat_value *key, int64_t due_us, struct leat_context *ctx, struct leat_error *err)
+enum leat_status key_set_timer(struct keyed *keyed, const struct leat_value *key, int64_t due_us, struct leat_context *ctx,
+                               struct leat_error *err)
 {
-	const struct keyed *was = leat_table_peek(ctx, KEYS, key);
-	struct leat_timer timer = { .clock = LEAT_EVENT_TIME, .tag = DUE, .key = *key };
-	struct keyed *keyed;
+	struct leat_timer timer = { .clock = LEAT_EVENT_TIME, .tag = DUE, .due_us = keyed->due_us, .key = *key };
 
-	if (was != NULL && was->has_timer && was->due_us <= due_us)
-		return LEAT_OK;
-	keyed = leat_table_get(ctx, KEYS, key);
-	timer.due_us = keyed->due_us;
 	if (keyed->has_timer)
 		leat_timer_cancel(ctx, &timer);
 	timer.due_us = keyed->due_us = due_us;
@@ -180,21 +175,33 @@ enum leat_status key_wake(const struct leat_value *key, int64_t due_us, struct l
 	return leat_timer_set(ctx, &timer, err);
 }
 
-enum leat_status key_wake_last(const struct leat_value *key, int64_t due_us, struct leat_context *ctx, struct leat_error *err)
+enum leat_status key_wake(const struct keyed *known, const struct leat_value *key, int64_t due_us, struct leat_context *ctx,
+                          struct leat_error *err)
 {
-	const struct keyed *keyed = leat_table_peek(ctx, KEYS, key);
-
-	return keyed != NULL && keyed->has_timer ? LEAT_OK : key_wake(key, due_us, ctx, err);
+	if (known != NULL && known->has_timer && known->due_us <= due_us)
+		return LEAT_OK;
+	return key_set_timer(leat_table_get(ctx, KEYS, key), key, due_us, ctx, err);
 }
 
-enum leat_status key_wake_early(const struct window *self, const struct leat_value *key, struct leat_context *ctx, struct leat_error *err)
+enum leat_status key_forget_at(const struct window *self, const struct leat_value *key, int64_t us, struct leat_context *ctx,
+                               struct leat_error *err)
 {
-	const struct keyed *keyed = leat_table_peek(ctx, KEYS, key);
+	/* Put off to one of few moments, as with each event there may be another one, and setting what is set costs little. */
+	enum { PARTS = 8 };
+	int64_t step = self->length / PARTS + 1, rest = us % step;
+	const struct leat_timer timer = { .clock = LEAT_EVENT_TIME, .due_us = us - rest + (rest > 0 ? step : 0), .tag = FORGET, .key = *key };
+
+	return leat_timer_set(ctx, &timer, err);
+}
+
+enum leat_status key_wake_early(const struct window *self, const struct keyed *known, const struct leat_value *key,
+                                struct leat_context *ctx, struct leat_error *err)
+{
 	const struct leat_timer timer = {
 		.clock = LEAT_PROCESSING_TIME, .due_us = leat_now(ctx) + self->early, .tag = EARLY, .key = *key,
 	};
 
-	if (keyed != NULL && keyed->has_early)
+	if (known != NULL && known->has_early)
 		return LEAT_OK;
 	((struct keyed *)leat_table_get(ctx, KEYS, key))->has_early = true;
 	return leat_timer_set(ctx, &timer, err);
@@ -211,19 +218,21 @@ void key_forget(const struct leat_value *key, struct leat_context *ctx)
 static enum leat_status end_due(const struct window *self, const struct leat_value *key, int64_t due_us, struct leat_context *ctx,
                                 struct leat_error *err)
 {
-	((struct keyed *)leat_table_get(ctx, KEYS, key))->has_timer = false;
-	return self->kind == SESSIONS ? sessions_timer(self, key, due_us, ctx, err) : panes_timer(self, key, due_us, ctx, err);
+	struct keyed *keyed = leat_table_get(ctx, KEYS, key);
+
+	keyed->has_timer = false;
+	return self->kind == SESSIONS ? sessions_timer(self, keyed, key, due_us, ctx, err) : panes_timer(self, keyed, key, due_us, ctx, err);
 }
 
 /* W2: of very many timers that are due at once, some fire after the next events. Not those of a key that has one among them. */
-static enum leat_status catch_up(const struct window *self, const struct leat_value *key, struct leat_context *ctx, struct leat_error *err)
+static enum leat_status catch_up(const struct window *self, const struct leat_value *key, const struct keyed **keyed,
+                                 struct leat_context *ctx, struct leat_error *err)
 {
-	const struct keyed *keyed;
 	enum leat_status status = LEAT_OK;
 
-	while (status == LEAT_OK && (keyed = leat_table_peek(ctx, KEYS, key)) != NULL && keyed->has_timer
-	       && keyed->due_us <= leat_watermark(ctx)) {
-		const struct leat_timer timer = { .clock = LEAT_EVENT_TIME, .due_us = keyed->due_us, .tag = DUE, .key = *key };
+	while (status == LEAT_OK && (*keyed = leat_table_peek(ctx, KEYS, key)) != NULL && (*keyed)->has_timer
+	       && (*keyed)->due_us <= leat_watermark(ctx)) {
+		const struct leat_timer timer = { .clock = LEAT_EVENT_TIME, .due_us = (*keyed)->due_us, .tag = DUE, .key = *key };
 
 		leat_timer_cancel(ctx, &timer);
 		status = end_due(self, key, timer.due_us, ctx, err);
@@ -236,6 +245,7 @@ static enum leat_status process(void *self_, const struct leat_record *record, s
 	const struct window *self = self_;
 	/* Without `key:`, events of whatever key the source gave them are in one window. */
 	const struct leat_value none = leat_null(), *key = self->n_keys > 0 ? &record->key : &none;
+	const struct keyed *keyed;
 	enum leat_status status;
 
 	if (record->value.type != LEAT_MAP)
@@ -244,10 +254,10 @@ static enum leat_status process(void *self_, const struct leat_record *record, s
 		return leat_error_set(err, LEAT_REJECT, 0, "the event has no time to find its window by; give its source a time");
 	if (record->time_us < -furthest_us || record->time_us > furthest_us)
 		return leat_error_set(err, LEAT_REJECT, 0, "the event's time is too far away: %lld us", (long long)record->time_us);
-	status = catch_up(self, key, ctx, err);
+	status = catch_up(self, key, &keyed, ctx, err);
 	if (status != LEAT_OK)
 		return status;
-	return self->kind == SESSIONS ? sessions_process(self, key, record, ctx, err) : panes_process(self, key, record, ctx, err);
+	return self->kind == SESSIONS ? sessions_process(self, keyed, key, record, ctx, err) : panes_process(self, keyed, key, record, ctx, err);
 }
 
 static enum leat_status timer_early(const struct window *self, const struct leat_value *key, struct leat_context *ctx, struct leat_error *err)
@@ -265,6 +275,8 @@ static enum leat_status timer(void *self_, const struct leat_timer *timer, struc
 	if (timer->tag == LEFT_OUT)
 		return leat_error_set(err, LEAT_REJECT, 0, "a total of the window that ends at %lld us does not fit, its row is left out",
 		                      (long long)timer->due_us);
+	if (timer->tag == FORGET)
+		return panes_forget(self, &timer->key, timer->due_us, ctx, err);
 	return timer->tag == EARLY ? timer_early(self, &timer->key, ctx, err) : end_due(self, &timer->key, timer->due_us, ctx, err);
 }
 

@@ -13,8 +13,8 @@
  *     takes goes to the port `late` and counts nowhere; a sliding window's events are those that had a row of their own.
  * W2  A window ends once, by the key's timer, at watermark >= end, and in order of end. Until then its rows are not final. An event
  *     that comes for it later, within `allow`, has its row sent again at once.
- * W3  A key has one timer of event time. It is due no later than the end of the first window that has not ended and is not empty;
- *     without one, when the last of the key's state is not needed any more.
+ * W3  A key has a timer that is due no later than the end of the first window that has not ended and is not empty. A key that has
+ *     anything has it, or one that is due soon after the last of it is not needed any more, which is not cancelled when there is more.
  * W4  When nothing of a key is needed any more, no table has anything of it.
  */
 
@@ -26,7 +26,7 @@ enum kind { TUMBLING, HOPPING, CUMULATING, SLIDING, SESSIONS };
 enum emission { FINAL, UPDATES };
 enum port { OUT, LATE };
 enum table { KEYS, PANES, TAILS, BACKS, HELD, ROWS, CHANGED, RUNS };
-enum tag { DUE, EARLY, LEFT_OUT }; /* of timers */
+enum tag { DUE, EARLY, LEFT_OUT, FORGET }; /* of timers */
 
 enum { MAX_KEYS = 16 };
 
@@ -68,6 +68,7 @@ int64_t assign_start(const struct window *self, int64_t end_us);
 
 /* ---- row.c ------------------------------------------------------------------------------------------------------- */
 
+/* Key and event live as long as the batch. */
 struct row {
 	const struct leat_value *key;
 	const struct leat_value *base; /* a sliding window's event, or NULL */
@@ -87,39 +88,57 @@ enum leat_status row_forgive(enum leat_status status, const struct leat_value *k
 
 /* ---- window.c ---------------------------------------------------------------------------------------------------- */
 
-/* W3: the timer is to be due by then, and before the time that it is set to now. */
-enum leat_status key_wake(const struct leat_value *key, int64_t due_us, struct leat_context *ctx, struct leat_error *err);
-/* The same for a key that nothing is going to end of: only when it has no timer. */
-enum leat_status key_wake_last(const struct leat_value *key, int64_t due_us, struct leat_context *ctx, struct leat_error *err);
-enum leat_status key_wake_early(const struct window *self, const struct leat_value *key, struct leat_context *ctx, struct leat_error *err);
+/* W3: the timer is due then, whatever it was. */
+enum leat_status key_set_timer(struct keyed *keyed, const struct leat_value *key, int64_t due_us, struct leat_context *ctx,
+                               struct leat_error *err);
+/* The timer is to be due by then, and before the time that it is set to now. `known` is what KEYS has of the key, or NULL. */
+enum leat_status key_wake(const struct keyed *known, const struct leat_value *key, int64_t due_us, struct leat_context *ctx,
+                          struct leat_error *err);
+/* For a key of panes that nothing is going to end of: what it has is needed until then. */
+enum leat_status key_forget_at(const struct window *self, const struct leat_value *key, int64_t us, struct leat_context *ctx,
+                               struct leat_error *err);
+enum leat_status key_wake_early(const struct window *self, const struct keyed *known, const struct leat_value *key,
+                                struct leat_context *ctx, struct leat_error *err);
 /* W4 */
 void key_forget(const struct leat_value *key, struct leat_context *ctx);
 
 /* ---- panes.c, sessions.c ----------------------------------------------------------------------------------------- */
 
-enum leat_status panes_process(const struct window *self, const struct leat_value *key, const struct leat_record *record,
-                               struct leat_context *ctx, struct leat_error *err);
-enum leat_status panes_timer(const struct window *self, const struct leat_value *key, int64_t due_us, struct leat_context *ctx,
-                             struct leat_error *err);
+/* What is in PANES of a key, in order. */
+struct panes {
+	const struct leat_ordered_entry *item;
+	size_t n;
+};
+
+/* The first one that is not before the time, or n. */
+size_t panes_find(const struct panes *panes, int64_t from_us);
+/* `keyed`: what KEYS has of the key; NULL for an event: nothing. */
+enum leat_status panes_process(const struct window *self, const struct keyed *keyed, const struct leat_value *key,
+                               const struct leat_record *record, struct leat_context *ctx, struct leat_error *err);
+enum leat_status panes_timer(const struct window *self, struct keyed *keyed, const struct leat_value *key, int64_t due_us,
+                             struct leat_context *ctx, struct leat_error *err);
+/* The timer of key_forget_at(). */
+enum leat_status panes_forget(const struct window *self, const struct leat_value *key, int64_t now_us, struct leat_context *ctx,
+                              struct leat_error *err);
 enum leat_status panes_early(const struct window *self, const struct leat_value *key, struct leat_context *ctx, struct leat_error *err);
 /* The row of one window; of a sliding one, the rows of the events that it ends behind. */
 enum leat_status panes_emit(const struct window *self, const struct leat_value *key, int64_t end_us, bool is_final,
                             const struct fold_state *totals, struct leat_context *ctx, struct leat_error *err);
 
-enum leat_status sessions_process(const struct window *self, const struct leat_value *key, const struct leat_record *record,
-                                  struct leat_context *ctx, struct leat_error *err);
-enum leat_status sessions_timer(const struct window *self, const struct leat_value *key, int64_t due_us, struct leat_context *ctx,
-                                struct leat_error *err);
+enum leat_status sessions_process(const struct window *self, const struct keyed *keyed, const struct leat_value *key,
+                                  const struct leat_record *record, struct leat_context *ctx, struct leat_error *err);
+enum leat_status sessions_timer(const struct window *self, struct keyed *keyed, const struct leat_value *key, int64_t due_us,
+                                struct leat_context *ctx, struct leat_error *err);
 enum leat_status sessions_early(const struct window *self, const struct leat_value *key, struct leat_context *ctx, struct leat_error *err);
 
 /* ---- stack.c: the windows of a key as they end, one after the other ---------------------------------------------- */
 
-/* The totals of the window that ends now; NULL when it is empty. */
-enum leat_status stack_end(const struct window *self, const struct leat_value *key, int64_t end_us, struct fold_state **totals,
-                           struct leat_context *ctx, struct leat_error *err);
+/* The totals of the window that ends now, which is not empty. */
+enum leat_status stack_end(const struct window *self, struct keyed *keyed, const struct leat_value *key, const struct panes *panes,
+                           int64_t end_us, struct fold_state **totals, struct leat_context *ctx, struct leat_error *err);
 /* An event came into a pane that the stack may have. */
-enum leat_status stack_add(const struct window *self, const struct leat_value *key, int64_t pane_us, const struct leat_record *record,
-                           struct leat_context *ctx, struct leat_error *err);
+enum leat_status stack_add(const struct window *self, const struct keyed *keyed, const struct leat_value *key, int64_t pane_us,
+                           const struct leat_record *record, struct leat_context *ctx, struct leat_error *err);
 
 /* ---- sweep.c: windows that are wanted out of turn ---------------------------------------------------------------- */
 

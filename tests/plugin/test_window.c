@@ -293,6 +293,8 @@ START_TEST(within_allow_a_late_event_has_the_row_sent_again)
 	expect(h, "b8:2", "b 0-10 n=1 s=2 r1 final");
 	expect(h, "w15 a9:4", "");
 	expect_late(h, "{\"k\":\"a\",\"v\":4}");
+	/* It is forgotten within an eighth of its size. */
+	expect(h, "w16.25", "");
 	ck_assert_uint_eq(leat_harness_state_entries(h), 0);
 	leat_harness_destroy(h);
 	expect_all("key: k\nsize: 20s\nslide: 10s\nallow: 5s" TOTALS, "a1:1 w12 a2:2 w17 a3:4 end",
