@@ -10,8 +10,8 @@
  *  - value:   per key one tagged tree. leat_table_put() stores a copy, leat_table_value() reads.
  *  - ordered: per key a sorted run of (sub-key, value), for windows and joins. leat_ordered_put() and friends.
  *
- * A pointer or value from a table is good until the call into the plugin returns. When a call for an event returns
- * LEAT_REJECT, every change that it made to tables, timers and emissions is undone.
+ * A pointer or value from a table is good until the call into the plugin returns; what leat_ordered_take() took out of one, as long
+ * as the batch. When a call for an event returns LEAT_REJECT, every change that it made to tables, timers and emissions is undone.
  */
 
 #include <leat/error.h>
