@@ -34,10 +34,13 @@ static size_t find_position(const struct leat_run *run, int64_t order, int64_t s
 	const struct leat_ordered_entry *item = run->item + run->start;
 	size_t before = 0, behind = run->n - 1; /* where one is that is before it, and one that is not */
 
-	if (run->n == 0 || !is_before(&item[0], order, sequence))
+	/* Neither end is looked at without need: in a long run it is not in the caches. */
+	if (run->n == 0 || (order == INT64_MIN && sequence == INT64_MIN))
 		return 0;
 	if (is_before(&item[run->n - 1], order, sequence))
 		return run->n;
+	if (!is_before(&item[0], order, sequence))
+		return 0;
 	for (size_t step = 1; behind - before > 2 * step; step *= 2) {
 		if (!is_before(&item[before + step], order, sequence)) {
 			behind = before + step;

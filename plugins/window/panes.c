@@ -154,10 +154,9 @@ enum leat_status panes_emit(const struct window *self, const struct leat_value *
 
 /* ---- timers ------------------------------------------------------------------------------------------------------ */
 
-size_t panes_find(const struct panes *panes, int64_t from_us)
+/* In item[before..behind). */
+static size_t halve(const struct panes *panes, size_t before, size_t behind, int64_t from_us)
 {
-	size_t before = 0, behind = panes->n;
-
 	while (before < behind) {
 		size_t middle = before + (behind - before) / 2;
 
@@ -169,12 +168,31 @@ size_t panes_find(const struct panes *panes, int64_t from_us)
 	return before;
 }
 
+size_t panes_find_early(const struct panes *panes, int64_t from_us)
+{
+	size_t behind = 1;
+
+	while (behind <= panes->n && panes->item[behind - 1].order < from_us)
+		behind *= 2;
+	return halve(panes, behind / 2, behind <= panes->n ? behind - 1 : panes->n, from_us);
+}
+
+size_t panes_find_late(const struct panes *panes, int64_t from_us)
+{
+	size_t back = 1;
+
+	while (back <= panes->n && panes->item[panes->n - back].order >= from_us)
+		back *= 2;
+	return halve(panes, back <= panes->n ? panes->n - back + 1 : 0, panes->n - back / 2, from_us);
+}
+
 static bool has_window(const struct window *self, const struct panes *panes, int64_t end_us)
 {
-	size_t first = panes_find(panes, self->kind == SLIDING ? end_us - 1 : assign_start(self, end_us));
+	size_t end = panes_find_late(panes, end_us);
 
 	/* The timer may be there for the end of the state. */
-	return assign_first_end(self, end_us - 1) == end_us && first < panes->n && panes->item[first].order < end_us;
+	return assign_first_end(self, end_us - 1) == end_us && end > 0
+	       && panes->item[end - 1].order >= (self->kind == SLIDING ? end_us - 1 : assign_start(self, end_us));
 }
 
 static enum leat_status end_window(const struct window *self, struct keyed *keyed, const struct leat_value *key,
@@ -185,7 +203,7 @@ static enum leat_status end_window(const struct window *self, struct keyed *keye
 
 	if (self->kind == TUMBLING) {
 		totals = fold_make(&self->fold, ctx);
-		status = fold_load(&self->fold, totals, &panes->item[panes_find(panes, end_us - self->length)].value, ctx, err);
+		status = fold_load(&self->fold, totals, &panes->item[panes_find_late(panes, end_us) - 1].value, ctx, err);
 	} else {
 		status = stack_end(self, keyed, key, panes, end_us, &totals, ctx, err);
 	}
@@ -194,14 +212,13 @@ static enum leat_status end_window(const struct window *self, struct keyed *keye
 	return row_forgive(panes_emit(self, key, end_us, true, totals, ctx, err), key, end_us, ctx, err);
 }
 
-/* What no window needs that has not been over for `allow`. Of panes some are left, rather than that each end erases one. */
+/* What no window needs that has not been over for `allow`. */
 static void expire(const struct window *self, const struct leat_value *key, const struct panes *panes, int64_t now_us,
                    struct leat_context *ctx)
 {
-	enum { MOST_LEFT = 8 /* one in so many */ };
 	int64_t over = now_us - self->allow, needed = assign_start(self, assign_first_end(self, over));
 
-	if (panes_find(panes, needed) * MOST_LEFT >= panes->n)
+	if (panes_find_early(panes, needed) * PANES_LEFT > panes->n)
 		leat_ordered_erase(ctx, PANES, key, INT64_MIN, needed);
 	if (self->kind == SLIDING && self->allow > 0)
 		leat_ordered_erase(ctx, HELD, key, INT64_MIN, over);
@@ -222,7 +239,7 @@ static enum leat_status go_on(const struct window *self, struct keyed *keyed, co
                               int64_t now_us, struct leat_context *ctx, struct leat_error *err)
 {
 	int64_t next = assign_first_end(self, now_us), last = last_need(self, panes);
-	size_t first = panes_find(panes, self->kind == SLIDING ? now_us : assign_start(self, next));
+	size_t first = panes_find_late(panes, self->kind == SLIDING ? now_us : assign_start(self, next));
 
 	if (first < panes->n) {
 		int64_t end = assign_first_end(self, panes->item[first].order);

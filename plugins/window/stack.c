@@ -24,7 +24,7 @@ static void drop_stack(const struct leat_value *key, struct leat_context *ctx)
 static enum leat_status turn(const struct window *self, const struct leat_value *key, const struct panes *panes, int64_t start_us,
                              int64_t end_us, struct leat_context *ctx, struct leat_error *err)
 {
-	size_t first = panes_find(panes, start_us), n = panes_find(panes, end_us) - first;
+	size_t first = panes_find_early(panes, start_us), n = panes_find_late(panes, end_us) - first;
 	const struct leat_ordered_entry *pane = panes->item + first;
 	struct leat_ordered_entry *tail = leat_allocate(ctx, (n + 1) * sizeof *tail);
 	struct fold_state *state[2] = { fold_make(&self->fold, ctx), fold_make(&self->fold, ctx) };
@@ -50,7 +50,7 @@ static enum leat_status turn(const struct window *self, const struct leat_value 
 static enum leat_status extend(const struct window *self, const struct leat_value *key, const struct panes *panes, int64_t from_us,
                                int64_t until_us, struct fold_state *back, struct leat_context *ctx, struct leat_error *err)
 {
-	size_t first = panes_find(panes, from_us), end = panes_find(panes, until_us);
+	size_t first = panes_find_late(panes, from_us), end = panes_find_late(panes, until_us);
 	struct fold_state *more;
 	struct leat_value stored;
 
@@ -99,14 +99,20 @@ enum leat_status stack_end(const struct window *self, struct keyed *keyed, const
 {
 	struct fold_state *back = fold_make(&self->fold, ctx);
 	enum leat_status status = move_to(self, keyed, key, panes, end_us, back, ctx, err);
-	const struct leat_ordered_entry *tail;
+	struct panes tails;
+	size_t first;
 
 	*totals = back;
-	/* Tails before it are left for the next turn, which drops all of them. */
-	if (status != LEAT_OK || leat_ordered_scan(ctx, TAILS, key, assign_start(self, end_us), INT64_MAX, &tail) == 0)
+	if (status != LEAT_OK)
 		return status;
+	tails.n = leat_ordered_scan(ctx, TAILS, key, INT64_MIN, INT64_MAX, &tails.item);
+	first = panes_find_early(&tails, assign_start(self, end_us));
+	if (first * PANES_LEFT > tails.n)
+		leat_ordered_erase(ctx, TAILS, key, INT64_MIN, assign_start(self, end_us));
+	if (first == tails.n)
+		return LEAT_OK;
 	*totals = fold_make(&self->fold, ctx);
-	status = fold_load(&self->fold, *totals, &tail->value, ctx, err);
+	status = fold_load(&self->fold, *totals, &tails.item[first].value, ctx, err);
 	if (status == LEAT_OK)
 		fold_merge(&self->fold, *totals, back, ctx);
 	return status;
