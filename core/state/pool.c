@@ -8,12 +8,15 @@
 #include "base/memory.h"
 
 /* Small enough that an instance with a handful of keys stays small, large enough that blocks are few. */
-enum { BLOCK_BYTES = 16 * 1024, ALIGNMENT = 16 };
+enum { BLOCK_BYTES = 16 * 1024, MOST_ALIGNED = 16, ALIGNED = 8 };
 
 void leat_pool_init(struct leat_pool *pool, size_t item_size)
 {
 	*pool = (struct leat_pool){ .n_used = 1 };
-	pool->stride = (item_size + ALIGNMENT - 1) & ~(size_t)(ALIGNMENT - 1);
+	/* What needs 16 has a size that is a multiple of it. */
+	if (item_size % MOST_ALIGNED != 0)
+		item_size = (item_size + ALIGNED - 1) & ~(size_t)(ALIGNED - 1);
+	pool->stride = item_size;
 	while ((pool->stride << (pool->shift + 1)) <= BLOCK_BYTES)
 		pool->shift++;
 	pool->mask = (UINT32_C(1) << pool->shift) - 1;

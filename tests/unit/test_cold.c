@@ -9,7 +9,7 @@
 
 enum { KEYS = 3000, TTL_US = 1000000, EPOCH = 16 /* events */ };
 /* Entries of some 100 bytes: about half of them fit, and what is known of the others; or hardly any. */
-enum { ROOM = 192 * 1024, LITTLE_ROOM = 8 * 1024, PLENTY = 1 << 30 };
+enum { ROOM = 176 * 1024, LITTLE_ROOM = 8 * 1024, PLENTY = 1 << 30 };
 
 struct row {
 	char key[16], value[64];
