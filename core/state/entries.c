@@ -94,25 +94,32 @@ struct leat_entry *leat_entry_open(struct leat_tables *t, uint32_t table, const 
 	return reopen(t, table, *number, e);
 }
 
-struct leat_entry *leat_entry_open_old(struct leat_tables *t, uint32_t table, const struct leat_value *key, uint32_t *number)
+/* The live one, and its number. */
+static inline struct leat_entry *look_up(struct leat_tables *t, uint32_t table, const struct leat_value *key, uint32_t *number)
 {
 	const struct leat_table *tab = &t->table[table];
 	struct leat_entry *e;
 
 	*number = leat_entry_find(t, table, key, leat_index_tag(leat_key_hash(key)));
-	e = *number != 0 ? leat_table_entry(tab, *number) : NULL;
-	return e != NULL && !leat_entry_is_expired(t, tab, e) ? reopen(t, table, *number, e) : NULL;
+	if (*number == 0)
+		return NULL;
+	e = leat_table_entry(tab, *number);
+	e->is_warm = 1;
+	return leat_entry_is_expired(t, tab, e) ? NULL : e;
+}
+
+struct leat_entry *leat_entry_open_old(struct leat_tables *t, uint32_t table, const struct leat_value *key, uint32_t *number)
+{
+	struct leat_entry *e = look_up(t, table, key, number);
+
+	return e != NULL ? reopen(t, table, *number, e) : NULL;
 }
 
 struct leat_entry *leat_entry_read(struct leat_tables *t, uint32_t table, const struct leat_value *key)
 {
-	const struct leat_table *tab = &t->table[table];
-	uint32_t number = leat_entry_find(t, table, key, leat_index_tag(leat_key_hash(key)));
-	struct leat_entry *e = number != 0 ? leat_table_entry(tab, number) : NULL;
+	uint32_t number;
 
-	if (e != NULL)
-		e->is_warm = 1;
-	return e != NULL && !leat_entry_is_expired(t, tab, e) ? e : NULL;
+	return look_up(t, table, key, &number);
 }
 
 void leat_entry_erase(struct leat_tables *t, uint32_t table, uint32_t number)

@@ -186,6 +186,17 @@ size_t panes_find_late(const struct panes *panes, int64_t from_us)
 	return halve(panes, back <= panes->n ? panes->n - back + 1 : 0, panes->n - back / 2, from_us);
 }
 
+size_t panes_let_go(uint32_t table, const struct leat_value *key, const struct panes *panes, int64_t until_us, struct leat_context *ctx)
+{
+	/* One in so many is left, rather than that each end erases one. */
+	enum { LEFT = 8 };
+	size_t n = panes_find_early(panes, until_us);
+
+	if (n * LEFT > panes->n)
+		leat_ordered_erase(ctx, table, key, INT64_MIN, until_us);
+	return n;
+}
+
 static bool has_window(const struct window *self, const struct panes *panes, int64_t end_us)
 {
 	size_t end = panes_find_late(panes, end_us);
@@ -216,10 +227,9 @@ static enum leat_status end_window(const struct window *self, struct keyed *keye
 static void expire(const struct window *self, const struct leat_value *key, const struct panes *panes, int64_t now_us,
                    struct leat_context *ctx)
 {
-	int64_t over = now_us - self->allow, needed = assign_start(self, assign_first_end(self, over));
+	int64_t over = now_us - self->allow;
 
-	if (panes_find_early(panes, needed) * PANES_LEFT > panes->n)
-		leat_ordered_erase(ctx, PANES, key, INT64_MIN, needed);
+	(void)panes_let_go(PANES, key, panes, assign_start(self, assign_first_end(self, over)), ctx);
 	if (self->kind == SLIDING && self->allow > 0)
 		leat_ordered_erase(ctx, HELD, key, INT64_MIN, over);
 	if (self->is_counted)
@@ -228,17 +238,23 @@ static void expire(const struct window *self, const struct leat_value *key, cons
 		leat_ordered_erase(ctx, CHANGED, key, INT64_MIN, assign_start(self, assign_first_end(self, now_us)));
 }
 
-/* Until when something of them is needed. */
-static int64_t last_need(const struct window *self, const struct panes *panes)
+/* W4, for a key that nothing is going to end of: now, or once its last pane is not needed. */
+static enum leat_status forget(const struct window *self, const struct leat_value *key, const struct panes *panes, int64_t now_us,
+                               struct leat_context *ctx, struct leat_error *err)
 {
-	return panes->n == 0 ? INT64_MIN : assign_last_end(self, panes->item[panes->n - 1].order) + self->allow;
+	int64_t needed = panes->n == 0 ? INT64_MIN : assign_last_end(self, panes->item[panes->n - 1].order) + self->allow;
+
+	if (needed > now_us)
+		return key_forget_at(self, key, needed, ctx, err);
+	key_forget(key, ctx);
+	return LEAT_OK;
 }
 
-/* W3, W4 */
+/* W3 */
 static enum leat_status go_on(const struct window *self, struct keyed *keyed, const struct leat_value *key, const struct panes *panes,
                               int64_t now_us, struct leat_context *ctx, struct leat_error *err)
 {
-	int64_t next = assign_first_end(self, now_us), last = last_need(self, panes);
+	int64_t next = assign_first_end(self, now_us);
 	size_t first = panes_find_late(panes, self->kind == SLIDING ? now_us : assign_start(self, next));
 
 	if (first < panes->n) {
@@ -246,10 +262,7 @@ static enum leat_status go_on(const struct window *self, struct keyed *keyed, co
 
 		return key_set_timer(keyed, key, end > next ? end : next, ctx, err);
 	}
-	if (last > now_us)
-		return key_forget_at(self, key, last, ctx, err);
-	key_forget(key, ctx);
-	return LEAT_OK;
+	return forget(self, key, panes, now_us, ctx, err);
 }
 
 enum leat_status panes_timer(const struct window *self, struct keyed *keyed, const struct leat_value *key, int64_t due_us,
@@ -276,10 +289,7 @@ enum leat_status panes_forget(const struct window *self, const struct leat_value
 	if (keyed != NULL && keyed->has_timer)
 		return LEAT_OK; /* there is more to come, and then W3 */
 	panes.n = leat_ordered_scan(ctx, PANES, key, INT64_MIN, INT64_MAX, &panes.item);
-	if (last_need(self, &panes) > now_us)
-		return key_forget_at(self, key, last_need(self, &panes), ctx, err);
-	key_forget(key, ctx);
-	return LEAT_OK;
+	return forget(self, key, &panes, now_us, ctx, err);
 }
 
 /* Ends up to this need nothing any more. A watermark that is far from all windows is taken to be nearer, where there is no overflow;

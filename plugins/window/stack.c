@@ -106,9 +106,7 @@ enum leat_status stack_end(const struct window *self, struct keyed *keyed, const
 	if (status != LEAT_OK)
 		return status;
 	tails.n = leat_ordered_scan(ctx, TAILS, key, INT64_MIN, INT64_MAX, &tails.item);
-	first = panes_find_early(&tails, assign_start(self, end_us));
-	if (first * PANES_LEFT > tails.n)
-		leat_ordered_erase(ctx, TAILS, key, INT64_MIN, assign_start(self, end_us));
+	first = panes_let_go(TAILS, key, &tails, assign_start(self, end_us), ctx);
 	if (first == tails.n)
 		return LEAT_OK;
 	*totals = fold_make(&self->fold, ctx);

@@ -104,9 +104,6 @@ void key_forget(const struct leat_value *key, struct leat_context *ctx);
 
 /* ---- panes.c, sessions.c ----------------------------------------------------------------------------------------- */
 
-/* Of what is needed no more one in so many is left, rather than that each end erases one. */
-enum { PANES_LEFT = 8 };
-
 /* What is in PANES of a key, or in TAILS, in order. */
 struct panes {
 	const struct leat_ordered_entry *item;
@@ -116,6 +113,8 @@ struct panes {
 /* The first one that is not before the time, or n; looked for from the beginning, and from the end. */
 size_t panes_find_early(const struct panes *panes, int64_t from_us);
 size_t panes_find_late(const struct panes *panes, int64_t from_us);
+/* Those of the table before the time are needed no more: they go, several at a time. Returns the position of the first that is needed. */
+size_t panes_let_go(uint32_t table, const struct leat_value *key, const struct panes *panes, int64_t until_us, struct leat_context *ctx);
 /* `keyed`: what KEYS has of the key; NULL for an event: nothing. */
 enum leat_status panes_process(const struct window *self, const struct keyed *keyed, const struct leat_value *key,
                                const struct leat_record *record, struct leat_context *ctx, struct leat_error *err);
