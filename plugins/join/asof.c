@@ -66,6 +66,7 @@ enum leat_status join_asof_timer(const struct join *self, const struct leat_time
 
 	for (size_t i = 0; i < n; i++)
 		emit(self, &left[i], &like, ctx);
+	join_rows_drop(JOIN_LEFT, &due->key, until, ctx); /* marks of an interval join, before the file was changed */
 	drop_superseded(&due->key, until, ctx);
 	join_rows_drop(JOIN_RIGHT, &due->key, join_rows_until(self, JOIN_RIGHT, due->due_us), ctx);
 	return join_rows_again(self, &due->key, ctx, err);
