@@ -208,9 +208,13 @@ static size_t bytes_in_use(const struct leat_tables *t)
 void leat_cold_measure(struct leat_tables *t)
 {
 	struct leat_cold *cold = t->cold;
-	size_t bytes = bytes_in_use(t), used;
-	size_t step = cold->memory->limit / TELL_SHARE < TELL_BYTES ? cold->memory->limit / TELL_SHARE : TELL_BYTES;
+	size_t bytes, used, step;
 
+	if (cold == NULL)
+		return;
+	cold->n_unmeasured = 0;
+	bytes = bytes_in_use(t);
+	step = cold->memory->limit / TELL_SHARE < TELL_BYTES ? cold->memory->limit / TELL_SHARE : TELL_BYTES;
 	if (bytes > cold->told + step || bytes + step < cold->told) {
 		atomic_fetch_add(&cold->memory->used, bytes - cold->told);
 		cold->told = bytes;
@@ -286,5 +290,5 @@ void leat_cold_evict(struct leat_tables *t)
 	/* C3 */
 	for (size_t i = 0; i < t->n && t->cold->phase != LEAT_COLD_LOADING; i++)
 		evict_some(t, &t->table[i]);
-	leat_tables_publish(t);
+	leat_cold_measure(t);
 }

@@ -40,7 +40,6 @@ struct leat_entry *leat_entry_make(struct leat_tables *t, struct leat_table *tab
 	memset(leat_entry_data(e), 0, tab->size);
 	t->owned += leat_packed_key_outside(&e->key);
 	leat_index_insert(&tab->index, tag, *number);
-	t->is_changed = true;
 	return e;
 }
 
@@ -133,7 +132,6 @@ void leat_entry_erase(struct leat_tables *t, uint32_t table, uint32_t number)
 	leat_cold_bury(t, tab, e);
 	(void)leat_undo_add(t, LEAT_UNDO_ERASED, table, number);
 	t->n_settle++;
-	t->is_changed = true;
 }
 
 /* ---- between events ----------------------------------------------------------------------------------------------- */
@@ -156,7 +154,6 @@ static void free_entry(struct leat_tables *t, struct leat_table *tab, uint32_t n
 {
 	free_data(t, tab, leat_table_entry(tab, number));
 	leat_pool_give(&tab->pool, number);
-	t->is_changed = true;
 }
 
 void leat_entry_drop(struct leat_tables *t, struct leat_table *tab, uint32_t number)
@@ -196,8 +193,7 @@ bool leat_tables_expire(struct leat_tables *t, uint32_t table, int64_t now_us, u
 	t->event++; /* the last one may be settled, and with it what is buried in it */
 	for (*number = *number == 0 ? 1 : *number; looks > 0 && *number < tab->pool.n_used; looks--)
 		*n_gone += drop_expired(t, tab, (*number)++);
-	if (t->is_changed)
-		leat_tables_publish(t);
+	leat_cold_measure(t);
 	return *number < tab->pool.n_used;
 }
 

@@ -86,7 +86,6 @@ static void move_run(struct leat_tables *t, struct leat_run *run, size_t capacit
 	else
 		free(run->item);
 	t->owned = t->owned - run_bytes(run->capacity) + run_bytes(capacity);
-	t->is_changed = true;
 	run->item = item;
 	run->block = block;
 	run->start = 0;
@@ -172,7 +171,6 @@ static struct leat_piece copy_entry(struct leat_tables *t, const struct leat_ord
 		piece.block.clone = leat_value_clone(&entry->value, &piece.block.bytes);
 		piece.item.value = *piece.block.clone;
 		t->owned += piece.block.bytes;
-		t->is_changed = true;
 	}
 	return piece;
 }

@@ -142,7 +142,7 @@ static void end_reading(struct leat_tables *t, struct reading *r)
 {
 	leat_arena_unref(r->arena);
 	if (!t->is_open)
-		leat_tables_publish(t);
+		leat_cold_look(t);
 }
 
 bool leat_tables_restore(struct leat_tables *t, const struct leat_symbols *symbols, const struct leat_delta_op *put)

@@ -2,8 +2,6 @@
 #ifndef LEAT_STATE_TABLE_H
 #define LEAT_STATE_TABLE_H
 
-#include <stdatomic.h>
-
 #include "base/memory.h"
 #include "state/graves.h"
 #include "state/index.h"
@@ -96,6 +94,7 @@ struct leat_cold {
 	struct leat_below below;
 	struct leat_memory *memory;
 	size_t told, told_away; /* bytes in use, as the others know them */
+	unsigned n_unmeasured; /* events */
 	bool is_over;
 	enum leat_cold_phase phase;
 	size_t n_stale; /* of what was noted, about */
@@ -139,7 +138,6 @@ struct leat_tables {
 	uint64_t event;
 	int64_t now_us;
 	bool is_open;
-	bool is_changed; /* figures have to be published */
 	bool has_ttl;
 	uint8_t is_tracked; /* compared with an entry's is_dirty, which is 0 until it is 1 */
 	size_t n_created; /* since the last begin: the sweep keeps up with it */
@@ -159,8 +157,6 @@ struct leat_tables {
 	struct leat_cold *cold; /* NULL: everything is in memory */
 	struct leat_delta changes; /* T5: rows to erase, and what has become of items of ordered tables, as it happened */
 	struct leat_buffer row;    /* being made */
-
-	_Atomic size_t entries, bytes; /* published */
 };
 
 static inline void *leat_entry_data(struct leat_entry *e)
@@ -210,8 +206,7 @@ static inline uint32_t leat_table_next(const struct leat_table *table, uint32_t 
 	return (*cursor)++;
 }
 
-void leat_tables_publish(struct leat_tables *t); /* tables.c, with: */
-/* What has expired must not come back to life when the clock is set back. */
+/* tables.c: what has expired must not come back to life when the clock is set back. */
 void leat_tables_tell_time(struct leat_tables *t, int64_t now_us);
 
 /* ---- entries.c: all of it within an event and under undo, unless it says otherwise ---------------------------------- */
@@ -301,8 +296,16 @@ bool leat_cold_may_hold(const struct leat_tables *t, const struct leat_table *ta
 void leat_cold_found(struct leat_tables *t, struct leat_table *tab, uint32_t tag);
 /* While rows are loaded: whether there is room for another one. If not, there never will be. */
 bool leat_cold_has_room(struct leat_tables *t);
-/* Looks whether there is too much in memory. */
+/* Looks whether there is too much in memory. Also without t->cold, as is the next. */
 void leat_cold_measure(struct leat_tables *t);
+/* The same, but for an event that is like others: after one in so many, as it costs as much as a small one. */
+static inline void leat_cold_look(struct leat_tables *t)
+{
+	enum { EVENTS = 16 };
+
+	if (t->cold != NULL && ++t->cold->n_unmeasured >= EVENTS)
+		leat_cold_measure(t);
+}
 /* Some of what has not been used lately leaves memory. Between events. */
 void leat_cold_evict(struct leat_tables *t);
 void leat_cold_finish(struct leat_tables *t); /* also without */

@@ -18,23 +18,6 @@ static size_t data_size(const struct leat_table_spec *spec)
 	return spec->size;
 }
 
-void leat_tables_publish(struct leat_tables *t)
-{
-	size_t entries = 0;
-	size_t bytes = t->owned + t->undo_capacity * sizeof *t->undo + t->images.capacity + t->changes.bytes.capacity + t->row.capacity;
-
-	for (size_t i = 0; i < t->n; i++) {
-		entries += t->table[i].index.n;
-		bytes += t->table[i].index.bytes + t->table[i].away.bytes + t->table[i].pool.bytes;
-		bytes += t->table[i].dirty_capacity * sizeof *t->table[i].dirty;
-	}
-	atomic_store_explicit(&t->entries, entries, memory_order_relaxed);
-	atomic_store_explicit(&t->bytes, bytes, memory_order_relaxed);
-	if (t->cold != NULL)
-		leat_cold_measure(t);
-	t->is_changed = false;
-}
-
 struct leat_tables *leat_tables_create(const struct leat_table_spec *specs, const int64_t *ttl_us)
 {
 	struct leat_tables *t = leat_allocate_zeroed(1, sizeof *t);
@@ -57,7 +40,6 @@ struct leat_tables *leat_tables_create(const struct leat_table_spec *specs, cons
 		leat_index_init(&table->index);
 		leat_pool_init(&table->pool, sizeof(struct leat_entry) + table->size);
 	}
-	leat_tables_publish(t);
 	return t;
 }
 
@@ -107,8 +89,7 @@ void leat_tables_commit(struct leat_tables *t)
 	} else {
 		leat_undo_settle(t);
 	}
-	if (t->is_changed)
-		leat_tables_publish(t);
+	leat_cold_look(t);
 }
 
 void leat_tables_abort(struct leat_tables *t)
@@ -116,8 +97,7 @@ void leat_tables_abort(struct leat_tables *t)
 	leat_check(t->is_open);
 	t->is_open = false;
 	leat_undo_all(t);
-	if (t->is_changed)
-		leat_tables_publish(t);
+	leat_cold_look(t);
 }
 
 /* ---- fixed ---------------------------------------------------------------------------------------------------------- */
@@ -163,7 +143,6 @@ void leat_tables_put(struct leat_tables *t, uint32_t table, const struct leat_va
 		leat_tables_discard_block(t, cell->block);
 	cell->block.clone = leat_value_clone(value, &cell->block.bytes);
 	t->owned += cell->block.bytes;
-	t->is_changed = true;
 }
 
 /* ---- any kind ------------------------------------------------------------------------------------------------------- */
@@ -239,10 +218,20 @@ void leat_tables_prefetch(struct leat_tables *t, const struct leat_record *recor
 
 size_t leat_tables_entries(const struct leat_tables *t)
 {
-	return atomic_load_explicit(&t->entries, memory_order_relaxed);
+	size_t entries = 0;
+
+	for (size_t i = 0; i < t->n; i++)
+		entries += t->table[i].index.n;
+	return entries;
 }
 
 size_t leat_tables_bytes(const struct leat_tables *t)
 {
-	return atomic_load_explicit(&t->bytes, memory_order_relaxed);
+	size_t bytes = t->owned + t->undo_capacity * sizeof *t->undo + t->images.capacity + t->changes.bytes.capacity + t->row.capacity;
+
+	for (size_t i = 0; i < t->n; i++) {
+		bytes += t->table[i].index.bytes + t->table[i].away.bytes + t->table[i].pool.bytes;
+		bytes += t->table[i].dirty_capacity * sizeof *t->table[i].dirty;
+	}
+	return bytes;
 }

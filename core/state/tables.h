@@ -111,7 +111,7 @@ void leat_tables_expect(struct leat_tables *tables, uint32_t table, const struct
 /* The same of the records' own keys, in every table. */
 void leat_tables_prefetch(struct leat_tables *tables, const struct leat_record *record, size_t n);
 
-size_t leat_tables_entries(const struct leat_tables *tables); /* in memory; from any thread, a snapshot */
+size_t leat_tables_entries(const struct leat_tables *tables); /* in memory */
 /* Entries that came from the store when somebody asked for them, and that left for it. One thread, as all else. */
 uint64_t leat_tables_fetched(const struct leat_tables *tables);
 uint64_t leat_tables_evicted(const struct leat_tables *tables);

@@ -172,5 +172,5 @@ void leat_tables_take(struct leat_tables *t, struct leat_delta *out)
 		}
 		tab->n_dirty = 0;
 	}
-	leat_tables_publish(t);
+	leat_cold_measure(t);
 }

@@ -21,7 +21,6 @@ void leat_tables_discard(struct leat_tables *t, void *memory)
 void leat_tables_discard_block(struct leat_tables *t, struct leat_block block)
 {
 	t->owned -= block.bytes;
-	t->is_changed = true;
 	leat_tables_discard(t, block.clone);
 }
 
@@ -47,7 +46,6 @@ static void hand_over(struct leat_tables *t, struct leat_block block)
 	if (block.clone == NULL)
 		return;
 	t->owned -= block.bytes;
-	t->is_changed = true;
 	leat_arena_adopt(t->taker, block.clone, block.bytes);
 }
 
@@ -113,7 +111,6 @@ static void take_back(struct leat_tables *t, const struct leat_undo *undo)
 		leat_index_remove(&tab->index, e->tag, undo->number);
 		e->is_live = 0;
 		leat_tables_release(t, undo->table, undo->number);
-		t->is_changed = true;
 		break;
 	case LEAT_UNDO_TOUCHED:
 		restore(t, tab, e, undo);
@@ -121,7 +118,6 @@ static void take_back(struct leat_tables *t, const struct leat_undo *undo)
 	case LEAT_UNDO_ERASED:
 		leat_index_insert(&tab->index, e->tag, undo->number);
 		e->is_live = 1;
-		t->is_changed = true;
 		break;
 	case LEAT_UNDO_PUT:
 		leat_run_undo_put(t, leat_entry_data(e), image_of(t, undo));
