@@ -225,6 +225,18 @@ START_TEST(what_is_known_of_the_store_has_its_share_of_the_memory)
 }
 END_TEST
 
+START_TEST(memory_that_fills_up_within_an_epoch_is_noticed)
+{
+	fill(PLENTY, 0);
+	memory.limit = ROOM;
+	for (int64_t k = 0; k < 100; k++)
+		ck_assert_int_eq(counted(k), 1);
+	ck_assert_uint_gt(leat_tables_evicted(tables), 0);
+	expect_all();
+	finish();
+}
+END_TEST
+
 START_TEST(rows_are_read_again_when_many_have_expired_unseen)
 {
 	size_t n_gone = 0;
@@ -254,6 +266,7 @@ int main(void)
 		nor_is_it_after_a_start_that_has_read_all_rows,
 		what_leaves_while_rows_are_read_is_found,
 		what_is_known_of_the_store_has_its_share_of_the_memory,
+		memory_that_fills_up_within_an_epoch_is_noticed,
 		rows_are_read_again_when_many_have_expired_unseen,
 		NULL,
 	});
