@@ -298,7 +298,7 @@ void leat_cold_found(struct leat_tables *t, struct leat_table *tab, uint32_t tag
 bool leat_cold_has_room(struct leat_tables *t);
 /* Looks whether there is too much in memory. Also without t->cold, as is the next. */
 void leat_cold_measure(struct leat_tables *t);
-/* The same, but for an event that is like others: after one in so many, as it costs as much as a small one. */
+/* The same after one event in so many, as it costs as much as a small event. */
 static inline void leat_cold_look(struct leat_tables *t)
 {
 	enum { EVENTS = 16 };
